@@ -1,0 +1,15 @@
+//! What can go wrong in a database, whichever engine it is.
+
+/// A failure of the database. Absence is not one: it is `Ok(None)`.
+#[derive(Debug, thiserror::Error)]
+pub enum DbError {
+    /// The database did not answer, or not in time; the same call may succeed later.
+    #[error("the database is unavailable: {0}")]
+    Unavailable(String),
+    /// The database answered with something that this program never wrote.
+    #[error("the database holds a row that cannot be read: {0}")]
+    Corrupt(String),
+    /// The schema is newer than this program, or its history differs.
+    #[error("{0}")]
+    Schema(String),
+}

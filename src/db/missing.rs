@@ -1,0 +1,120 @@
+//! Symbols that were asked for and not found.
+
+use async_trait::async_trait;
+use time::OffsetDateTime;
+
+use super::DbError;
+
+/// What was asked for: the row's identity. Two requests that differ in any part are two rows.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct MissingSymbol {
+    /// The debug file's name.
+    pub debug_file: String,
+    /// The debug id, upper case.
+    pub debug_id: String,
+    /// The file's name.
+    pub file_name: String,
+    /// The code file's name that the client added, if any.
+    pub code_file: Option<String>,
+    /// The code id that the client added, if any.
+    pub code_id: Option<String>,
+}
+
+/// How often one symbol was asked for since the last time it was written down.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MissingCount {
+    /// What was asked for.
+    pub symbol: MissingSymbol,
+    /// How often.
+    pub count: u64,
+    /// When last.
+    pub last_asked: OffsetDateTime,
+}
+
+/// A row of the table.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MissingRecord {
+    /// The row's number.
+    pub id: i64,
+    /// What was asked for.
+    pub symbol: MissingSymbol,
+    /// How often, in all.
+    pub count: u64,
+    /// When first.
+    pub created_at: OffsetDateTime,
+    /// When last.
+    pub modified_at: OffsetDateTime,
+}
+
+/// The columns by which pages are ordered.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum MissingOrder {
+    /// By the time last asked for.
+    #[default]
+    ModifiedAt,
+    /// By the time first asked for.
+    CreatedAt,
+    /// By how often.
+    Count,
+}
+
+/// Which rows of the table are wanted. Texts match anywhere in the column, ASCII letter case ignored; wildcards of
+/// SQL are plain characters.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct MissingFilter {
+    /// Part of the debug file's name.
+    pub debug_file: Option<String>,
+    /// Part of the debug id.
+    pub debug_id: Option<String>,
+    /// Part of the file's name.
+    pub file_name: Option<String>,
+    /// Rows last asked for at this time or later.
+    pub modified_from: Option<OffsetDateTime>,
+    /// Rows last asked for before this time.
+    pub modified_before: Option<OffsetDateTime>,
+}
+
+/// A page of rows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MissingPage {
+    /// How many rows pass the filter in all.
+    pub total: u64,
+    /// The rows of this page.
+    pub records: Vec<MissingRecord>,
+}
+
+/// Which page is wanted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PageRequest {
+    /// What orders the rows; rows of equal value are ordered by number in the same direction.
+    pub order: MissingOrder,
+    /// Whether the largest come first.
+    pub descending: bool,
+    /// How many rows are passed over.
+    pub offset: u64,
+    /// How many rows are wanted at most.
+    pub limit: u32,
+}
+
+/// The missing-symbols table.
+#[async_trait]
+pub trait MissingRecords {
+    /// Adds every count to its row, making rows that do not exist, by atomic UPSERTs in one transaction: all counts
+    /// are added or none. The counts name each symbol at most once.
+    async fn add_missing(&self, counts: &[MissingCount]) -> Result<(), DbError>;
+
+    /// A page of the rows that pass the filter.
+    async fn missing_page(&self, filter: &MissingFilter, page: PageRequest) -> Result<MissingPage, DbError>;
+
+    /// At most `limit` rows last asked for at `since` or later, with a number above `after`, by number: how all of
+    /// them are read, some at a time.
+    async fn missing_since(
+        &self,
+        since: OffsetDateTime,
+        after: i64,
+        limit: u32,
+    ) -> Result<Vec<MissingRecord>, DbError>;
+
+    /// Deletes rows last asked for before the given time and returns how many there were.
+    async fn expire_missing(&self, before: OffsetDateTime) -> Result<u64, DbError>;
+}

@@ -1,0 +1,25 @@
+//! The records: uploads and their files, missing symbols, tokens.
+//!
+//! One trait a table, one folder an engine; SQL is written by hand in each engine's own dialect and kept beside its
+//! migrations. [`contract`] is the suite that every engine passes.
+
+mod error;
+pub mod missing;
+pub mod tokens;
+pub mod uploads;
+
+use std::fmt::Debug;
+
+use async_trait::async_trait;
+
+pub use error::DbError;
+pub use missing::MissingRecords;
+pub use tokens::TokenRecords;
+pub use uploads::UploadRecords;
+
+/// All records of one engine.
+#[async_trait]
+pub trait Database: UploadRecords + MissingRecords + TokenRecords + Debug + Send + Sync {
+    /// Asks the database for a sign of life.
+    async fn check(&self) -> Result<(), DbError>;
+}

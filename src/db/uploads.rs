@@ -1,0 +1,111 @@
+//! Uploads and the files that each of them stored.
+
+use async_trait::async_trait;
+use time::OffsetDateTime;
+
+use super::DbError;
+
+/// An upload that passed every check and is about to be stored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewUpload {
+    /// E-mail address of the token's owner.
+    pub user: String,
+    /// The archive's name, as in `symbols.zip`.
+    pub file_name: String,
+    /// Size of the archive in bytes.
+    pub size: u64,
+    /// Where the files go, by the storage's name.
+    pub bucket: String,
+    /// Whether the files are try symbols.
+    pub is_try: bool,
+    /// A digest of the members' names and sizes, as Tecken makes it; equal uploads share it.
+    pub content_hash: String,
+    /// The address that the archive was fetched from, without its query.
+    pub download_url: Option<String>,
+    /// The addresses that the download was redirected to, in order.
+    pub redirect_urls: Vec<String>,
+    /// Names of members that are never stored, such as `build-symbols.txt`.
+    pub ignored_keys: Vec<String>,
+    /// When the archive had arrived.
+    pub created_at: OffsetDateTime,
+}
+
+/// How far an upload came.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum UploadState {
+    /// Being stored.
+    Pending,
+    /// Every file is stored.
+    Completed(OffsetDateTime),
+    /// Given up, for the reason told. Files stored before stay, and a repeat of the upload skips them.
+    Failed(String),
+}
+
+/// An upload as recorded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UploadRecord {
+    /// The record's number.
+    pub id: i64,
+    /// What was known when the upload began.
+    pub upload: NewUpload,
+    /// How far it came.
+    pub state: UploadState,
+    /// Names of members that the storage already held.
+    pub skipped_keys: Vec<String>,
+}
+
+/// One file that an upload stored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FileRecord {
+    /// `<debug file>/<id>/<file>`.
+    pub key: String,
+    /// Whether another file of this key was replaced.
+    pub is_update: bool,
+    /// Whether the file is stored gzipped.
+    pub is_compressed: bool,
+    /// Size as stored, in bytes.
+    pub stored_size: u64,
+    /// Size before compression, in bytes.
+    pub original_size: u64,
+    /// SHA-256 of the original bytes, in lower-case hexadecimal.
+    pub sha256: String,
+    /// SHA-256 of the file that was replaced, where it is known.
+    pub replaced_sha256: Option<String>,
+    /// The debug file's name from the `.sym` header.
+    pub debug_file: Option<String>,
+    /// The debug id from the `.sym` header.
+    pub debug_id: Option<String>,
+    /// The code file's name from the `.sym` header.
+    pub code_file: Option<String>,
+    /// The code id from the `.sym` header.
+    pub code_id: Option<String>,
+    /// The generator from the `.sym` header.
+    pub generator: Option<String>,
+    /// When the file was stored.
+    pub stored_at: OffsetDateTime,
+}
+
+/// What completes an upload.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Outcome {
+    /// The files stored.
+    pub files: Vec<FileRecord>,
+    /// Names of members that the storage already held.
+    pub skipped_keys: Vec<String>,
+}
+
+/// The uploads table and its files.
+#[async_trait]
+pub trait UploadRecords {
+    /// Records an upload as pending and returns its number.
+    async fn begin_upload(&self, upload: &NewUpload) -> Result<i64, DbError>;
+
+    /// Records all files of an upload and marks it completed, in one transaction.
+    async fn complete_upload(&self, id: i64, outcome: &Outcome, at: OffsetDateTime) -> Result<(), DbError>;
+
+    /// Marks a pending upload as failed, for a reason that a person can read.
+    async fn fail_upload(&self, id: i64, reason: &str) -> Result<(), DbError>;
+
+    /// The upload of this number and its files, in the order they were stored.
+    async fn upload(&self, id: i64) -> Result<Option<(UploadRecord, Vec<FileRecord>)>, DbError>;
+}

@@ -1,0 +1,5 @@
+//! symbold
+
+pub mod clock;
+pub mod db;
+pub mod symbol;

@@ -1,0 +1,51 @@
+//! The id of a build of a module.
+
+use std::fmt;
+
+/// The longest id accepted, in hexadecimal digits. Breakpad's debug ids have 33 or a few more, ELF build ids 40.
+const LONGEST: usize = 64;
+
+/// A hexadecimal id, upper case: a Breakpad debug id (GUID and age), an ELF build id or a code id.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct DebugId(String);
+
+impl DebugId {
+    /// Parses 1 to 64 hexadecimal digits of either case.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let is_id = (1..=LONGEST).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+        is_id.then(|| Self(text.to_ascii_uppercase()))
+    }
+
+    /// The id as text, upper case.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Tells whether this is the 33 zeros that a client sends when it knows no id.
+    #[must_use]
+    pub fn is_zero(&self) -> bool {
+        self.0.len() == 33 && self.0.bytes().all(|byte| byte == b'0')
+    }
+}
+
+impl fmt::Display for DebugId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bounds() {
+        assert_eq!(DebugId::parse("aF0").unwrap().as_str(), "AF0");
+        assert!(DebugId::parse(&"A".repeat(64)).is_some());
+        for text in ["", "G", "AB ", "０", &"A".repeat(65)] {
+            assert_eq!(DebugId::parse(text), None, "{text}");
+        }
+    }
+}
