@@ -1,0 +1,91 @@
+//! The one pool for CPU work: as many threads as cores, whoever asks.
+//!
+//! Compressing and hashing on the async threads would stall every request that they carry, and a thread per job would
+//! let eight uploads fight for two cores. Work is handed over with [`CpuPool::run`]; a job whose caller has gone by
+//! the time a thread is free is skipped. Callers bound how many jobs they hand over at a time.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+use rayon::{ThreadPool, ThreadPoolBuilder};
+use tokio::sync::oneshot;
+
+/// A handle to the shared pool; clones share it.
+#[derive(Clone, Debug)]
+pub struct CpuPool {
+    threads: Arc<ThreadPool>,
+}
+
+/// The job panicked. The panic's own message is in the log; the pool goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a computation failed unexpectedly")]
+pub struct JobPanicked;
+
+impl CpuPool {
+    /// Starts the threads; 0 means as many as the machine has cores.
+    ///
+    /// # Errors
+    /// The operating system refused to start a thread.
+    pub fn new(threads: usize) -> Result<Self, rayon::ThreadPoolBuildError> {
+        let threads =
+            ThreadPoolBuilder::new().num_threads(threads).thread_name(|index| format!("cpu-{index}")).build()?;
+        Ok(Self { threads: Arc::new(threads) })
+    }
+
+    /// How many threads the pool has, so that callers can keep all of them busy and no more.
+    #[must_use]
+    pub fn threads(&self) -> usize {
+        self.threads.current_num_threads()
+    }
+
+    /// Runs a job on the pool and waits for its result without blocking the async thread.
+    ///
+    /// # Errors
+    /// The job panicked.
+    pub async fn run<T, F>(&self, job: F) -> Result<T, JobPanicked>
+    where
+        T: Send + 'static,
+        F: FnOnce() -> T + Send + 'static,
+    {
+        let (sender, receiver) = oneshot::channel();
+        self.threads.spawn(move || {
+            if sender.is_closed() {
+                return;
+            }
+            // A panic that reached the pool would end the process.
+            if let Ok(result) = catch_unwind(AssertUnwindSafe(job)) {
+                // The caller may have gone meanwhile: then nobody wants the result.
+                drop(sender.send(result));
+            }
+        });
+        receiver.await.map_err(|_| JobPanicked)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_panic_costs_one_job() {
+        let pool = CpuPool::new(1).unwrap();
+        assert_eq!(pool.run(|| panic!("expected by this test")).await, Err::<(), _>(JobPanicked));
+        assert_eq!(pool.run(|| 7).await, Ok(7));
+    }
+
+    #[tokio::test]
+    async fn a_job_whose_caller_left_is_skipped() {
+        let pool = CpuPool::new(1).unwrap();
+        let (release, gate) = std::sync::mpsc::channel::<()>();
+        let first = pool.clone();
+        let blocked = tokio::spawn(async move { first.run(move || gate.recv().is_ok()).await });
+        let (ran, observer) = std::sync::mpsc::channel::<()>();
+        let abandoned = pool.run(move || ran.send(()));
+        // Polled once, so that the job is queued behind the blocked one; then dropped.
+        assert!(futures_util::FutureExt::now_or_never(abandoned).is_none());
+        release.send(()).unwrap();
+        assert_eq!(blocked.await.unwrap(), Ok(true));
+        assert_eq!(pool.run(|| 1).await, Ok(1));
+        assert!(observer.try_recv().is_err(), "the abandoned job must not have run");
+    }
+}

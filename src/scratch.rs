@@ -1,0 +1,102 @@
+//! Temporary files that never outlive their process.
+//!
+//! A [`Scratch`] is a directory of one process. Most files in it have no name at all and vanish with the process,
+//! even a killed one. A file that is to be renamed into place needs a name: it lies in a folder of this process's own
+//! whose `lock` file the process holds for as long as it lives. Starting a process removes the folders whose lock
+//! nobody holds, and leaves those of other living processes alone.
+
+use std::fs::{self, File};
+use std::io;
+use std::path::Path;
+
+use tempfile::{NamedTempFile, TempDir};
+
+/// A directory for temporary files of this process.
+#[derive(Debug)]
+pub struct Scratch {
+    // Dropped before the lock, so that nobody else can take the folder while it is being removed.
+    folder: TempDir,
+    _lock: File,
+}
+
+impl Scratch {
+    /// Makes a folder of this process's own under `parent` and removes those that dead processes left there.
+    ///
+    /// # Errors
+    /// `parent` cannot be created or written to.
+    pub fn open(parent: &Path) -> io::Result<Self> {
+        fs::create_dir_all(parent)?;
+        // One process at a time, so that nobody meets a folder between its making and its locking.
+        let turn = File::create(parent.join("lock"))?;
+        turn.lock()?;
+        remove_abandoned(parent)?;
+        let folder = TempDir::new_in(parent)?;
+        let lock = File::create_new(folder.path().join("lock"))?;
+        lock.try_lock()?;
+        Ok(Self { folder, _lock: lock })
+    }
+
+    /// Makes a file without a name, open for reading and writing.
+    ///
+    /// # Errors
+    /// The disk is full, or the directory has become unwritable.
+    pub fn unnamed_file(&self) -> io::Result<File> {
+        tempfile::tempfile_in(self.folder.path())
+    }
+
+    /// Makes a file that can be renamed into place; removed when dropped before.
+    ///
+    /// # Errors
+    /// The disk is full, or the directory has become unwritable.
+    pub fn named_file(&self) -> io::Result<NamedTempFile> {
+        NamedTempFile::new_in(self.folder.path())
+    }
+}
+
+fn remove_abandoned(parent: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(parent)? {
+        let path = entry?.path();
+        if is_abandoned(&path)
+            && let Err(error) = fs::remove_dir_all(&path)
+        {
+            tracing::warn!(event = "scratch_left", path = %path.display(), %error, "could not remove left-over temporary files");
+        }
+    }
+    Ok(())
+}
+
+/// Tells whether a folder has a lock file that no living process holds.
+fn is_abandoned(folder: &Path) -> bool {
+    File::open(folder.join("lock")).is_ok_and(|lock| lock.try_lock().is_ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn folders_of_the_living_stay_and_those_of_the_dead_go() {
+        let parent = tempfile::tempdir().unwrap();
+        let dead = parent.path().join("dead");
+        fs::create_dir(&dead).unwrap();
+        fs::write(dead.join("lock"), "").unwrap();
+        fs::write(dead.join("half-written"), "x").unwrap();
+        let living = Scratch::open(parent.path()).unwrap();
+        let file = living.named_file().unwrap();
+        let other = Scratch::open(parent.path()).unwrap();
+        assert!(!dead.exists());
+        assert!(file.path().exists());
+        drop(file);
+        drop(living);
+        drop(other);
+        assert_eq!(fs::read_dir(parent.path()).unwrap().count(), 1, "only the common lock");
+    }
+
+    #[test]
+    fn unnamed_files_leave_nothing() {
+        let parent = tempfile::tempdir().unwrap();
+        let scratch = Scratch::open(parent.path()).unwrap();
+        let _file = scratch.unnamed_file().unwrap();
+        assert_eq!(fs::read_dir(scratch.folder.path()).unwrap().count(), 1, "only the lock");
+    }
+}

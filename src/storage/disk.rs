@@ -1,0 +1,303 @@
+//! Objects as files of one directory.
+//!
+//! A file is the object's bytes, then its metadata as JSON, then a trailer of 16 bytes that says how long the
+//! metadata are. Bytes and metadata thus appear and change in one rename, and a reader that has the file open keeps
+//! the version that it began with. Writing: temporary file, fsync, rename, fsync of the directory and of every
+//! directory just made; what has been acknowledged survives a power cut.
+
+use std::fs::{self, File};
+use std::io::{self, BufWriter, Read, Write};
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use futures_util::{StreamExt, stream};
+use serde::{Deserialize, Serialize};
+use time::OffsetDateTime;
+
+use super::{Fetched, ObjectInfo, ObjectMeta, ObjectStream, Payload, Storage, StorageError};
+use crate::blocking;
+use crate::scratch::Scratch;
+
+const NAME: &str = "disk";
+
+/// The last bytes of every file; the digit is the format's version.
+const MAGIC: &[u8; 8] = b"symbold1";
+
+/// Length of the metadata (4 bytes, little endian), their CRC-32 (4 bytes), [`MAGIC`].
+const TRAILER_LENGTH: usize = 16;
+
+/// No metadata are longer; more is damage.
+const LONGEST_METADATA: usize = 64 * 1024;
+
+/// How much is read or written at a time, in bytes.
+const PIECE: usize = 256 * 1024;
+
+/// A directory that holds objects.
+#[derive(Clone, Debug)]
+pub struct DiskStorage {
+    root: Arc<Path>,
+    scratch: Arc<Scratch>,
+}
+
+/// What follows an object's bytes in its file.
+#[derive(Debug, Serialize, Deserialize)]
+struct Footer {
+    stored_size: u64,
+    #[serde(flatten)]
+    meta: ObjectMeta,
+}
+
+/// Why a file could not be read as an object.
+enum ReadError {
+    Io(io::Error),
+    Damaged(String),
+}
+
+impl From<io::Error> for ReadError {
+    fn from(error: io::Error) -> Self {
+        Self::Io(error)
+    }
+}
+
+impl DiskStorage {
+    /// Opens a directory, making it if need be, and removes what killed processes left half written.
+    ///
+    /// # Errors
+    /// The directory cannot be made or written to.
+    pub fn open(root: &Path) -> Result<Self, StorageError> {
+        let open = || -> io::Result<Self> {
+            fs::create_dir_all(root)?;
+            let scratch = Scratch::open(&root.join(".incoming"))?;
+            Ok(Self { root: root.canonicalize()?.into(), scratch: Arc::new(scratch) })
+        };
+        open().map_err(|error| StorageError::Unavailable {
+            storage: NAME.to_owned(),
+            reason: format!("cannot open the directory {}: {error}", root.display()),
+        })
+    }
+
+    fn file_path(&self, path: &str) -> PathBuf {
+        self.root.join(path)
+    }
+
+    fn write(&self, path: &str, payload: &Payload, meta: ObjectMeta) -> io::Result<()> {
+        let target = self.file_path(path);
+        let folder = target.parent().ok_or(io::ErrorKind::InvalidInput)?;
+        make_folders(folder)?;
+        let file = self.scratch.named_file()?;
+        let mut writer = BufWriter::with_capacity(PIECE, file.as_file());
+        let stored_size = copy(&mut payload.reader(), &mut writer)?;
+        writer.write_all(&footer(&Footer { stored_size, meta })?)?;
+        writer.flush()?;
+        drop(writer);
+        file.as_file().sync_all()?;
+        file.persist(&target).map_err(|error| error.error)?;
+        sync_folder(folder)
+    }
+
+    fn open_object(&self, path: &str) -> Result<Option<(File, ObjectInfo)>, ReadError> {
+        let file = match File::open(self.file_path(path)) {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(error.into()),
+        };
+        let info = read_info(&file)?;
+        Ok(Some((file, info)))
+    }
+
+    async fn open_blocking(&self, path: &str) -> Result<Option<(File, ObjectInfo)>, StorageError> {
+        let (storage, owned_path) = (self.clone(), path.to_owned());
+        let opened = blocking::run(move || match storage.open_object(&owned_path) {
+            Ok(object) => Ok(Ok(object)),
+            Err(ReadError::Damaged(reason)) => Ok(Err(reason)),
+            Err(ReadError::Io(error)) => Err(error),
+        })
+        .await;
+        opened.map_err(|error| StorageError::from_io(NAME, &error))?.map_err(|reason| StorageError::Corrupt {
+            storage: NAME.to_owned(),
+            path: path.to_owned(),
+            reason,
+        })
+    }
+}
+
+#[async_trait]
+impl Storage for DiskStorage {
+    fn name(&self) -> &str {
+        NAME
+    }
+
+    async fn head(&self, path: &str) -> Result<Option<ObjectInfo>, StorageError> {
+        Ok(self.open_blocking(path).await?.map(|(_, info)| info))
+    }
+
+    async fn put(&self, path: &str, payload: Payload, meta: ObjectMeta) -> Result<(), StorageError> {
+        let (storage, path) = (self.clone(), path.to_owned());
+        let written = blocking::run(move || storage.write(&path, &payload, meta)).await;
+        written.map_err(|error| StorageError::from_io(NAME, &error))
+    }
+
+    async fn fetch(&self, path: &str) -> Result<Option<Fetched>, StorageError> {
+        let Some((file, info)) = self.open_blocking(path).await? else {
+            return Ok(None);
+        };
+        let stream = read_pieces(Arc::new(file), info.stored_size);
+        Ok(Some(Fetched { info, stream }))
+    }
+
+    async fn check(&self) -> Result<(), StorageError> {
+        let storage = self.clone();
+        let written = blocking::run(move || storage.scratch.unnamed_file()?.write_all(MAGIC)).await;
+        written.map_err(|error| StorageError::from_io(NAME, &error))
+    }
+}
+
+/// Reads the first `length` bytes of a file, a piece at a time, each only when it is asked for.
+fn read_pieces(file: Arc<File>, length: u64) -> ObjectStream {
+    let pieces = stream::try_unfold(0_u64, move |position| {
+        let file = Arc::clone(&file);
+        async move {
+            let wanted = usize::try_from(length - position).unwrap_or(usize::MAX).min(PIECE);
+            if wanted == 0 {
+                return Ok(None);
+            }
+            let piece = blocking::run(move || {
+                let mut piece = vec![0; wanted];
+                file.read_exact_at(&mut piece, position)?;
+                Ok(Bytes::from(piece))
+            })
+            .await
+            .map_err(|error| StorageError::from_io(NAME, &error))?;
+            Ok(Some((piece, position + wanted as u64)))
+        }
+    });
+    pieces.boxed()
+}
+
+fn copy(reader: &mut impl Read, writer: &mut impl Write) -> io::Result<u64> {
+    let mut piece = vec![0; PIECE];
+    let mut copied = 0;
+    loop {
+        let count = reader.read(&mut piece)?;
+        if count == 0 {
+            return Ok(copied);
+        }
+        writer.write_all(&piece[..count])?;
+        copied += count as u64;
+    }
+}
+
+fn footer(footer: &Footer) -> io::Result<Vec<u8>> {
+    let mut bytes = serde_json::to_vec(footer)?;
+    let length = u32::try_from(bytes.len()).map_err(io::Error::other)?;
+    let checksum = crc32fast::hash(&bytes);
+    bytes.extend_from_slice(&length.to_le_bytes());
+    bytes.extend_from_slice(&checksum.to_le_bytes());
+    bytes.extend_from_slice(MAGIC);
+    Ok(bytes)
+}
+
+fn read_info(file: &File) -> Result<ObjectInfo, ReadError> {
+    let damaged = |reason: &str| ReadError::Damaged(reason.to_owned());
+    let attributes = file.metadata()?;
+    let before_trailer =
+        attributes.len().checked_sub(TRAILER_LENGTH as u64).ok_or_else(|| damaged("the file is too short"))?;
+    let mut trailer = [0; TRAILER_LENGTH];
+    file.read_exact_at(&mut trailer, before_trailer)?;
+    let [a, b, c, d, e, f, g, h, magic @ ..] = trailer;
+    if magic != *MAGIC {
+        return Err(damaged("the file does not end as an object of this storage does"));
+    }
+    let length = u32::from_le_bytes([a, b, c, d]);
+    let checksum = u32::from_le_bytes([e, f, g, h]);
+    let start = before_trailer
+        .checked_sub(u64::from(length))
+        .filter(|_| length as usize <= LONGEST_METADATA)
+        .ok_or_else(|| damaged("the metadata's length is wrong"))?;
+    let mut json = vec![0; length as usize];
+    file.read_exact_at(&mut json, start)?;
+    if crc32fast::hash(&json) != checksum {
+        return Err(damaged("the metadata's checksum is wrong"));
+    }
+    let footer: Footer = serde_json::from_slice(&json).map_err(|error| ReadError::Damaged(error.to_string()))?;
+    if footer.stored_size != start {
+        return Err(damaged("the length is not the recorded one"));
+    }
+    let modified_at = OffsetDateTime::from(attributes.modified()?);
+    Ok(ObjectInfo { meta: footer.meta, stored_size: footer.stored_size, modified_at })
+}
+
+/// Makes a folder and those above it, each durable before something is put into it.
+fn make_folders(folder: &Path) -> io::Result<()> {
+    if folder.is_dir() {
+        return Ok(());
+    }
+    let parent = folder.parent().ok_or(io::ErrorKind::InvalidInput)?;
+    make_folders(parent)?;
+    match fs::create_dir(folder) {
+        // Another upload may have made it meanwhile.
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
+        _ => sync_folder(parent),
+    }
+}
+
+fn sync_folder(folder: &Path) -> io::Result<()> {
+    File::open(folder)?.sync_all()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::storage::contract;
+
+    fn open() -> (tempfile::TempDir, DiskStorage) {
+        let root = tempfile::tempdir().unwrap();
+        let storage = DiskStorage::open(root.path()).unwrap();
+        (root, storage)
+    }
+
+    #[tokio::test]
+    async fn keeps_the_contract() {
+        let (_root, storage) = open();
+        contract::check_all(&storage).await;
+    }
+
+    #[tokio::test]
+    async fn objects_survive_reopening() {
+        let (root, storage) = open();
+        storage.put("v1/a/AB/a.sym", Bytes::from_static(b"text").into(), ObjectMeta::default()).await.unwrap();
+        drop(storage);
+        let storage = DiskStorage::open(root.path()).unwrap();
+        assert_eq!(storage.head("v1/a/AB/a.sym").await.unwrap().unwrap().stored_size, 4);
+    }
+
+    #[tokio::test]
+    async fn damage_is_an_error_and_not_absence() {
+        let (root, storage) = open();
+        storage.put("v1/a/AB/a.sym", Bytes::from_static(b"text").into(), ObjectMeta::default()).await.unwrap();
+        let path = root.path().join("v1/a/AB/a.sym");
+        let whole = fs::read(&path).unwrap();
+        for length in [0, 3, whole.len() - 1] {
+            fs::write(&path, &whole[..length]).unwrap();
+            let error = storage.head("v1/a/AB/a.sym").await.unwrap_err();
+            assert!(matches!(error, StorageError::Corrupt { .. }), "{length}: {error}");
+        }
+        let mut cut_in_the_middle = whole.clone();
+        cut_in_the_middle.remove(1);
+        fs::write(&path, &cut_in_the_middle).unwrap();
+        assert!(matches!(storage.fetch("v1/a/AB/a.sym").await, Err(StorageError::Corrupt { .. })));
+    }
+
+    #[tokio::test]
+    async fn a_failed_put_leaves_nothing() {
+        let (root, storage) = open();
+        let file = Arc::new(tempfile::tempfile().unwrap());
+        let short = Payload::new(vec![super::super::Part::File { file, offset: 0, length: 10 }]);
+        storage.put("v1/a/AB/a.sym", short, ObjectMeta::default()).await.unwrap_err();
+        assert_eq!(storage.head("v1/a/AB/a.sym").await.unwrap(), None);
+        assert_eq!(fs::read_dir(root.path().join("v1/a/AB")).unwrap().count(), 0);
+    }
+}

@@ -1,0 +1,48 @@
+//! What can go wrong in a storage, whichever kind it is.
+
+use std::io;
+
+/// A failure of a storage. Absence is not one: it is `Ok(None)`.
+#[derive(Debug, thiserror::Error)]
+pub enum StorageError {
+    /// There is no room left for the object.
+    #[error("storage {storage} is full: {reason}")]
+    Full {
+        /// The storage's name.
+        storage: String,
+        /// What the driver said.
+        reason: String,
+    },
+    /// The storage did not answer, or not in time; the same call may succeed later.
+    #[error("storage {storage} is unavailable: {reason}")]
+    Unavailable {
+        /// The storage's name.
+        storage: String,
+        /// What the driver said.
+        reason: String,
+    },
+    /// The storage answered with an object that cannot be what was stored.
+    #[error("storage {storage} holds a damaged object at {path}: {reason}")]
+    Corrupt {
+        /// The storage's name.
+        storage: String,
+        /// The object's path.
+        path: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+}
+
+impl StorageError {
+    /// Tells a full disk from every other failure of a file operation.
+    #[must_use]
+    pub fn from_io(storage: &str, error: &io::Error) -> Self {
+        let (storage, reason) = (storage.to_owned(), error.to_string());
+        match error.kind() {
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge => {
+                Self::Full { storage, reason }
+            }
+            _ => Self::Unavailable { storage, reason },
+        }
+    }
+}

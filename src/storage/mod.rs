@@ -1,0 +1,132 @@
+//! Where the files of symbols lie: objects with metadata, by path.
+//!
+//! A storage knows paths and bytes and nothing of the product. Each kind is one file with its own settings; [`open`]
+//! picks by configuration. [`contract`] is the suite that every kind passes. An object is visible whole or not at
+//! all, and what `put` has acknowledged stays.
+
+mod disk;
+mod error;
+mod payload;
+
+#[cfg(test)]
+mod contract;
+
+use std::fmt::Debug;
+use std::path::Path;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use futures_util::stream::BoxStream;
+use serde::{Deserialize, Serialize};
+use time::OffsetDateTime;
+
+pub use disk::DiskStorage;
+pub use error::StorageError;
+pub use payload::{Part, Payload};
+
+/// Which storage to use and where it lies.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct StorageConfig {
+    /// The kind of storage: `disk`.
+    pub kind: StorageKind,
+    /// Directory of the disk storage; a relative one lies under `data_dir`.
+    pub directory: String,
+    /// Path prefix of regular symbols.
+    pub prefix: String,
+    /// Path prefix of try symbols.
+    pub try_prefix: String,
+}
+
+impl Default for StorageConfig {
+    fn default() -> Self {
+        Self {
+            kind: StorageKind::Disk,
+            directory: "objects".to_owned(),
+            prefix: "v1".to_owned(),
+            try_prefix: "try/v1".to_owned(),
+        }
+    }
+}
+
+/// The kinds of storage.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum StorageKind {
+    /// A directory of this machine.
+    Disk,
+}
+
+/// What is known of an object beside its bytes.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ObjectMeta {
+    /// Whether the bytes are gzipped (`Content-Encoding: gzip`).
+    pub is_gzipped: bool,
+    /// `Content-Type`, where it is not the storage's default for unknown bytes.
+    pub content_type: Option<String>,
+    /// Size before compression in bytes; Tecken's `original_size`.
+    pub original_size: Option<u64>,
+    /// MD5 before compression in lower-case hexadecimal; Tecken's `original_md5_hash`.
+    pub original_md5: Option<String>,
+    /// SHA-256 before compression in lower-case hexadecimal.
+    pub original_sha256: Option<String>,
+}
+
+/// An object as the storage holds it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ObjectInfo {
+    /// What it was stored with.
+    pub meta: ObjectMeta,
+    /// Size as stored, in bytes.
+    pub stored_size: u64,
+    /// When it was stored.
+    #[serde(with = "time::serde::timestamp::microseconds")]
+    pub modified_at: OffsetDateTime,
+}
+
+/// The bytes of an object, a piece at a time. An error in the middle means that the rest cannot be had.
+pub type ObjectStream = BoxStream<'static, Result<Bytes, StorageError>>;
+
+/// An object being read.
+pub struct Fetched {
+    /// What is known of it.
+    pub info: ObjectInfo,
+    /// Its bytes as stored.
+    pub stream: ObjectStream,
+}
+
+impl Debug for Fetched {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Fetched").field("info", &self.info).finish_non_exhaustive()
+    }
+}
+
+/// A place that holds objects.
+#[async_trait]
+pub trait Storage: Debug + Send + Sync {
+    /// The name that people know it by: a bucket's name, or `disk`.
+    fn name(&self) -> &str;
+
+    /// What is known of the object at a path.
+    async fn head(&self, path: &str) -> Result<Option<ObjectInfo>, StorageError>;
+
+    /// Stores an object, replacing the one at this path. When it returns, the object is durable.
+    async fn put(&self, path: &str, payload: Payload, meta: ObjectMeta) -> Result<(), StorageError>;
+
+    /// Opens the object at a path for reading.
+    async fn fetch(&self, path: &str) -> Result<Option<Fetched>, StorageError>;
+
+    /// Asks the storage for a sign of life.
+    async fn check(&self) -> Result<(), StorageError>;
+}
+
+/// Opens the storage of the configuration. Relative directories lie under `data_dir`.
+///
+/// # Errors
+/// The storage cannot be reached or written to.
+pub fn open(config: &StorageConfig, data_dir: &Path) -> Result<Arc<dyn Storage>, StorageError> {
+    match config.kind {
+        StorageKind::Disk => Ok(Arc::new(DiskStorage::open(&data_dir.join(&config.directory))?)),
+    }
+}

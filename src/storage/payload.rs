@@ -1,0 +1,139 @@
+//! The bytes of an object on their way into a storage.
+//!
+//! Bytes are never gathered in memory: a payload is a list of short buffers and ranges of a temporary file, which can
+//! be read more than once, so that a driver can repeat a request that failed.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::os::unix::fs::FileExt;
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+/// One piece of a payload.
+#[derive(Clone, Debug)]
+pub enum Part {
+    /// Bytes in memory: a gzip header or trailer.
+    Memory(Bytes),
+    /// A range of a file.
+    File {
+        /// The file, shared by all members of an archive.
+        file: Arc<File>,
+        /// Where the range begins.
+        offset: u64,
+        /// How long it is.
+        length: u64,
+    },
+}
+
+impl Part {
+    fn len(&self) -> u64 {
+        match self {
+            Self::Memory(bytes) => bytes.len() as u64,
+            Self::File { length, .. } => *length,
+        }
+    }
+}
+
+/// The pieces of an object, in order.
+#[derive(Clone, Debug, Default)]
+pub struct Payload {
+    parts: Vec<Part>,
+}
+
+impl Payload {
+    /// Makes a payload of its pieces.
+    #[must_use]
+    pub fn new(parts: Vec<Part>) -> Self {
+        Self { parts }
+    }
+
+    /// The whole length in bytes.
+    #[must_use]
+    pub fn len(&self) -> u64 {
+        self.parts.iter().map(Part::len).sum()
+    }
+
+    /// Tells whether there is not a single byte.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Reads the payload from its start, with blocking calls.
+    #[must_use]
+    pub fn reader(&self) -> PayloadReader {
+        PayloadReader { parts: self.parts.clone().into(), position: 0 }
+    }
+}
+
+impl From<Bytes> for Payload {
+    fn from(bytes: Bytes) -> Self {
+        Self::new(vec![Part::Memory(bytes)])
+    }
+}
+
+/// Reads a payload from start to end.
+#[derive(Debug)]
+pub struct PayloadReader {
+    parts: std::collections::VecDeque<Part>,
+    /// Bytes already read of the first part.
+    position: u64,
+}
+
+impl Read for PayloadReader {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        while let Some(part) = self.parts.front() {
+            let left = part.len() - self.position;
+            if left == 0 {
+                self.parts.pop_front();
+                self.position = 0;
+                continue;
+            }
+            let wanted = usize::try_from(left).unwrap_or(usize::MAX).min(buffer.len());
+            let count = match part {
+                Part::Memory(bytes) => (&bytes[bytes.len() - usize::try_from(left).unwrap_or(0)..]).read(&mut buffer[..wanted])?,
+                Part::File { file, offset, .. } => file.read_at(&mut buffer[..wanted], offset + self.position)?,
+            };
+            if count == 0 && wanted > 0 {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            }
+            self.position += count as u64;
+            return Ok(count);
+        }
+        Ok(0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use super::*;
+
+    #[test]
+    fn parts_are_read_in_order_and_again() {
+        let mut file = tempfile::tempfile().unwrap();
+        file.write_all(b"0123456789").unwrap();
+        let payload = Payload::new(vec![
+            Part::Memory(Bytes::from_static(b"head-")),
+            Part::File { file: Arc::new(file), offset: 2, length: 5 },
+            Part::Memory(Bytes::new()),
+            Part::Memory(Bytes::from_static(b"-tail")),
+        ]);
+        assert_eq!(payload.len(), 15);
+        for _ in 0..2 {
+            let mut text = String::new();
+            payload.reader().read_to_string(&mut text).unwrap();
+            assert_eq!(text, "head-23456-tail");
+        }
+    }
+
+    #[test]
+    fn a_file_that_ends_early_is_an_error() {
+        let file = Arc::new(tempfile::tempfile().unwrap());
+        let payload = Payload::new(vec![Part::File { file, offset: 0, length: 1 }]);
+        let error = payload.reader().read_to_end(&mut Vec::new()).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::UnexpectedEof);
+    }
+}
