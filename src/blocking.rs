@@ -8,11 +8,16 @@ use std::io;
 ///
 /// # Errors
 /// The operation's own error; a panic in it comes back as an error of kind `Other`.
-#[expect(clippy::disallowed_methods, reason = "this is the one helper that the rule points to")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "this is the one helper that the rule points to"
+)]
 pub async fn run<T, F>(operation: F) -> io::Result<T>
 where
     T: Send + 'static,
     F: FnOnce() -> io::Result<T> + Send + 'static,
 {
-    tokio::task::spawn_blocking(operation).await.unwrap_or_else(|panic| Err(io::Error::other(panic)))
+    tokio::task::spawn_blocking(operation)
+        .await
+        .unwrap_or_else(|panic| Err(io::Error::other(panic)))
 }

@@ -30,9 +30,14 @@ pub struct SystemClock {
 impl SystemClock {
     /// Starts the clock.
     #[must_use]
-    #[expect(clippy::disallowed_methods, reason = "this is the one place that asks the machine")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "this is the one place that asks the machine"
+    )]
     pub fn new() -> Self {
-        Self { start: Instant::now() }
+        Self {
+            start: Instant::now(),
+        }
     }
 }
 
@@ -43,7 +48,10 @@ impl Default for SystemClock {
 }
 
 impl Clock for SystemClock {
-    #[expect(clippy::disallowed_methods, reason = "this is the one place that asks the machine")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "this is the one place that asks the machine"
+    )]
     fn now(&self) -> OffsetDateTime {
         OffsetDateTime::now_utc()
     }
@@ -64,7 +72,10 @@ impl ManualClock {
     /// Makes a clock that stands at the given time of day.
     #[must_use]
     pub fn at(start: OffsetDateTime) -> Self {
-        Self { start, elapsed: Mutex::new(Duration::ZERO) }
+        Self {
+            start,
+            elapsed: Mutex::new(Duration::ZERO),
+        }
     }
 
     /// Moves the clock forward.

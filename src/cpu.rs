@@ -27,9 +27,13 @@ impl CpuPool {
     /// # Errors
     /// The operating system refused to start a thread.
     pub fn new(threads: usize) -> Result<Self, rayon::ThreadPoolBuildError> {
-        let threads =
-            ThreadPoolBuilder::new().num_threads(threads).thread_name(|index| format!("cpu-{index}")).build()?;
-        Ok(Self { threads: Arc::new(threads) })
+        let threads = ThreadPoolBuilder::new()
+            .num_threads(threads)
+            .thread_name(|index| format!("cpu-{index}"))
+            .build()?;
+        Ok(Self {
+            threads: Arc::new(threads),
+        })
     }
 
     /// How many threads the pool has, so that callers can keep all of them busy and no more.
@@ -69,7 +73,10 @@ mod tests {
     #[tokio::test]
     async fn a_panic_costs_one_job() {
         let pool = CpuPool::new(1).unwrap();
-        assert_eq!(pool.run(|| panic!("expected by this test")).await, Err::<(), _>(JobPanicked));
+        assert_eq!(
+            pool.run(|| panic!("expected by this test")).await,
+            Err::<(), _>(JobPanicked)
+        );
         assert_eq!(pool.run(|| 7).await, Ok(7));
     }
 
@@ -86,6 +93,9 @@ mod tests {
         release.send(()).unwrap();
         assert_eq!(blocked.await.unwrap(), Ok(true));
         assert_eq!(pool.run(|| 1).await, Ok(1));
-        assert!(observer.try_recv().is_err(), "the abandoned job must not have run");
+        assert!(
+            observer.try_recv().is_err(),
+            "the abandoned job must not have run"
+        );
     }
 }

@@ -1,9 +1,20 @@
 //! symbold
 
 pub mod blocking;
+pub mod cache;
 pub mod clock;
 pub mod cpu;
 pub mod db;
+pub mod metrics;
 pub mod scratch;
 pub mod storage;
 pub mod symbol;
+
+/// The version of this program.
+pub const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// The commit that this program was built from, where the build was told (`SYMBOLD_COMMIT`).
+pub const COMMIT: &str = match option_env!("SYMBOLD_COMMIT") {
+    Some(commit) => commit,
+    None => "unknown",
+};

@@ -33,7 +33,10 @@ impl Scratch {
         let folder = TempDir::new_in(parent)?;
         let lock = File::create_new(folder.path().join("lock"))?;
         lock.try_lock()?;
-        Ok(Self { folder, _lock: lock })
+        Ok(Self {
+            folder,
+            _lock: lock,
+        })
     }
 
     /// Makes a file without a name, open for reading and writing.
@@ -89,7 +92,11 @@ mod tests {
         drop(file);
         drop(living);
         drop(other);
-        assert_eq!(fs::read_dir(parent.path()).unwrap().count(), 1, "only the common lock");
+        assert_eq!(
+            fs::read_dir(parent.path()).unwrap().count(),
+            1,
+            "only the common lock"
+        );
     }
 
     #[test]
@@ -97,6 +104,10 @@ mod tests {
         let parent = tempfile::tempdir().unwrap();
         let scratch = Scratch::open(parent.path()).unwrap();
         let _file = scratch.unnamed_file().unwrap();
-        assert_eq!(fs::read_dir(scratch.folder.path()).unwrap().count(), 1, "only the lock");
+        assert_eq!(
+            fs::read_dir(scratch.folder.path()).unwrap().count(),
+            1,
+            "only the lock"
+        );
     }
 }

@@ -104,7 +104,11 @@ pub trait MissingRecords {
     async fn add_missing(&self, counts: &[MissingCount]) -> Result<(), DbError>;
 
     /// A page of the rows that pass the filter.
-    async fn missing_page(&self, filter: &MissingFilter, page: PageRequest) -> Result<MissingPage, DbError>;
+    async fn missing_page(
+        &self,
+        filter: &MissingFilter,
+        page: PageRequest,
+    ) -> Result<MissingPage, DbError>;
 
     /// At most `limit` rows last asked for at `since` or later, with a number above `after`, by number: how all of
     /// them are read, some at a time.

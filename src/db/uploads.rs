@@ -101,7 +101,12 @@ pub trait UploadRecords {
     async fn begin_upload(&self, upload: &NewUpload) -> Result<i64, DbError>;
 
     /// Records all files of an upload and marks it completed, in one transaction.
-    async fn complete_upload(&self, id: i64, outcome: &Outcome, at: OffsetDateTime) -> Result<(), DbError>;
+    async fn complete_upload(
+        &self,
+        id: i64,
+        outcome: &Outcome,
+        at: OffsetDateTime,
+    ) -> Result<(), DbError>;
 
     /// Marks a pending upload as failed, for a reason that a person can read.
     async fn fail_upload(&self, id: i64, reason: &str) -> Result<(), DbError>;

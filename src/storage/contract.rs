@@ -19,19 +19,43 @@ pub(crate) async fn check_all(storage: &dyn Storage) {
 }
 
 async fn read(storage: &dyn Storage, path: &str) -> Bytes {
-    let fetched = storage.fetch(path).await.unwrap().expect("the object is there");
-    let bytes: BytesMut = fetched.stream.try_collect::<Vec<_>>().await.unwrap().concat().as_slice().into();
+    let fetched = storage
+        .fetch(path)
+        .await
+        .unwrap()
+        .expect("the object is there");
+    let bytes: BytesMut = fetched
+        .stream
+        .try_collect::<Vec<_>>()
+        .await
+        .unwrap()
+        .concat()
+        .as_slice()
+        .into();
     assert_eq!(bytes.len() as u64, fetched.info.stored_size);
     bytes.freeze()
 }
 
 async fn put(storage: &dyn Storage, path: &str, bytes: &[u8]) {
-    storage.put(path, Bytes::copy_from_slice(bytes).into(), ObjectMeta::default()).await.unwrap();
+    storage
+        .put(
+            path,
+            Bytes::copy_from_slice(bytes).into(),
+            ObjectMeta::default(),
+        )
+        .await
+        .unwrap();
 }
 
 async fn absence_is_not_an_error(storage: &dyn Storage) {
     assert_eq!(storage.head("v1/none/AB/none.sym").await.unwrap(), None);
-    assert!(storage.fetch("v1/none/AB/none.sym").await.unwrap().is_none());
+    assert!(
+        storage
+            .fetch("v1/none/AB/none.sym")
+            .await
+            .unwrap()
+            .is_none()
+    );
 }
 
 async fn bytes_and_metadata_come_back(storage: &dyn Storage) {
@@ -47,7 +71,11 @@ async fn bytes_and_metadata_come_back(storage: &dyn Storage) {
         Part::Memory(Bytes::from_static(b"two parts")),
     ]);
     storage.put(PATH, payload, meta.clone()).await.unwrap();
-    let info = storage.head(PATH).await.unwrap().expect("it was just stored");
+    let info = storage
+        .head(PATH)
+        .await
+        .unwrap()
+        .expect("it was just stored");
     assert_eq!((info.meta, info.stored_size), (meta, 12));
     assert_eq!(read(storage, PATH).await, "in two parts");
 }
@@ -56,19 +84,37 @@ async fn an_object_is_replaced_as_a_whole(storage: &dyn Storage) {
     put(storage, PATH, b"longer than the next one").await;
     put(storage, PATH, b"short").await;
     assert_eq!(read(storage, PATH).await, "short");
-    assert_eq!(storage.head(PATH).await.unwrap().unwrap().meta, ObjectMeta::default());
+    assert_eq!(
+        storage.head(PATH).await.unwrap().unwrap().meta,
+        ObjectMeta::default()
+    );
 }
 
 async fn an_open_reader_keeps_its_version(storage: &dyn Storage) {
     put(storage, PATH, b"first").await;
     let fetched = storage.fetch(PATH).await.unwrap().unwrap();
     put(storage, PATH, b"second version").await;
-    let bytes = fetched.stream.try_collect::<Vec<_>>().await.unwrap().concat();
+    let bytes = fetched
+        .stream
+        .try_collect::<Vec<_>>()
+        .await
+        .unwrap()
+        .concat();
     assert_eq!(bytes, b"first");
 }
 
 async fn unusual_names_are_kept_apart(storage: &dyn Storage) {
-    let names = ["c++filt", "a b", "汉.pdb", "~", "q?x=1&y", "100:2", "@;=,$()*!", "A", "a"];
+    let names = [
+        "c++filt",
+        "a b",
+        "汉.pdb",
+        "~",
+        "q?x=1&y",
+        "100:2",
+        "@;=,$()*!",
+        "A",
+        "a",
+    ];
     for name in names {
         put(storage, &format!("v1/{name}/AB/{name}"), name.as_bytes()).await;
     }
@@ -80,7 +126,9 @@ async fn unusual_names_are_kept_apart(storage: &dyn Storage) {
 async fn empty_and_large_objects(storage: &dyn Storage) {
     put(storage, PATH, b"").await;
     assert!(read(storage, PATH).await.is_empty());
-    let large: Vec<u8> = (0..1_000_003_u32).map(|number| number.to_le_bytes()[0]).collect();
+    let large: Vec<u8> = (0..1_000_003_u32)
+        .map(|number| number.to_le_bytes()[0])
+        .collect();
     put(storage, PATH, &large).await;
     assert_eq!(read(storage, PATH).await, large);
 }

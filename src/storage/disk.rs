@@ -71,7 +71,10 @@ impl DiskStorage {
         let open = || -> io::Result<Self> {
             fs::create_dir_all(root)?;
             let scratch = Scratch::open(&root.join(".incoming"))?;
-            Ok(Self { root: root.canonicalize()?.into(), scratch: Arc::new(scratch) })
+            Ok(Self {
+                root: root.canonicalize()?.into(),
+                scratch: Arc::new(scratch),
+            })
         };
         open().map_err(|error| StorageError::Unavailable {
             storage: NAME.to_owned(),
@@ -116,11 +119,13 @@ impl DiskStorage {
             Err(ReadError::Io(error)) => Err(error),
         })
         .await;
-        opened.map_err(|error| StorageError::from_io(NAME, &error))?.map_err(|reason| StorageError::Corrupt {
-            storage: NAME.to_owned(),
-            path: path.to_owned(),
-            reason,
-        })
+        opened
+            .map_err(|error| StorageError::from_io(NAME, &error))?
+            .map_err(|reason| StorageError::Corrupt {
+                storage: NAME.to_owned(),
+                path: path.to_owned(),
+                reason,
+            })
     }
 }
 
@@ -134,7 +139,12 @@ impl Storage for DiskStorage {
         Ok(self.open_blocking(path).await?.map(|(_, info)| info))
     }
 
-    async fn put(&self, path: &str, payload: Payload, meta: ObjectMeta) -> Result<(), StorageError> {
+    async fn put(
+        &self,
+        path: &str,
+        payload: Payload,
+        meta: ObjectMeta,
+    ) -> Result<(), StorageError> {
         let (storage, path) = (self.clone(), path.to_owned());
         let written = blocking::run(move || storage.write(&path, &payload, meta)).await;
         written.map_err(|error| StorageError::from_io(NAME, &error))
@@ -160,7 +170,9 @@ fn read_pieces(file: Arc<File>, length: u64) -> ObjectStream {
     let pieces = stream::try_unfold(0_u64, move |position| {
         let file = Arc::clone(&file);
         async move {
-            let wanted = usize::try_from(length - position).unwrap_or(usize::MAX).min(PIECE);
+            let wanted = usize::try_from(length - position)
+                .unwrap_or(usize::MAX)
+                .min(PIECE);
             if wanted == 0 {
                 return Ok(None);
             }
@@ -203,13 +215,17 @@ fn footer(footer: &Footer) -> io::Result<Vec<u8>> {
 fn read_info(file: &File) -> Result<ObjectInfo, ReadError> {
     let damaged = |reason: &str| ReadError::Damaged(reason.to_owned());
     let attributes = file.metadata()?;
-    let before_trailer =
-        attributes.len().checked_sub(TRAILER_LENGTH as u64).ok_or_else(|| damaged("the file is too short"))?;
+    let before_trailer = attributes
+        .len()
+        .checked_sub(TRAILER_LENGTH as u64)
+        .ok_or_else(|| damaged("the file is too short"))?;
     let mut trailer = [0; TRAILER_LENGTH];
     file.read_exact_at(&mut trailer, before_trailer)?;
     let [a, b, c, d, e, f, g, h, magic @ ..] = trailer;
     if magic != *MAGIC {
-        return Err(damaged("the file does not end as an object of this storage does"));
+        return Err(damaged(
+            "the file does not end as an object of this storage does",
+        ));
     }
     let length = u32::from_le_bytes([a, b, c, d]);
     let checksum = u32::from_le_bytes([e, f, g, h]);
@@ -222,12 +238,17 @@ fn read_info(file: &File) -> Result<ObjectInfo, ReadError> {
     if crc32fast::hash(&json) != checksum {
         return Err(damaged("the metadata's checksum is wrong"));
     }
-    let footer: Footer = serde_json::from_slice(&json).map_err(|error| ReadError::Damaged(error.to_string()))?;
+    let footer: Footer =
+        serde_json::from_slice(&json).map_err(|error| ReadError::Damaged(error.to_string()))?;
     if footer.stored_size != start {
         return Err(damaged("the length is not the recorded one"));
     }
     let modified_at = OffsetDateTime::from(attributes.modified()?);
-    Ok(ObjectInfo { meta: footer.meta, stored_size: footer.stored_size, modified_at })
+    Ok(ObjectInfo {
+        meta: footer.meta,
+        stored_size: footer.stored_size,
+        modified_at,
+    })
 }
 
 /// Makes a folder and those above it, each durable before something is put into it.
@@ -268,36 +289,74 @@ mod tests {
     #[tokio::test]
     async fn objects_survive_reopening() {
         let (root, storage) = open();
-        storage.put("v1/a/AB/a.sym", Bytes::from_static(b"text").into(), ObjectMeta::default()).await.unwrap();
+        storage
+            .put(
+                "v1/a/AB/a.sym",
+                Bytes::from_static(b"text").into(),
+                ObjectMeta::default(),
+            )
+            .await
+            .unwrap();
         drop(storage);
         let storage = DiskStorage::open(root.path()).unwrap();
-        assert_eq!(storage.head("v1/a/AB/a.sym").await.unwrap().unwrap().stored_size, 4);
+        assert_eq!(
+            storage
+                .head("v1/a/AB/a.sym")
+                .await
+                .unwrap()
+                .unwrap()
+                .stored_size,
+            4
+        );
     }
 
     #[tokio::test]
     async fn damage_is_an_error_and_not_absence() {
         let (root, storage) = open();
-        storage.put("v1/a/AB/a.sym", Bytes::from_static(b"text").into(), ObjectMeta::default()).await.unwrap();
+        storage
+            .put(
+                "v1/a/AB/a.sym",
+                Bytes::from_static(b"text").into(),
+                ObjectMeta::default(),
+            )
+            .await
+            .unwrap();
         let path = root.path().join("v1/a/AB/a.sym");
         let whole = fs::read(&path).unwrap();
         for length in [0, 3, whole.len() - 1] {
             fs::write(&path, &whole[..length]).unwrap();
             let error = storage.head("v1/a/AB/a.sym").await.unwrap_err();
-            assert!(matches!(error, StorageError::Corrupt { .. }), "{length}: {error}");
+            assert!(
+                matches!(error, StorageError::Corrupt { .. }),
+                "{length}: {error}"
+            );
         }
         let mut cut_in_the_middle = whole.clone();
         cut_in_the_middle.remove(1);
         fs::write(&path, &cut_in_the_middle).unwrap();
-        assert!(matches!(storage.fetch("v1/a/AB/a.sym").await, Err(StorageError::Corrupt { .. })));
+        assert!(matches!(
+            storage.fetch("v1/a/AB/a.sym").await,
+            Err(StorageError::Corrupt { .. })
+        ));
     }
 
     #[tokio::test]
     async fn a_failed_put_leaves_nothing() {
         let (root, storage) = open();
         let file = Arc::new(tempfile::tempfile().unwrap());
-        let short = Payload::new(vec![super::super::Part::File { file, offset: 0, length: 10 }]);
-        storage.put("v1/a/AB/a.sym", short, ObjectMeta::default()).await.unwrap_err();
+        let short = Payload::new(vec![super::super::Part::File {
+            file,
+            offset: 0,
+            length: 10,
+        }]);
+        storage
+            .put("v1/a/AB/a.sym", short, ObjectMeta::default())
+            .await
+            .unwrap_err();
         assert_eq!(storage.head("v1/a/AB/a.sym").await.unwrap(), None);
-        assert_eq!(fs::read_dir(root.path().join("v1/a/AB")).unwrap().count(), 0);
+        assert_eq!(
+            fs::read_dir(root.path().join("v1/a/AB")).unwrap().count(),
+            0
+        );
     }
 }

@@ -39,9 +39,9 @@ impl StorageError {
     pub fn from_io(storage: &str, error: &io::Error) -> Self {
         let (storage, reason) = (storage.to_owned(), error.to_string());
         match error.kind() {
-            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge => {
-                Self::Full { storage, reason }
-            }
+            io::ErrorKind::StorageFull
+            | io::ErrorKind::QuotaExceeded
+            | io::ErrorKind::FileTooLarge => Self::Full { storage, reason },
             _ => Self::Unavailable { storage, reason },
         }
     }

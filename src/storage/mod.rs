@@ -98,7 +98,9 @@ pub struct Fetched {
 
 impl Debug for Fetched {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Fetched").field("info", &self.info).finish_non_exhaustive()
+        f.debug_struct("Fetched")
+            .field("info", &self.info)
+            .finish_non_exhaustive()
     }
 }
 
@@ -112,7 +114,8 @@ pub trait Storage: Debug + Send + Sync {
     async fn head(&self, path: &str) -> Result<Option<ObjectInfo>, StorageError>;
 
     /// Stores an object, replacing the one at this path. When it returns, the object is durable.
-    async fn put(&self, path: &str, payload: Payload, meta: ObjectMeta) -> Result<(), StorageError>;
+    async fn put(&self, path: &str, payload: Payload, meta: ObjectMeta)
+    -> Result<(), StorageError>;
 
     /// Opens the object at a path for reading.
     async fn fetch(&self, path: &str) -> Result<Option<Fetched>, StorageError>;
@@ -127,6 +130,8 @@ pub trait Storage: Debug + Send + Sync {
 /// The storage cannot be reached or written to.
 pub fn open(config: &StorageConfig, data_dir: &Path) -> Result<Arc<dyn Storage>, StorageError> {
     match config.kind {
-        StorageKind::Disk => Ok(Arc::new(DiskStorage::open(&data_dir.join(&config.directory))?)),
+        StorageKind::Disk => Ok(Arc::new(DiskStorage::open(
+            &data_dir.join(&config.directory),
+        )?)),
     }
 }

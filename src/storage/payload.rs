@@ -63,7 +63,10 @@ impl Payload {
     /// Reads the payload from its start, with blocking calls.
     #[must_use]
     pub fn reader(&self) -> PayloadReader {
-        PayloadReader { parts: self.parts.clone().into(), position: 0 }
+        PayloadReader {
+            parts: self.parts.clone().into(),
+            position: 0,
+        }
     }
 }
 
@@ -90,10 +93,15 @@ impl Read for PayloadReader {
                 self.position = 0;
                 continue;
             }
-            let wanted = usize::try_from(left).unwrap_or(usize::MAX).min(buffer.len());
+            let wanted = usize::try_from(left)
+                .unwrap_or(usize::MAX)
+                .min(buffer.len());
             let count = match part {
-                Part::Memory(bytes) => (&bytes[bytes.len() - usize::try_from(left).unwrap_or(0)..]).read(&mut buffer[..wanted])?,
-                Part::File { file, offset, .. } => file.read_at(&mut buffer[..wanted], offset + self.position)?,
+                Part::Memory(bytes) => (&bytes[bytes.len() - usize::try_from(left).unwrap_or(0)..])
+                    .read(&mut buffer[..wanted])?,
+                Part::File { file, offset, .. } => {
+                    file.read_at(&mut buffer[..wanted], offset + self.position)?
+                }
             };
             if count == 0 && wanted > 0 {
                 return Err(io::ErrorKind::UnexpectedEof.into());
@@ -117,7 +125,11 @@ mod tests {
         file.write_all(b"0123456789").unwrap();
         let payload = Payload::new(vec![
             Part::Memory(Bytes::from_static(b"head-")),
-            Part::File { file: Arc::new(file), offset: 2, length: 5 },
+            Part::File {
+                file: Arc::new(file),
+                offset: 2,
+                length: 5,
+            },
             Part::Memory(Bytes::new()),
             Part::Memory(Bytes::from_static(b"-tail")),
         ]);
@@ -132,7 +144,11 @@ mod tests {
     #[test]
     fn a_file_that_ends_early_is_an_error() {
         let file = Arc::new(tempfile::tempfile().unwrap());
-        let payload = Payload::new(vec![Part::File { file, offset: 0, length: 1 }]);
+        let payload = Payload::new(vec![Part::File {
+            file,
+            offset: 0,
+            length: 1,
+        }]);
         let error = payload.reader().read_to_end(&mut Vec::new()).unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::UnexpectedEof);
     }

@@ -13,7 +13,8 @@ impl DebugId {
     /// Parses 1 to 64 hexadecimal digits of either case.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
-        let is_id = (1..=LONGEST).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+        let is_id = (1..=LONGEST).contains(&text.len())
+            && text.bytes().all(|byte| byte.is_ascii_hexdigit());
         is_id.then(|| Self(text.to_ascii_uppercase()))
     }
 

@@ -64,7 +64,9 @@ impl SymHeader {
                 self.code_id = DebugId::parse(id);
                 self.code_file = legal_name(name);
             }
-            Some(("GENERATOR", text)) if text.len() <= LONGEST_GENERATOR && !text.contains(char::is_control) => {
+            Some(("GENERATOR", text))
+                if text.len() <= LONGEST_GENERATOR && !text.contains(char::is_control) =>
+            {
                 self.generator = Some(text.to_owned());
             }
             _ => {}
@@ -76,7 +78,9 @@ fn text_of(line: &[u8]) -> Option<&str> {
     if line.len() > LONGEST_LINE {
         return None;
     }
-    std::str::from_utf8(line).ok().map(|line| line.trim_end_matches('\r'))
+    std::str::from_utf8(line)
+        .ok()
+        .map(|line| line.trim_end_matches('\r'))
 }
 
 fn legal_name(name: &str) -> Option<String> {
@@ -96,7 +100,10 @@ mod tests {
             INFO CODE_ID 1 other.dll\r\n";
         let header = SymHeader::parse(text);
         assert_eq!(header.debug_file.as_deref(), Some("my lib.pdb"));
-        assert_eq!(header.debug_id.unwrap().as_str(), "44E4EC8C2F41492B9369D6B9A059577C2");
+        assert_eq!(
+            header.debug_id.unwrap().as_str(),
+            "44E4EC8C2F41492B9369D6B9A059577C2"
+        );
         assert_eq!(header.code_file.as_deref(), Some("my lib.dll"));
         assert_eq!(header.code_id.unwrap().as_str(), "5E9A1234F000");
         assert_eq!(header.generator.as_deref(), Some("mozilla/dump_syms 2.3.4"));
@@ -104,7 +111,9 @@ mod tests {
 
     #[test]
     fn linux_file_without_code_file_or_generator() {
-        let header = SymHeader::parse(b"MODULE Linux x86_64 AB0 libxul.so\nINFO CODE_ID CD\nPUBLIC 0 0 main\n");
+        let header = SymHeader::parse(
+            b"MODULE Linux x86_64 AB0 libxul.so\nINFO CODE_ID CD\nPUBLIC 0 0 main\n",
+        );
         assert_eq!(header.debug_file.as_deref(), Some("libxul.so"));
         assert_eq!(header.code_id.unwrap().as_str(), "CD");
         assert_eq!((header.code_file, header.generator), (None, None));
@@ -112,8 +121,13 @@ mod tests {
 
     #[test]
     fn senseless_fields_are_left_out() {
-        assert_eq!(SymHeader::parse(b"MODULE Linux x86_64 AB0\n"), SymHeader::default());
-        let header = SymHeader::parse(b"MODULE Linux x86_64 nonsense a/b\nINFO CODE_ID zz ../x\nINFO GENERATOR a\x1bb\n");
+        assert_eq!(
+            SymHeader::parse(b"MODULE Linux x86_64 AB0\n"),
+            SymHeader::default()
+        );
+        let header = SymHeader::parse(
+            b"MODULE Linux x86_64 nonsense a/b\nINFO CODE_ID zz ../x\nINFO GENERATOR a\x1bb\n",
+        );
         assert_eq!(header, SymHeader::default());
         assert_eq!(SymHeader::parse(b"\xff\xfe\n"), SymHeader::default());
     }

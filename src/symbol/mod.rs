@@ -47,7 +47,11 @@ impl SymbolKey {
         let id = DebugId::parse(id).ok_or(KeyError::Id)?;
         check_name(debug_file)?;
         check_name(file_name)?;
-        Ok(Self { debug_file: debug_file.to_owned(), id, file_name: file_name.to_owned() })
+        Ok(Self {
+            debug_file: debug_file.to_owned(),
+            id,
+            file_name: file_name.to_owned(),
+        })
     }
 
     /// Parses `<debug file>/<id>/<file>`.
@@ -137,7 +141,11 @@ mod tests {
     #[test]
     fn hopeless_keys() {
         let zero = "0".repeat(33);
-        assert!(SymbolKey::new("a.pdb", &zero, "a.sym").unwrap().is_hopeless());
+        assert!(
+            SymbolKey::new("a.pdb", &zero, "a.sym")
+                .unwrap()
+                .is_hopeless()
+        );
         assert!(SymbolKey::parse("a.pdb/AB/file.ptr").unwrap().is_hopeless());
         assert!(!SymbolKey::parse("a.pdb/AB/a.sym").unwrap().is_hopeless());
     }

@@ -79,8 +79,13 @@ mod tests {
 
     #[test]
     fn every_refused_character_is_named() {
-        for character in "\0\x1f\x7f\u{80}ÿ\\^`><{}[]#%\"'|/\u{202e}\u{2028}\u{feff}\u{e0041}".chars() {
-            assert_eq!(check_name(&format!("a{character}b")), Err(NameError::Character(character)));
+        for character in
+            "\0\x1f\x7f\u{80}ÿ\\^`><{}[]#%\"'|/\u{202e}\u{2028}\u{feff}\u{e0041}".chars()
+        {
+            assert_eq!(
+                check_name(&format!("a{character}b")),
+                Err(NameError::Character(character))
+            );
         }
     }
 

@@ -32,7 +32,9 @@ impl SuffixList {
     pub fn matches_ignoring_case(&self, name: &str) -> bool {
         self.0.iter().any(|suffix| {
             let start = name.len().checked_sub(suffix.len());
-            start.and_then(|start| name.as_bytes().get(start..)).is_some_and(|end| end.eq_ignore_ascii_case(suffix.as_bytes()))
+            start
+                .and_then(|start| name.as_bytes().get(start..))
+                .is_some_and(|end| end.eq_ignore_ascii_case(suffix.as_bytes()))
         })
     }
 }
