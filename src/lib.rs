@@ -2,10 +2,12 @@
 
 pub mod blocking;
 pub mod cache;
+pub mod catalog;
 pub mod clock;
 pub mod cpu;
 pub mod db;
 pub mod metrics;
+pub mod missing;
 pub mod scratch;
 pub mod storage;
 pub mod symbol;

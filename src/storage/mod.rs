@@ -6,6 +6,7 @@
 
 mod disk;
 mod error;
+mod metered;
 mod payload;
 
 #[cfg(test)]
@@ -23,6 +24,7 @@ use time::OffsetDateTime;
 
 pub use disk::DiskStorage;
 pub use error::StorageError;
+pub use metered::MeteredStorage;
 pub use payload::{Part, Payload};
 
 /// Which storage to use and where it lies.

@@ -1,0 +1,156 @@
+//! Do we have it, and where?
+//!
+//! The catalog knows the sources in the order in which they are asked: the regular ones, then, for those who ask for
+//! try symbols, the try source. Each pair of source and key is one memoised question to that source's storage, so an
+//! upload ends what is remembered of exactly the file that it stored, and nothing that concerns try symbols can show
+//! in an answer to somebody who did not ask for them.
+
+mod source;
+
+use std::sync::Arc;
+
+use tokio::runtime::Handle;
+
+use crate::cache::{CacheConfig, CacheKey, Hooks, Memo, SharedCache};
+use crate::clock::SharedClock;
+use crate::metrics::{CacheLabels, Metrics};
+use crate::storage::{Fetched, ObjectInfo, StorageError};
+use crate::symbol::SymbolKey;
+
+pub use source::Source;
+
+/// How a lookup is to be made.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Lookup {
+    /// Whether the try source is asked too, last.
+    pub includes_try: bool,
+    /// Whether to look past what is remembered.
+    pub refreshes: bool,
+}
+
+/// A file that some source holds.
+#[derive(Clone, Debug)]
+pub struct Found {
+    /// The source that holds it.
+    pub source: Arc<Source>,
+    /// Its path there.
+    pub path: String,
+    /// What is known of it.
+    pub info: ObjectInfo,
+}
+
+/// A source could not be asked, so nobody knows whether it holds the file.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("could not look up a symbol: {0}")]
+pub struct CatalogError(#[source] pub Arc<StorageError>);
+
+/// All sources, and what is remembered of them.
+#[derive(Debug)]
+pub struct Catalog {
+    regular: Vec<Arc<Source>>,
+    try_source: Arc<Source>,
+    memo: Memo<ObjectInfo>,
+    runtime: Handle,
+}
+
+impl Catalog {
+    /// Makes a catalog of regular sources, of which the first takes the uploads, and the source of try symbols.
+    /// Storages are asked from the tasks of `runtime`, where a client that leaves does not end a question that
+    /// others wait for.
+    ///
+    /// # Panics
+    /// There is no regular source.
+    #[must_use]
+    pub fn new(
+        regular: Vec<Source>,
+        try_source: Source,
+        config: &CacheConfig,
+        shared: Option<Arc<dyn SharedCache>>,
+        metrics: &Metrics,
+        clock: SharedClock,
+        runtime: Handle,
+    ) -> Self {
+        assert!(!regular.is_empty(), "a catalog has at least one regular source");
+        let counter = |result| metrics.cache_lookups.get_or_create_owned(&CacheLabels { cache: "catalog", result });
+        let (hits, misses) = (counter("hit"), counter("miss"));
+        let hooks = Hooks {
+            hit: Box::new(move || {
+                hits.inc();
+            }),
+            miss: Box::new(move || {
+                misses.inc();
+            }),
+        };
+        let memo = Memo::new(config.into(), shared, hooks, clock);
+        let regular = regular.into_iter().map(Arc::new).collect();
+        Self { regular, try_source: Arc::new(try_source), memo, runtime }
+    }
+
+    /// The source that takes uploads of regular or of try symbols.
+    #[must_use]
+    pub fn upload_target(&self, is_try: bool) -> &Arc<Source> {
+        if is_try { &self.try_source } else { &self.regular[0] }
+    }
+
+    /// The first source that holds the file.
+    ///
+    /// # Errors
+    /// A source that comes before any that is known to hold the file could not be asked.
+    pub async fn find(&self, key: &SymbolKey, lookup: Lookup) -> Result<Option<Found>, CatalogError> {
+        let try_source = lookup.includes_try.then_some(&self.try_source);
+        for source in self.regular.iter().chain(try_source) {
+            let path = source.path(key);
+            if let Some(info) = self.ask(source, &path, lookup.refreshes).await? {
+                return Ok(Some(Found { source: Arc::clone(source), path, info }));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Opens a file that was found. `None` when it has gone meanwhile; what was remembered of it is then dropped.
+    ///
+    /// # Errors
+    /// The source could not be asked.
+    pub async fn open(&self, found: &Found) -> Result<Option<Fetched>, CatalogError> {
+        let (source, path) = (Arc::clone(&found.source), found.path.clone());
+        let fetch = self.runtime.spawn(async move { source.storage().fetch(&path).await });
+        let fetched = flatten(fetch.await).map_err(|error| CatalogError(Arc::new(error)))?;
+        if fetched.is_none() {
+            self.forget(&found.source, &found.path).await;
+        }
+        Ok(fetched)
+    }
+
+    /// Drops what is remembered of a path of a source, because it has just changed.
+    pub async fn forget(&self, source: &Source, path: &str) {
+        self.memo.forget(&cache_key(source, path)).await;
+    }
+
+    async fn ask(
+        &self,
+        source: &Arc<Source>,
+        path: &str,
+        refreshes: bool,
+    ) -> Result<Option<ObjectInfo>, CatalogError> {
+        let key = cache_key(source, path);
+        let ask = || async {
+            let (source, path) = (Arc::clone(source), path.to_owned());
+            flatten(self.runtime.spawn(async move { source.storage().head(&path).await }).await)
+        };
+        if refreshes {
+            return self.memo.refresh(&key, ask).await.map_err(|error| CatalogError(Arc::new(error)));
+        }
+        self.memo.get_or_ask(&key, ask).await.map_err(CatalogError)
+    }
+}
+
+fn cache_key(source: &Source, path: &str) -> CacheKey {
+    CacheKey::new("object", &[source.storage().name(), path])
+}
+
+/// A task that panicked is a storage that could not be asked.
+fn flatten<T>(joined: Result<Result<T, StorageError>, tokio::task::JoinError>) -> Result<T, StorageError> {
+    joined.unwrap_or_else(|error| {
+        Err(StorageError::Unavailable { storage: "any".to_owned(), reason: error.to_string() })
+    })
+}

@@ -1,0 +1,127 @@
+//! Counting the symbols that were asked for and not found.
+//!
+//! A request only notes what was missing: equal notes are merged in memory, and a worker writes what has gathered as
+//! one batch, within a second, while the requests go on. The number of different symbols that wait is bounded; while
+//! the database is away, new ones beyond the bound are dropped and counted. [`report`] reads what was written.
+
+mod gathered;
+pub mod report;
+mod worker;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::cache::{CacheKey, Guard};
+use crate::clock::SharedClock;
+use crate::db::missing::{MissingCount, MissingSymbol};
+use crate::metrics::Metrics;
+use crate::symbol::SymbolKey;
+
+use gathered::Gathered;
+pub use report::MissingReport;
+pub use worker::MissingWorker;
+
+/// The longest text of each part of a row, in characters.
+const LONGEST_PART: usize = 150;
+
+/// How many repeats a guard remembers.
+const GUARD_CAPACITY: u64 = 200_000;
+
+/// How missing symbols are counted.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct MissingConfig {
+    /// Repeats of the same question count once within this time; zero counts every one.
+    #[serde(with = "humantime_serde")]
+    pub repeat_window: Duration,
+    /// How often what has gathered is written to the database.
+    #[serde(with = "humantime_serde")]
+    pub flush_every: Duration,
+    /// How many different symbols may wait for the database.
+    pub pending_limit: usize,
+    /// Rows that nobody has asked for within this time are deleted.
+    #[serde(with = "humantime_serde")]
+    pub keep: Duration,
+}
+
+impl Default for MissingConfig {
+    fn default() -> Self {
+        Self {
+            repeat_window: Duration::ZERO,
+            flush_every: Duration::from_millis(500),
+            pending_limit: 100_000,
+            keep: Duration::from_hours(30 * 24),
+        }
+    }
+}
+
+/// What a client tells of the module whose symbols it asks for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CodeInfo {
+    /// The code file's name.
+    pub code_file: Option<String>,
+    /// The code id.
+    pub code_id: Option<String>,
+}
+
+/// Notes missing symbols. Clones share what has gathered.
+#[derive(Clone, Debug)]
+pub struct MissingLog {
+    gathered: Arc<Gathered>,
+    guard: Option<Arc<Guard>>,
+    clock: SharedClock,
+    metrics: Metrics,
+}
+
+impl MissingLog {
+    /// Makes a log into which nothing has been noted.
+    #[must_use]
+    pub fn new(config: &MissingConfig, clock: SharedClock, metrics: Metrics) -> Self {
+        let guard = (!config.repeat_window.is_zero())
+            .then(|| Arc::new(Guard::new(config.repeat_window, GUARD_CAPACITY, Arc::clone(&clock))));
+        Self { gathered: Arc::new(Gathered::new(config.pending_limit)), guard, clock, metrics }
+    }
+
+    /// Counts one request for a symbol that is not there. Never waits.
+    ///
+    /// Parts of more than 150 characters are not counted, as with Tecken: nobody's module is called that.
+    pub fn note(&self, key: &SymbolKey, code: CodeInfo) {
+        let symbol = MissingSymbol {
+            debug_file: key.debug_file().to_owned(),
+            debug_id: key.id().to_string(),
+            file_name: key.file_name().to_owned(),
+            code_file: code.code_file,
+            code_id: code.code_id,
+        };
+        if !is_storable(&symbol) || self.is_repeated(&symbol) {
+            return;
+        }
+        let count = MissingCount { symbol, count: 1, last_asked: self.clock.now() };
+        if self.gathered.add(count) {
+            self.metrics.missing_noted.inc();
+        } else {
+            self.metrics.missing_dropped.inc();
+        }
+    }
+
+    fn is_repeated(&self, symbol: &MissingSymbol) -> bool {
+        let Some(guard) = &self.guard else { return false };
+        let code_file = symbol.code_file.as_deref().unwrap_or_default();
+        let code_id = symbol.code_id.as_deref().unwrap_or_default();
+        let arguments = [&symbol.debug_file, &symbol.debug_id, &symbol.file_name, code_file, code_id];
+        !guard.is_first(CacheKey::new("missing", &arguments))
+    }
+}
+
+fn is_storable(symbol: &MissingSymbol) -> bool {
+    let parts = [
+        Some(&symbol.debug_file),
+        Some(&symbol.debug_id),
+        Some(&symbol.file_name),
+        symbol.code_file.as_ref(),
+        symbol.code_id.as_ref(),
+    ];
+    parts.into_iter().flatten().all(|part| part.chars().nth(LONGEST_PART).is_none())
+}

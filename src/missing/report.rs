@@ -1,0 +1,80 @@
+//! What was asked for and missing, read back.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::Stream;
+use futures_util::stream;
+use time::{OffsetDateTime, Time};
+
+use crate::clock::SharedClock;
+use crate::db::missing::{MissingFilter, MissingPage, MissingRecord, PageRequest};
+use crate::db::{Database, DbError};
+
+/// How many rows are read at a time.
+const READ_AHEAD: u32 = 1_000;
+
+/// From when on rows are reported.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Period {
+    /// The last so many days, to the second.
+    Days(u16),
+    /// Since midnight UTC.
+    Today,
+}
+
+/// Reads the missing-symbols table.
+#[derive(Clone, Debug)]
+pub struct MissingReport {
+    database: Arc<dyn Database>,
+    clock: SharedClock,
+}
+
+impl MissingReport {
+    /// Makes a report over a database.
+    #[must_use]
+    pub fn new(database: Arc<dyn Database>, clock: SharedClock) -> Self {
+        Self { database, clock }
+    }
+
+    /// A page of rows.
+    ///
+    /// # Errors
+    /// The database is away.
+    pub async fn page(&self, filter: &MissingFilter, page: PageRequest) -> Result<MissingPage, DbError> {
+        self.database.missing_page(filter, page).await
+    }
+
+    /// The day that a report of this period is named after: today for today, else yesterday, as Tecken does.
+    #[must_use]
+    pub fn day_of(&self, period: Period) -> time::Date {
+        let today = self.clock.now().date();
+        match period {
+            Period::Today => today,
+            Period::Days(_) => today.previous_day().unwrap_or(today),
+        }
+    }
+
+    /// All rows of a period, by number, read some at a time as they are wanted.
+    pub fn rows(&self, period: Period) -> impl Stream<Item = Result<Vec<MissingRecord>, DbError>> + use<> {
+        let since = self.start_of(period);
+        let database = Arc::clone(&self.database);
+        stream::try_unfold(Some(0), move |after: Option<i64>| {
+            let database = Arc::clone(&database);
+            async move {
+                let Some(after) = after else { return Ok(None) };
+                let rows = database.missing_since(since, after, READ_AHEAD).await?;
+                let last = rows.last().filter(|_| rows.len() == READ_AHEAD as usize).map(|row| row.id);
+                Ok(Some((rows, last)))
+            }
+        })
+    }
+
+    fn start_of(&self, period: Period) -> OffsetDateTime {
+        let now = self.clock.now();
+        match period {
+            Period::Today => now.replace_time(Time::MIDNIGHT),
+            Period::Days(days) => now - Duration::from_hours(24 * u64::from(days)),
+        }
+    }
+}

@@ -1,0 +1,67 @@
+//! Counts and times the calls of a storage.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+use super::{Fetched, ObjectInfo, ObjectMeta, Payload, Storage, StorageError};
+use crate::clock::SharedClock;
+use crate::metrics::{Metrics, OperationLabel, StorageLabels};
+
+/// A storage whose calls are counted.
+#[derive(Debug)]
+pub struct MeteredStorage {
+    inner: Arc<dyn Storage>,
+    metrics: Metrics,
+    clock: SharedClock,
+}
+
+impl MeteredStorage {
+    /// Wraps a storage.
+    #[must_use]
+    pub fn new(inner: Arc<dyn Storage>, metrics: Metrics, clock: SharedClock) -> Self {
+        Self { inner, metrics, clock }
+    }
+
+    async fn measure<T>(
+        &self,
+        operation: &'static str,
+        call: impl Future<Output = Result<T, StorageError>>,
+        is_absent: fn(&T) -> bool,
+    ) -> Result<T, StorageError> {
+        let start = self.clock.elapsed();
+        let result = call.await;
+        let seconds = (self.clock.elapsed() - start).as_secs_f64();
+        self.metrics.storage_call_seconds.get_or_create(&OperationLabel { operation }).observe(seconds);
+        let outcome = match &result {
+            Ok(value) if is_absent(value) => "absent",
+            Ok(_) => "ok",
+            Err(_) => "error",
+        };
+        self.metrics.storage_calls.get_or_create(&StorageLabels { operation, outcome }).inc();
+        result
+    }
+}
+
+#[async_trait]
+impl Storage for MeteredStorage {
+    fn name(&self) -> &str {
+        self.inner.name()
+    }
+
+    async fn head(&self, path: &str) -> Result<Option<ObjectInfo>, StorageError> {
+        self.measure("head", self.inner.head(path), Option::is_none).await
+    }
+
+    async fn put(&self, path: &str, payload: Payload, meta: ObjectMeta) -> Result<(), StorageError> {
+        self.measure("put", self.inner.put(path, payload, meta), |()| false).await
+    }
+
+    async fn fetch(&self, path: &str) -> Result<Option<Fetched>, StorageError> {
+        self.measure("fetch", self.inner.fetch(path), Option::is_none).await
+    }
+
+    async fn check(&self) -> Result<(), StorageError> {
+        self.measure("check", self.inner.check(), |()| false).await
+    }
+}
