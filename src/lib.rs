@@ -1,11 +1,13 @@
 //! symbold
 
+pub mod auth;
 pub mod blocking;
 pub mod cache;
 pub mod catalog;
 pub mod clock;
 pub mod cpu;
 pub mod db;
+pub mod download;
 pub mod metrics;
 pub mod missing;
 pub mod scratch;

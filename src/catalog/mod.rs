@@ -70,8 +70,16 @@ impl Catalog {
         clock: SharedClock,
         runtime: Handle,
     ) -> Self {
-        assert!(!regular.is_empty(), "a catalog has at least one regular source");
-        let counter = |result| metrics.cache_lookups.get_or_create_owned(&CacheLabels { cache: "catalog", result });
+        assert!(
+            !regular.is_empty(),
+            "a catalog has at least one regular source"
+        );
+        let counter = |result| {
+            metrics.cache_lookups.get_or_create_owned(&CacheLabels {
+                cache: "catalog",
+                result,
+            })
+        };
         let (hits, misses) = (counter("hit"), counter("miss"));
         let hooks = Hooks {
             hit: Box::new(move || {
@@ -83,25 +91,42 @@ impl Catalog {
         };
         let memo = Memo::new(config.into(), shared, hooks, clock);
         let regular = regular.into_iter().map(Arc::new).collect();
-        Self { regular, try_source: Arc::new(try_source), memo, runtime }
+        Self {
+            regular,
+            try_source: Arc::new(try_source),
+            memo,
+            runtime,
+        }
     }
 
     /// The source that takes uploads of regular or of try symbols.
     #[must_use]
     pub fn upload_target(&self, is_try: bool) -> &Arc<Source> {
-        if is_try { &self.try_source } else { &self.regular[0] }
+        if is_try {
+            &self.try_source
+        } else {
+            &self.regular[0]
+        }
     }
 
     /// The first source that holds the file.
     ///
     /// # Errors
     /// A source that comes before any that is known to hold the file could not be asked.
-    pub async fn find(&self, key: &SymbolKey, lookup: Lookup) -> Result<Option<Found>, CatalogError> {
+    pub async fn find(
+        &self,
+        key: &SymbolKey,
+        lookup: Lookup,
+    ) -> Result<Option<Found>, CatalogError> {
         let try_source = lookup.includes_try.then_some(&self.try_source);
         for source in self.regular.iter().chain(try_source) {
             let path = source.path(key);
             if let Some(info) = self.ask(source, &path, lookup.refreshes).await? {
-                return Ok(Some(Found { source: Arc::clone(source), path, info }));
+                return Ok(Some(Found {
+                    source: Arc::clone(source),
+                    path,
+                    info,
+                }));
             }
         }
         Ok(None)
@@ -113,7 +138,9 @@ impl Catalog {
     /// The source could not be asked.
     pub async fn open(&self, found: &Found) -> Result<Option<Fetched>, CatalogError> {
         let (source, path) = (Arc::clone(&found.source), found.path.clone());
-        let fetch = self.runtime.spawn(async move { source.storage().fetch(&path).await });
+        let fetch = self
+            .runtime
+            .spawn(async move { source.storage().fetch(&path).await });
         let fetched = flatten(fetch.await).map_err(|error| CatalogError(Arc::new(error)))?;
         if fetched.is_none() {
             self.forget(&found.source, &found.path).await;
@@ -135,10 +162,18 @@ impl Catalog {
         let key = cache_key(source, path);
         let ask = || async {
             let (source, path) = (Arc::clone(source), path.to_owned());
-            flatten(self.runtime.spawn(async move { source.storage().head(&path).await }).await)
+            flatten(
+                self.runtime
+                    .spawn(async move { source.storage().head(&path).await })
+                    .await,
+            )
         };
         if refreshes {
-            return self.memo.refresh(&key, ask).await.map_err(|error| CatalogError(Arc::new(error)));
+            return self
+                .memo
+                .refresh(&key, ask)
+                .await
+                .map_err(|error| CatalogError(Arc::new(error)));
         }
         self.memo.get_or_ask(&key, ask).await.map_err(CatalogError)
     }
@@ -149,8 +184,13 @@ fn cache_key(source: &Source, path: &str) -> CacheKey {
 }
 
 /// A task that panicked is a storage that could not be asked.
-fn flatten<T>(joined: Result<Result<T, StorageError>, tokio::task::JoinError>) -> Result<T, StorageError> {
+fn flatten<T>(
+    joined: Result<Result<T, StorageError>, tokio::task::JoinError>,
+) -> Result<T, StorageError> {
     joined.unwrap_or_else(|error| {
-        Err(StorageError::Unavailable { storage: "any".to_owned(), reason: error.to_string() })
+        Err(StorageError::Unavailable {
+            storage: "any".to_owned(),
+            reason: error.to_string(),
+        })
     })
 }

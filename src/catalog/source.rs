@@ -16,7 +16,10 @@ impl Source {
     /// Makes a source; an empty prefix means the storage's root.
     #[must_use]
     pub fn new(storage: Arc<dyn Storage>, prefix: &str) -> Self {
-        Self { storage, prefix: prefix.trim_matches('/').to_owned() }
+        Self {
+            storage,
+            prefix: prefix.trim_matches('/').to_owned(),
+        }
     }
 
     /// The storage itself.
@@ -28,6 +31,10 @@ impl Source {
     /// The path of a key: `<prefix>/<debug file>/<id>/<file>`, as Tecken has it.
     #[must_use]
     pub fn path(&self, key: &SymbolKey) -> String {
-        if self.prefix.is_empty() { key.to_string() } else { format!("{}/{key}", self.prefix) }
+        if self.prefix.is_empty() {
+            key.to_string()
+        } else {
+            format!("{}/{key}", self.prefix)
+        }
     }
 }

@@ -34,7 +34,12 @@ impl Gathered {
     /// Makes an empty collection of at most `limit` different symbols.
     pub(super) fn new(limit: usize) -> Self {
         let shards = std::array::from_fn(|_| Mutex::new(Shard::new()));
-        Self { shards, hasher: RandomState::new(), length: AtomicUsize::new(0), limit }
+        Self {
+            shards,
+            hasher: RandomState::new(),
+            length: AtomicUsize::new(0),
+            limit,
+        }
     }
 
     /// How many different symbols wait.
@@ -55,7 +60,13 @@ impl Gathered {
             self.length.fetch_sub(1, Ordering::Relaxed);
             return false;
         }
-        shard.insert(count.symbol, Tally { count: count.count, last_asked: count.last_asked });
+        shard.insert(
+            count.symbol,
+            Tally {
+                count: count.count,
+                last_asked: count.last_asked,
+            },
+        );
         true
     }
 
@@ -100,7 +111,11 @@ mod tests {
             code_file: None,
             code_id: None,
         };
-        MissingCount { symbol, count, last_asked: datetime!(2026-01-01 0:00 UTC) }
+        MissingCount {
+            symbol,
+            count,
+            last_asked: datetime!(2026-01-01 0:00 UTC),
+        }
     }
 
     #[test]
@@ -110,7 +125,10 @@ mod tests {
             assert!(gathered.add(count_of(name, 1)));
         }
         assert_eq!(gathered.len(), 3);
-        assert_eq!(gathered.take(), [count_of("a", 1), count_of("b", 2), count_of("c", 1)]);
+        assert_eq!(
+            gathered.take(),
+            [count_of("a", 1), count_of("b", 2), count_of("c", 1)]
+        );
         assert_eq!((gathered.len(), gathered.take().len()), (0, 0));
     }
 

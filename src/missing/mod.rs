@@ -79,9 +79,19 @@ impl MissingLog {
     /// Makes a log into which nothing has been noted.
     #[must_use]
     pub fn new(config: &MissingConfig, clock: SharedClock, metrics: Metrics) -> Self {
-        let guard = (!config.repeat_window.is_zero())
-            .then(|| Arc::new(Guard::new(config.repeat_window, GUARD_CAPACITY, Arc::clone(&clock))));
-        Self { gathered: Arc::new(Gathered::new(config.pending_limit)), guard, clock, metrics }
+        let guard = (!config.repeat_window.is_zero()).then(|| {
+            Arc::new(Guard::new(
+                config.repeat_window,
+                GUARD_CAPACITY,
+                Arc::clone(&clock),
+            ))
+        });
+        Self {
+            gathered: Arc::new(Gathered::new(config.pending_limit)),
+            guard,
+            clock,
+            metrics,
+        }
     }
 
     /// Counts one request for a symbol that is not there. Never waits.
@@ -98,7 +108,11 @@ impl MissingLog {
         if !is_storable(&symbol) || self.is_repeated(&symbol) {
             return;
         }
-        let count = MissingCount { symbol, count: 1, last_asked: self.clock.now() };
+        let count = MissingCount {
+            symbol,
+            count: 1,
+            last_asked: self.clock.now(),
+        };
         if self.gathered.add(count) {
             self.metrics.missing_noted.inc();
         } else {
@@ -107,10 +121,18 @@ impl MissingLog {
     }
 
     fn is_repeated(&self, symbol: &MissingSymbol) -> bool {
-        let Some(guard) = &self.guard else { return false };
+        let Some(guard) = &self.guard else {
+            return false;
+        };
         let code_file = symbol.code_file.as_deref().unwrap_or_default();
         let code_id = symbol.code_id.as_deref().unwrap_or_default();
-        let arguments = [&symbol.debug_file, &symbol.debug_id, &symbol.file_name, code_file, code_id];
+        let arguments = [
+            &symbol.debug_file,
+            &symbol.debug_id,
+            &symbol.file_name,
+            code_file,
+            code_id,
+        ];
         !guard.is_first(CacheKey::new("missing", &arguments))
     }
 }
@@ -123,5 +145,8 @@ fn is_storable(symbol: &MissingSymbol) -> bool {
         symbol.code_file.as_ref(),
         symbol.code_id.as_ref(),
     ];
-    parts.into_iter().flatten().all(|part| part.chars().nth(LONGEST_PART).is_none())
+    parts
+        .into_iter()
+        .flatten()
+        .all(|part| part.chars().nth(LONGEST_PART).is_none())
 }

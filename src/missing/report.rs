@@ -41,7 +41,11 @@ impl MissingReport {
     ///
     /// # Errors
     /// The database is away.
-    pub async fn page(&self, filter: &MissingFilter, page: PageRequest) -> Result<MissingPage, DbError> {
+    pub async fn page(
+        &self,
+        filter: &MissingFilter,
+        page: PageRequest,
+    ) -> Result<MissingPage, DbError> {
         self.database.missing_page(filter, page).await
     }
 
@@ -56,7 +60,10 @@ impl MissingReport {
     }
 
     /// All rows of a period, by number, read some at a time as they are wanted.
-    pub fn rows(&self, period: Period) -> impl Stream<Item = Result<Vec<MissingRecord>, DbError>> + use<> {
+    pub fn rows(
+        &self,
+        period: Period,
+    ) -> impl Stream<Item = Result<Vec<MissingRecord>, DbError>> + use<> {
         let since = self.start_of(period);
         let database = Arc::clone(&self.database);
         stream::try_unfold(Some(0), move |after: Option<i64>| {
@@ -64,7 +71,10 @@ impl MissingReport {
             async move {
                 let Some(after) = after else { return Ok(None) };
                 let rows = database.missing_since(since, after, READ_AHEAD).await?;
-                let last = rows.last().filter(|_| rows.len() == READ_AHEAD as usize).map(|row| row.id);
+                let last = rows
+                    .last()
+                    .filter(|_| rows.len() == READ_AHEAD as usize)
+                    .map(|row| row.id);
                 Ok(Some((rows, last)))
             }
         })

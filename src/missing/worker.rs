@@ -39,7 +39,13 @@ impl MissingWorker {
         clock: SharedClock,
         metrics: Metrics,
     ) -> Self {
-        Self { log, database, config, clock, metrics }
+        Self {
+            log,
+            database,
+            config,
+            clock,
+            metrics,
+        }
     }
 
     /// Works until it is told to stop; then writes what is left and returns.
@@ -62,7 +68,11 @@ impl MissingWorker {
         }
         let lost = self.log.gathered.len();
         if lost > 0 {
-            tracing::error!(event = "missing_lost", symbols = lost, "stopping without the database: counts of missing symbols are lost");
+            tracing::error!(
+                event = "missing_lost",
+                symbols = lost,
+                "stopping without the database: counts of missing symbols are lost"
+            );
         }
     }
 
@@ -73,12 +83,19 @@ impl MissingWorker {
         for batch in batches.by_ref() {
             if let Err(error) = self.database.add_missing(batch).await {
                 tracing::warn!(event = "missing_delayed", %error, symbols = counts.len(), "could not write counts of missing symbols, will try again");
-                batch.iter().chain(batches.flatten()).for_each(|count| self.put_back(count.clone()));
+                batch
+                    .iter()
+                    .chain(batches.flatten())
+                    .for_each(|count| self.put_back(count.clone()));
                 break;
             }
-            self.metrics.missing_written.inc_by(batch.iter().map(|count| count.count).sum());
+            self.metrics
+                .missing_written
+                .inc_by(batch.iter().map(|count| count.count).sum());
         }
-        self.metrics.missing_pending.set(i64::try_from(self.log.gathered.len()).unwrap_or(i64::MAX));
+        self.metrics
+            .missing_pending
+            .set(i64::try_from(self.log.gathered.len()).unwrap_or(i64::MAX));
     }
 
     fn put_back(&self, count: crate::db::missing::MissingCount) {
@@ -93,8 +110,14 @@ impl MissingWorker {
         let expired: Result<u64, DbError> = self.database.expire_missing(before).await;
         match expired {
             Ok(0) => {}
-            Ok(rows) => tracing::info!(event = "missing_expired", rows, "deleted missing symbols nobody asks for any more"),
-            Err(error) => tracing::warn!(event = "missing_not_expired", %error, "could not delete old missing symbols"),
+            Ok(rows) => tracing::info!(
+                event = "missing_expired",
+                rows,
+                "deleted missing symbols nobody asks for any more"
+            ),
+            Err(error) => {
+                tracing::warn!(event = "missing_not_expired", %error, "could not delete old missing symbols")
+            }
         }
     }
 }

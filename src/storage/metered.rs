@@ -20,7 +20,11 @@ impl MeteredStorage {
     /// Wraps a storage.
     #[must_use]
     pub fn new(inner: Arc<dyn Storage>, metrics: Metrics, clock: SharedClock) -> Self {
-        Self { inner, metrics, clock }
+        Self {
+            inner,
+            metrics,
+            clock,
+        }
     }
 
     async fn measure<T>(
@@ -32,13 +36,19 @@ impl MeteredStorage {
         let start = self.clock.elapsed();
         let result = call.await;
         let seconds = (self.clock.elapsed() - start).as_secs_f64();
-        self.metrics.storage_call_seconds.get_or_create(&OperationLabel { operation }).observe(seconds);
+        self.metrics
+            .storage_call_seconds
+            .get_or_create(&OperationLabel { operation })
+            .observe(seconds);
         let outcome = match &result {
             Ok(value) if is_absent(value) => "absent",
             Ok(_) => "ok",
             Err(_) => "error",
         };
-        self.metrics.storage_calls.get_or_create(&StorageLabels { operation, outcome }).inc();
+        self.metrics
+            .storage_calls
+            .get_or_create(&StorageLabels { operation, outcome })
+            .inc();
         result
     }
 }
@@ -50,15 +60,23 @@ impl Storage for MeteredStorage {
     }
 
     async fn head(&self, path: &str) -> Result<Option<ObjectInfo>, StorageError> {
-        self.measure("head", self.inner.head(path), Option::is_none).await
+        self.measure("head", self.inner.head(path), Option::is_none)
+            .await
     }
 
-    async fn put(&self, path: &str, payload: Payload, meta: ObjectMeta) -> Result<(), StorageError> {
-        self.measure("put", self.inner.put(path, payload, meta), |()| false).await
+    async fn put(
+        &self,
+        path: &str,
+        payload: Payload,
+        meta: ObjectMeta,
+    ) -> Result<(), StorageError> {
+        self.measure("put", self.inner.put(path, payload, meta), |()| false)
+            .await
     }
 
     async fn fetch(&self, path: &str) -> Result<Option<Fetched>, StorageError> {
-        self.measure("fetch", self.inner.fetch(path), Option::is_none).await
+        self.measure("fetch", self.inner.fetch(path), Option::is_none)
+            .await
     }
 
     async fn check(&self) -> Result<(), StorageError> {

@@ -45,6 +45,11 @@ impl SymbolKey {
     /// Makes a key of its three parts, checking each.
     pub fn new(debug_file: &str, id: &str, file_name: &str) -> Result<Self, KeyError> {
         let id = DebugId::parse(id).ok_or(KeyError::Id)?;
+        Ok(Self::with_id(debug_file, id, file_name)?)
+    }
+
+    /// Makes a key of an id and two names, checking the names.
+    pub fn with_id(debug_file: &str, id: DebugId, file_name: &str) -> Result<Self, NameError> {
         check_name(debug_file)?;
         check_name(file_name)?;
         Ok(Self {
@@ -81,13 +86,6 @@ impl SymbolKey {
     #[must_use]
     pub fn file_name(&self) -> &str {
         &self.file_name
-    }
-
-    /// Tells whether no server can ever hold this key: `file.ptr` (a Windows debugger's last resort) and the
-    /// all-zero id. Tecken answers these without a lookup.
-    #[must_use]
-    pub fn is_hopeless(&self) -> bool {
-        self.file_name == "file.ptr" || self.id.is_zero()
     }
 }
 
@@ -136,18 +134,6 @@ mod tests {
         ] {
             assert_eq!(SymbolKey::parse(text), Err(error), "{text}");
         }
-    }
-
-    #[test]
-    fn hopeless_keys() {
-        let zero = "0".repeat(33);
-        assert!(
-            SymbolKey::new("a.pdb", &zero, "a.sym")
-                .unwrap()
-                .is_hopeless()
-        );
-        assert!(SymbolKey::parse("a.pdb/AB/file.ptr").unwrap().is_hopeless());
-        assert!(!SymbolKey::parse("a.pdb/AB/a.sym").unwrap().is_hopeless());
     }
 
     proptest! {

@@ -47,7 +47,8 @@ pub fn check_name(name: &str) -> Result<(), NameError> {
     Ok(())
 }
 
-/// Tecken's class (`tecken/base/utils.py`), and none of Unicode's control, format, line or paragraph separators.
+/// Tecken's class (`tecken/base/utils.py`), and none of Unicode's controls, format
+/// characters, line or paragraph separators. U+FFFD stands for bytes that were no UTF-8, so it never names a file.
 fn is_allowed(character: char) -> bool {
     let refused_by_tecken = matches!(
         character,
@@ -66,7 +67,7 @@ fn is_allowed(character: char) -> bool {
             | '\u{2028}'..='\u{202e}'
             | '\u{2060}'..='\u{206f}'
             | '\u{feff}'
-            | '\u{fff9}'..='\u{fffb}'
+            | '\u{fff9}'..='\u{fffd}'
             | '\u{1d173}'..='\u{1d17a}'
             | '\u{e0000}'..='\u{e007f}'
     );

@@ -1,0 +1,239 @@
+//! Who may do what: tokens, their permissions, and the decision.
+//!
+//! A token is 32 random bytes that its owner sees once; the database keeps its SHA-256. A [`Principal`] is the proof
+//! that a token was checked, and the only thing that services take. Every check asks the database, so that a revoked
+//! token ends everywhere at once.
+
+mod permission;
+mod secret;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::clock::SharedClock;
+use crate::db::tokens::{NewToken, TokenRecord};
+use crate::db::{Database, DbError};
+
+pub use permission::Permission;
+pub use secret::Secret;
+
+/// Who a request comes from, as its token says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Principal {
+    /// E-mail address of the token's owner.
+    pub email: String,
+    /// What the token permits.
+    pub permissions: Vec<Permission>,
+    /// The token's number, for the log.
+    pub token_id: i64,
+}
+
+impl Principal {
+    /// Tells whether the token permits this.
+    #[must_use]
+    pub fn may(&self, permission: Permission) -> bool {
+        self.permissions.contains(&permission)
+    }
+
+    /// The same principal, if its token permits this.
+    pub fn permitted(self, permission: Permission) -> Result<Self, AuthError> {
+        if self.may(permission) {
+            Ok(self)
+        } else {
+            Err(AuthError::NotPermitted(permission))
+        }
+    }
+}
+
+/// Somebody who may upload, and to where.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Uploader {
+    /// E-mail address of the token's owner.
+    pub email: String,
+    /// Whether every upload of this token is of try symbols, whatever the form says.
+    pub is_try_only: bool,
+}
+
+impl TryFrom<Principal> for Uploader {
+    type Error = AuthError;
+
+    fn try_from(principal: Principal) -> Result<Self, AuthError> {
+        let may_upload = principal.may(Permission::UploadSymbols);
+        if !may_upload && !principal.may(Permission::UploadTrySymbols) {
+            return Err(AuthError::NotPermitted(Permission::UploadSymbols));
+        }
+        Ok(Self {
+            email: principal.email,
+            is_try_only: !may_upload,
+        })
+    }
+}
+
+/// Why a request is not let through. The first three sentences are Tecken's, since clients know them.
+#[derive(Debug, thiserror::Error)]
+pub enum AuthError {
+    /// No token was sent.
+    #[error("This requires an Auth-Token to authenticate the request")]
+    Missing,
+    /// No such token exists.
+    #[error("API Token not matched")]
+    Unknown,
+    /// The token has ended.
+    #[error("API Token found but expired")]
+    Expired,
+    /// The token was revoked.
+    #[error("API Token found but revoked. Ask for a new one")]
+    Revoked,
+    /// The token does not permit what was asked.
+    #[error("Forbidden: the token lacks the permission {0}")]
+    NotPermitted(Permission),
+    /// Nobody could be asked.
+    #[error("could not check the token: {0}")]
+    Database(#[from] DbError),
+}
+
+/// Why a token cannot be made.
+#[derive(Debug, thiserror::Error)]
+pub enum NewTokenError {
+    /// The two permissions decide where uploads go, so a token has one of them.
+    #[error(
+        "a token cannot have both upload_symbols and upload_try_symbols: they decide where its uploads go"
+    )]
+    BothUploads,
+    /// A token without a permission is of no use.
+    #[error("a token needs at least one permission: {}", Permission::NAMES)]
+    NoPermission,
+    /// The address is not one.
+    #[error("{0:?} is not an e-mail address")]
+    Email(String),
+    /// The token would end before it began, or outlive ten years.
+    #[error("a token lives 1 to 3650 days, not {0}")]
+    Days(u32),
+    /// The operating system has no randomness to give.
+    #[error("no randomness: {0}")]
+    Randomness(#[from] getrandom::Error),
+    /// The token could not be recorded.
+    #[error("could not record the token: {0}")]
+    Database(#[from] DbError),
+}
+
+/// A token to be made.
+#[derive(Clone, Debug)]
+pub struct TokenRequest {
+    /// E-mail address of its owner.
+    pub email: String,
+    /// What it permits.
+    pub permissions: Vec<Permission>,
+    /// How many days it lives.
+    pub days: u32,
+    /// What it is for.
+    pub note: String,
+}
+
+/// Checks tokens and manages them.
+#[derive(Clone, Debug)]
+pub struct AuthService {
+    database: Arc<dyn Database>,
+    clock: SharedClock,
+}
+
+impl AuthService {
+    /// Makes the service over a database.
+    #[must_use]
+    pub fn new(database: Arc<dyn Database>, clock: SharedClock) -> Self {
+        Self { database, clock }
+    }
+
+    /// Checks the token that a client sent; a label after its first `-` is ignored.
+    ///
+    /// # Errors
+    /// The token is missing, unknown, expired or revoked, or the database is away.
+    pub async fn authenticate(&self, sent: Option<&str>) -> Result<Principal, AuthError> {
+        let secret = sent
+            .and_then(Secret::from_client)
+            .ok_or(AuthError::Missing)?;
+        let record = self
+            .database
+            .token_by_hash(&secret.hash())
+            .await?
+            .ok_or(AuthError::Unknown)?;
+        if record.revoked_at.is_some() {
+            return Err(AuthError::Revoked);
+        }
+        if record.token.expires_at <= self.clock.now() {
+            return Err(AuthError::Expired);
+        }
+        let permissions = record
+            .token
+            .permissions
+            .iter()
+            .filter_map(|name| name.parse().ok())
+            .collect();
+        Ok(Principal {
+            email: record.token.email,
+            permissions,
+            token_id: record.id,
+        })
+    }
+
+    /// Makes a token. Its secret is returned this once.
+    ///
+    /// # Errors
+    /// The request makes no sense, or the database is away.
+    pub async fn create(&self, request: TokenRequest) -> Result<Secret, NewTokenError> {
+        check(&request)?;
+        let secret = Secret::generate()?;
+        let created_at = self.clock.now();
+        let token = NewToken {
+            secret_hash: secret.hash(),
+            email: request.email,
+            permissions: request
+                .permissions
+                .iter()
+                .map(ToString::to_string)
+                .collect(),
+            note: request.note,
+            created_at,
+            expires_at: created_at + Duration::from_hours(24 * u64::from(request.days)),
+        };
+        self.database.insert_token(&token).await?;
+        Ok(secret)
+    }
+
+    /// Revokes a token at once. Tells whether there was one of this number that was not revoked before.
+    ///
+    /// # Errors
+    /// The database is away.
+    pub async fn revoke(&self, id: i64) -> Result<bool, DbError> {
+        self.database.revoke_token(id, self.clock.now()).await
+    }
+
+    /// All tokens, the newest first; of their secrets there is nothing to show.
+    ///
+    /// # Errors
+    /// The database is away.
+    pub async fn list(&self) -> Result<Vec<TokenRecord>, DbError> {
+        self.database.tokens().await
+    }
+}
+
+fn check(request: &TokenRequest) -> Result<(), NewTokenError> {
+    let has = |permission| request.permissions.contains(&permission);
+    if has(Permission::UploadSymbols) && has(Permission::UploadTrySymbols) {
+        return Err(NewTokenError::BothUploads);
+    }
+    if request.permissions.is_empty() {
+        return Err(NewTokenError::NoPermission);
+    }
+    let is_address = request
+        .email
+        .split_once('@')
+        .is_some_and(|(name, host)| !name.is_empty() && !host.is_empty());
+    if !is_address || request.email.len() > 254 || request.email.contains(char::is_whitespace) {
+        return Err(NewTokenError::Email(request.email.clone()));
+    }
+    if !(1..=3650).contains(&request.days) {
+        return Err(NewTokenError::Days(request.days));
+    }
+    Ok(())
+}

@@ -1,0 +1,79 @@
+//! A token's secret.
+
+use std::fmt;
+
+use sha2::{Digest, Sha256};
+
+/// What our tokens begin with, so that scanners for leaked secrets know them.
+const PREFIX: &str = "symbold_";
+
+/// The longest secret looked up, in bytes; no token is longer.
+const LONGEST: usize = 256;
+
+/// The secret of a token. It shows itself only on demand.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(String);
+
+impl Secret {
+    /// Makes a new secret of 32 random bytes.
+    ///
+    /// # Errors
+    /// The operating system has no randomness to give.
+    pub fn generate() -> Result<Self, getrandom::Error> {
+        let mut bytes = [0; 32];
+        getrandom::fill(&mut bytes)?;
+        Ok(Self(format!("{PREFIX}{}", hex::encode(bytes))))
+    }
+
+    /// Reads what a client sent: everything before the first `-`, as Tecken does, so that people can label tokens.
+    /// `None` when there is nothing.
+    #[must_use]
+    pub fn from_client(sent: &str) -> Option<Self> {
+        let secret = sent.split('-').next().unwrap_or_default().trim();
+        (1..=LONGEST)
+            .contains(&secret.len())
+            .then(|| Self(secret.to_owned()))
+    }
+
+    /// The SHA-256 under which the database knows it, in lower-case hexadecimal. A secret of 256 random bits needs no
+    /// slow password hash.
+    #[must_use]
+    pub fn hash(&self) -> String {
+        hex::encode(Sha256::digest(self.0.as_bytes()))
+    }
+
+    /// The secret itself, to be shown to its owner once.
+    #[must_use]
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret(redacted)")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn secrets_differ_and_do_not_show() {
+        let (one, other) = (Secret::generate().unwrap(), Secret::generate().unwrap());
+        assert_ne!(one, other);
+        assert_eq!(one.reveal().len(), PREFIX.len() + 64);
+        assert!(!format!("{one:?}").contains(&one.reveal()[10..]));
+    }
+
+    #[test]
+    fn labels_are_ignored() {
+        let plain = Secret::from_client("abc").unwrap();
+        assert_eq!(Secret::from_client("abc-my-laptop").unwrap(), plain);
+        assert_eq!(Secret::from_client(" abc "), Some(plain));
+        for sent in ["", "-label", " ", &"x".repeat(300)] {
+            assert_eq!(Secret::from_client(sent), None);
+        }
+    }
+}
