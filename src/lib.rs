@@ -4,6 +4,7 @@ pub mod auth;
 pub mod blocking;
 pub mod cache;
 pub mod catalog;
+pub mod client;
 pub mod clock;
 pub mod cpu;
 pub mod db;
