@@ -1,0 +1,30 @@
+# The commands of this project. `make` alone says what there is.
+
+.DEFAULT_GOAL := help
+.PHONY: help build run test check format lint docs clean
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+build: ## Build the server for release: target/release/symbold
+	cargo build --release --locked
+
+run: ## Run the server from ./data on http://127.0.0.1:8000
+	cargo run --release --locked
+
+test: ## Run every test
+	cargo test --workspace --locked
+
+check: format lint docs ## Check formatting, lints and documentation
+
+format: ## Check the formatting; `cargo fmt --all` mends it
+	cargo fmt --all --check
+
+lint: ## Run clippy; a warning is an error
+	cargo clippy --workspace --all-targets --locked -- -D warnings
+
+docs: ## Build the documentation, private items included: target/doc/symbold/index.html
+	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked --document-private-items
+
+clean: ## Remove what was built; ./data stays
+	cargo clean
