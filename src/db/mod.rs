@@ -1,9 +1,10 @@
 //! The records: uploads and their files, missing symbols, tokens.
 //!
 //! One trait a table, one folder an engine; SQL is written by hand in each engine's own dialect and kept beside its
-//! migrations. [`contract`] is the suite that every engine passes.
+//! migrations. The suite in `contract.rs` is what every engine passes. Every engine keeps times to the microsecond.
 
 mod error;
+pub mod migrate;
 pub mod missing;
 pub mod tokens;
 pub mod uploads;

@@ -39,7 +39,7 @@ pub trait TokenRecords {
     /// The token of this hash.
     async fn token_by_hash(&self, secret_hash: &str) -> Result<Option<TokenRecord>, DbError>;
 
-    /// Records a token and returns its number.
+    /// Records a token and returns its number. A hash that is there already is a [`DbError::Conflict`].
     async fn insert_token(&self, token: &NewToken) -> Result<i64, DbError>;
 
     /// Marks a token as revoked. Tells whether there was one of this number that had not been revoked before.

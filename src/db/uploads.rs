@@ -100,7 +100,8 @@ pub trait UploadRecords {
     /// Records an upload as pending and returns its number.
     async fn begin_upload(&self, upload: &NewUpload) -> Result<i64, DbError>;
 
-    /// Records all files of an upload and marks it completed, in one transaction.
+    /// Records all files of an upload and marks it completed, in one transaction. An upload that is not pending, or
+    /// not there, is left as it is and is a [`DbError::Conflict`].
     async fn complete_upload(
         &self,
         id: i64,
@@ -108,7 +109,7 @@ pub trait UploadRecords {
         at: OffsetDateTime,
     ) -> Result<(), DbError>;
 
-    /// Marks a pending upload as failed, for a reason that a person can read.
+    /// Marks a pending upload as failed, for a reason that a person can read. Any other upload is left as it is.
     async fn fail_upload(&self, id: i64, reason: &str) -> Result<(), DbError>;
 
     /// The upload of this number and its files, in the order they were stored.
