@@ -3,9 +3,12 @@
 //! One trait a table, one folder an engine; SQL is written by hand in each engine's own dialect and kept beside its
 //! migrations. The suite in `contract.rs` is what every engine passes. Every engine keeps times to the microsecond.
 
+#[cfg(test)]
+pub(crate) mod contract;
 mod error;
 pub mod migrate;
 pub mod missing;
+pub mod sqlite;
 pub mod tokens;
 pub mod uploads;
 

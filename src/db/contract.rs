@@ -1,0 +1,23 @@
+//! What every engine must do, told as tests that each engine runs.
+
+mod missing;
+mod tokens;
+mod uploads;
+
+use time::macros::datetime;
+use time::{Duration, OffsetDateTime};
+
+use super::Database;
+
+/// Runs the whole suite on an empty database.
+pub(crate) async fn check_all(database: &dyn Database) {
+    database.check().await.unwrap();
+    tokens::check_all(database).await;
+    uploads::check_all(database).await;
+    missing::check_all(database).await;
+}
+
+/// A time that is easy to tell from others, to the microsecond that every engine keeps.
+fn minute(minutes: i64) -> OffsetDateTime {
+    datetime!(2026-11-23 10:00:00.123_456 UTC) + Duration::minutes(minutes)
+}

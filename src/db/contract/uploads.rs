@@ -1,0 +1,204 @@
+//! What every engine must do with uploads and their files.
+
+use super::minute;
+use crate::db::uploads::{FileRecord, NewUpload, Outcome, UploadRecord, UploadState};
+use crate::db::{Database, DbError};
+
+pub(super) async fn check_all(database: &dyn Database) {
+    an_upload_begins_as_pending(database).await;
+    an_upload_is_completed_with_its_files(database).await;
+    an_upload_without_files_is_completed(database).await;
+    the_files_of_two_uploads_are_kept_apart(database).await;
+    a_failed_upload_keeps_its_reason(database).await;
+    a_completed_upload_stays_as_it_is(database).await;
+    an_unknown_upload_is_none(database).await;
+}
+
+fn new_upload() -> NewUpload {
+    NewUpload {
+        user: "build@example.com".to_owned(),
+        file_name: "target.crashreporter-symbols — 'größe'.zip".to_owned(),
+        size: 1 << 40,
+        bucket: "symbols".to_owned(),
+        is_try: true,
+        content_hash: "70cc8bd4".repeat(4),
+        download_url: Some("https://queue.example.com/a%20b".to_owned()),
+        redirect_urls: vec![
+            "https://b.example.com/\"quoted\"".to_owned(),
+            "https://a.example.com/\\".to_owned(),
+        ],
+        ignored_keys: vec!["build-symbols.txt".to_owned()],
+        created_at: minute(0),
+    }
+}
+
+fn bare_upload() -> NewUpload {
+    NewUpload {
+        size: 0,
+        is_try: false,
+        download_url: None,
+        redirect_urls: vec![],
+        ignored_keys: vec![],
+        ..new_upload()
+    }
+}
+
+fn sym_file(key: &str) -> FileRecord {
+    FileRecord {
+        key: key.to_owned(),
+        is_update: true,
+        is_compressed: true,
+        stored_size: (1 << 40) + 1,
+        original_size: (1 << 42) + 3,
+        sha256: "a1".repeat(32),
+        replaced_sha256: Some("b2".repeat(32)),
+        debug_file: Some("汉.pdb".to_owned()),
+        debug_id: Some("44E4EC8C2F41492B9369D6B9A059577C2".to_owned()),
+        code_file: Some("汉.dll".to_owned()),
+        code_id: Some("5DD8A8B1A4E000".to_owned()),
+        generator: Some("mozilla/dump_syms 2.3.4".to_owned()),
+        stored_at: minute(1),
+    }
+}
+
+fn other_file(key: &str) -> FileRecord {
+    FileRecord {
+        key: key.to_owned(),
+        is_update: false,
+        is_compressed: false,
+        stored_size: 0,
+        original_size: 0,
+        sha256: "c3".repeat(32),
+        replaced_sha256: None,
+        debug_file: None,
+        debug_id: None,
+        code_file: None,
+        code_id: None,
+        generator: None,
+        stored_at: minute(2),
+    }
+}
+
+/// Files whose order is neither that of their keys nor of their times.
+fn outcome() -> Outcome {
+    Outcome {
+        files: vec![
+            other_file("xul.pdb/44E4EC8C2F41492B9369D6B9A059577C2/xul.pd_"),
+            sym_file("汉.pdb/44E4EC8C2F41492B9369D6B9A059577C2/汉.sym"),
+            other_file("a.so/ABCD/libstdc++.so.6"),
+        ],
+        skipped_keys: vec!["z/AB/z.sym".to_owned(), "c++filt/AB/c++filt.sym".to_owned()],
+    }
+}
+
+async fn read(database: &dyn Database, id: i64) -> (UploadRecord, Vec<FileRecord>) {
+    database
+        .upload(id)
+        .await
+        .unwrap()
+        .expect("it was just recorded")
+}
+
+async fn an_upload_begins_as_pending(database: &dyn Database) {
+    for upload in [new_upload(), bare_upload()] {
+        let id = database.begin_upload(&upload).await.unwrap();
+        let expected = UploadRecord {
+            id,
+            upload,
+            state: UploadState::Pending,
+            skipped_keys: vec![],
+        };
+        assert_eq!(read(database, id).await, (expected, vec![]));
+    }
+}
+
+async fn an_upload_is_completed_with_its_files(database: &dyn Database) {
+    let id = database.begin_upload(&new_upload()).await.unwrap();
+    let outcome = outcome();
+    database
+        .complete_upload(id, &outcome, minute(3))
+        .await
+        .unwrap();
+    let expected = UploadRecord {
+        id,
+        upload: new_upload(),
+        state: UploadState::Completed(minute(3)),
+        skipped_keys: outcome.skipped_keys,
+    };
+    assert_eq!(read(database, id).await, (expected, outcome.files));
+}
+
+async fn an_upload_without_files_is_completed(database: &dyn Database) {
+    let id = database.begin_upload(&bare_upload()).await.unwrap();
+    database
+        .complete_upload(id, &Outcome::default(), minute(3))
+        .await
+        .unwrap();
+    let (record, files) = read(database, id).await;
+    assert_eq!(record.state, UploadState::Completed(minute(3)));
+    assert_eq!(files, []);
+}
+
+async fn the_files_of_two_uploads_are_kept_apart(database: &dyn Database) {
+    let one = database.begin_upload(&new_upload()).await.unwrap();
+    let two = database.begin_upload(&new_upload()).await.unwrap();
+    assert!(one < two, "later uploads have higher numbers");
+    let of_two = Outcome {
+        files: vec![other_file("a.so/ABCD/a.so")],
+        skipped_keys: vec![],
+    };
+    database
+        .complete_upload(two, &of_two, minute(3))
+        .await
+        .unwrap();
+    database
+        .complete_upload(one, &outcome(), minute(4))
+        .await
+        .unwrap();
+    assert_eq!(read(database, one).await.1, outcome().files);
+    assert_eq!(read(database, two).await.1, of_two.files);
+}
+
+async fn a_failed_upload_keeps_its_reason(database: &dyn Database) {
+    let id = database.begin_upload(&new_upload()).await.unwrap();
+    let reason = "the storage 'symbols' is away";
+    database.fail_upload(id, reason).await.unwrap();
+    database.fail_upload(id, "a second reason").await.unwrap();
+    let completed = database.complete_upload(id, &outcome(), minute(3)).await;
+    assert!(
+        matches!(completed, Err(DbError::Conflict(_))),
+        "{completed:?}"
+    );
+
+    let (record, files) = read(database, id).await;
+    assert_eq!(record.state, UploadState::Failed(reason.to_owned()));
+    assert_eq!(record.skipped_keys, Vec::<String>::new());
+    assert_eq!(files, []);
+}
+
+async fn a_completed_upload_stays_as_it_is(database: &dyn Database) {
+    let id = database.begin_upload(&new_upload()).await.unwrap();
+    database
+        .complete_upload(id, &outcome(), minute(3))
+        .await
+        .unwrap();
+    let before = read(database, id).await;
+
+    let again = database.complete_upload(id, &outcome(), minute(4)).await;
+    assert!(matches!(again, Err(DbError::Conflict(_))), "{again:?}");
+    database.fail_upload(id, "too late").await.unwrap();
+    assert_eq!(read(database, id).await, before);
+}
+
+async fn an_unknown_upload_is_none(database: &dyn Database) {
+    assert_eq!(database.upload(i64::MAX).await.unwrap(), None);
+    assert_eq!(database.upload(-1).await.unwrap(), None);
+    database.fail_upload(i64::MAX, "nobody's").await.unwrap();
+    let completed = database
+        .complete_upload(i64::MAX, &outcome(), minute(3))
+        .await;
+    assert!(
+        matches!(completed, Err(DbError::Conflict(_))),
+        "{completed:?}"
+    );
+}
