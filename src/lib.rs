@@ -14,6 +14,8 @@ pub mod missing;
 pub mod scratch;
 pub mod storage;
 pub mod symbol;
+pub mod upload;
+
 
 /// The version of this program.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");

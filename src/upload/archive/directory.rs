@@ -1,0 +1,253 @@
+//! The central directory: one record an entry (4.3.12).
+
+use super::end::Directory;
+use super::fields::Fields;
+use super::{ArchiveError, Content, Entry, Method, ReadAt, extra, name};
+
+const SIGNATURE: u32 = 0x0201_4b50;
+
+/// Bit 3 of the flags: the sizes stand in a data descriptor after the data, since they were not known before it.
+pub(super) const STREAMED: u16 = 1 << 3;
+
+/// Bits 0 (encrypted), 6 (strong encryption) and 13 (masked headers).
+const ENCRYPTED: u16 = 1 | 1 << 6 | 1 << 13;
+
+/// Bit 5: the data is a patch to another file.
+const PATCHED: u16 = 1 << 5;
+
+/// Bits 1 and 2 (how hard the compressor tried), 3 and 11 (the name is UTF-8).
+const KNOWN_FLAGS: u16 = 1 << 1 | 1 << 2 | STREAMED | 1 << 11;
+
+/// The systems whose external attributes hold a Unix mode: Unix and macOS (4.4.2).
+const UNIX_SYSTEMS: [u8; 2] = [3, 19];
+
+/// The bit of the external attributes by which DOS marks a directory.
+const DOS_DIRECTORY: u32 = 1 << 4;
+
+/// A deflate stream of nothing, which is how some writers store a directory.
+const EMPTY_STREAM_LENGTH: u64 = 2;
+
+/// What the central directory says of one entry, each number at its true width.
+pub(super) struct Record {
+    pub(super) name: String,
+    pub(super) kind: Kind,
+    pub(super) flags: u16,
+    pub(super) method: Method,
+    pub(super) crc32: u32,
+    pub(super) compressed_size: u64,
+    pub(super) size: u64,
+    /// Where the local header starts.
+    pub(super) offset: u64,
+}
+
+impl Record {
+    /// The entry with its data at this place; none if it is a directory.
+    pub(super) fn into_entry(self, data_offset: u64) -> Option<Entry> {
+        let Kind::File(content) = self.kind else {
+            return None;
+        };
+        let Self {
+            name,
+            method,
+            crc32,
+            compressed_size,
+            size,
+            ..
+        } = self;
+        Some(Entry {
+            name,
+            content,
+            method,
+            crc32,
+            compressed_size,
+            size,
+            data_offset,
+        })
+    }
+}
+
+/// Whether an entry is a directory.
+pub(super) enum Kind {
+    Directory,
+    File(Content),
+}
+
+/// The fields as they stand in the file.
+struct RawRecord<'a> {
+    system: u8,
+    flags: u16,
+    method: u16,
+    crc32: u32,
+    compressed_size: u32,
+    size: u32,
+    disk: u16,
+    attributes: u32,
+    offset: u32,
+    name: &'a [u8],
+    extra: &'a [u8],
+    comment: &'a [u8],
+}
+
+/// Reads the central directory, whose size has been checked, and checks every record by itself.
+pub(super) fn read<R: ReadAt + ?Sized>(
+    archive: &R,
+    directory: &Directory,
+    disallowed_snippets: &[String],
+) -> Result<Vec<Record>, ArchiveError> {
+    let size = usize::try_from(directory.size).map_err(|_| ArchiveError::DirectoryPosition)?;
+    let mut bytes = vec![0; size];
+    archive.read_exact_at(&mut bytes, directory.offset)?;
+
+    let mut fields = Fields(&bytes);
+    let mut records = Vec::new();
+    while !fields.is_empty() {
+        if records.len() as u64 == directory.entries {
+            return Err(ArchiveError::EntryCount {
+                declared: directory.entries,
+            });
+        }
+        let raw = RawRecord::parse(&mut fields).ok_or(ArchiveError::Directory {
+            entries: records.len(),
+        })?;
+        records.push(raw.check(disallowed_snippets)?);
+    }
+    if records.len() as u64 != directory.entries {
+        return Err(ArchiveError::EntryCount {
+            declared: directory.entries,
+        });
+    }
+    Ok(records)
+}
+
+impl<'a> RawRecord<'a> {
+    fn parse(fields: &mut Fields<'a>) -> Option<Self> {
+        if fields.u32()? != SIGNATURE {
+            return None;
+        }
+        let [_version, system] = fields.u16()?.to_le_bytes();
+        let _needed = fields.u16()?;
+        let (flags, method) = (fields.u16()?, fields.u16()?);
+        let _time_and_date = fields.u32()?;
+        let (crc32, compressed_size, size) = (fields.u32()?, fields.u32()?, fields.u32()?);
+        let (name_length, extra_length, comment_length) =
+            (fields.u16()?, fields.u16()?, fields.u16()?);
+        let (disk, _internal_attributes) = (fields.u16()?, fields.u16()?);
+        let (attributes, offset) = (fields.u32()?, fields.u32()?);
+        let name = fields.take(name_length.into())?;
+        let extra = fields.take(extra_length.into())?;
+        let comment = fields.take(comment_length.into())?;
+        Some(Self {
+            system,
+            flags,
+            method,
+            crc32,
+            compressed_size,
+            size,
+            disk,
+            attributes,
+            offset,
+            name,
+            extra,
+            comment,
+        })
+    }
+
+    fn check(&self, disallowed_snippets: &[String]) -> Result<Record, ArchiveError> {
+        let name = name::decode(self.name)?;
+        name::refuse_snippets(name, disallowed_snippets)?;
+        self.check_flags(name)?;
+        if !self.comment.is_empty() {
+            return Err(ArchiveError::MemberComment(name.to_owned()));
+        }
+        if self.disk != 0 {
+            return Err(ArchiveError::Split);
+        }
+        let Some(method) = Method::from_number(self.method) else {
+            return Err(ArchiveError::UnsupportedCompression {
+                name: name.to_owned(),
+                method: self.method,
+            });
+        };
+        let (size, compressed_size, offset) = self.widen(name)?;
+        if method == Method::Stored && compressed_size != size {
+            return Err(ArchiveError::StoredSize(name.to_owned()));
+        }
+        let kind = name::classify(name)?;
+        self.check_attributes(name, &kind)?;
+        if matches!(kind, Kind::Directory) && (size != 0 || compressed_size > EMPTY_STREAM_LENGTH) {
+            return Err(ArchiveError::DirectoryWithData(name.to_owned()));
+        }
+        let name = name.to_owned();
+        Ok(Record {
+            name,
+            kind,
+            flags: self.flags,
+            method,
+            crc32: self.crc32,
+            compressed_size,
+            size,
+            offset,
+        })
+    }
+
+    fn check_flags(&self, name: &str) -> Result<(), ArchiveError> {
+        if self.flags & ENCRYPTED != 0 {
+            return Err(ArchiveError::Encrypted(name.to_owned()));
+        }
+        if self.flags & PATCHED != 0 {
+            return Err(ArchiveError::Patched(name.to_owned()));
+        }
+        if self.flags & !KNOWN_FLAGS != 0 {
+            return Err(ArchiveError::UnknownFlags {
+                name: name.to_owned(),
+                flags: self.flags,
+            });
+        }
+        Ok(())
+    }
+
+    /// The true size, compressed size and offset. The zip64 extra field holds, in this order, exactly those of the
+    /// three that do not fit into 32 bits, and stands there only then (4.5.3).
+    fn widen(&self, name: &str) -> Result<(u64, u64, u64), ArchiveError> {
+        let zip64 = extra::find_zip64(self.extra, name)?;
+        let is_needed = [self.size, self.compressed_size, self.offset].contains(&u32::MAX);
+        if zip64.is_some() != is_needed {
+            return Err(ArchiveError::Zip64Extra(name.to_owned()));
+        }
+        let mut wide = zip64.unwrap_or(Fields(&[]));
+        let mut widen_all = || {
+            let size = Fields::widened(self.size, &mut wide)?;
+            let compressed_size = Fields::widened(self.compressed_size, &mut wide)?;
+            let offset = Fields::widened(self.offset, &mut wide)?;
+            wide.is_empty().then_some((size, compressed_size, offset))
+        };
+        widen_all().ok_or_else(|| ArchiveError::Zip64Extra(name.to_owned()))
+    }
+
+    /// The attributes must agree with the name on whether this is a directory, and name no symbolic link or device.
+    fn check_attributes(&self, name: &str, kind: &Kind) -> Result<(), ArchiveError> {
+        let is_directory = matches!(kind, Kind::Directory);
+        let mode = self.attributes >> 16;
+        let unix_type = if UNIX_SYSTEMS.contains(&self.system) {
+            mode & 0o170_000
+        } else {
+            0
+        };
+        let agrees = match unix_type {
+            0 => true,
+            0o040_000 => is_directory,
+            0o100_000 => !is_directory,
+            _ => {
+                return Err(ArchiveError::NotARegularFile {
+                    name: name.to_owned(),
+                    mode,
+                });
+            }
+        };
+        let is_dos_directory = self.attributes & DOS_DIRECTORY != 0;
+        if !agrees || (is_dos_directory && !is_directory) {
+            return Err(ArchiveError::DirectoryAttribute(name.to_owned()));
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,223 @@
+//! Where the members lie: local header, data and data descriptor, one member after the other.
+//!
+//! Sorted by offset, each member must fill the space up to the next one, and the last up to the central directory.
+//! That leaves no room for overlapping members (the zip bomb that reuses one piece of data a thousand times), for
+//! members that only some readers see, or for anything before, between or after the members.
+
+use super::directory::{Record, STREAMED};
+use super::fields::Fields;
+use super::{ArchiveError, Entry, ReadAt, extra};
+
+const HEADER_LENGTH: usize = 30;
+const HEADER_SIGNATURE: u32 = 0x0403_4b50;
+const DESCRIPTOR_SIGNATURE: [u8; 4] = *b"PK\x07\x08";
+
+/// The longest data descriptor: signature, CRC-32 and two 64-bit sizes.
+const LONGEST_DESCRIPTOR: usize = 24;
+
+/// The local header of one member (4.3.7), without its extra fields.
+struct LocalHeader<'a> {
+    flags: u16,
+    method: u16,
+    crc32: u32,
+    compressed_size: u32,
+    size: u32,
+    name: &'a [u8],
+    extra: &'a [u8],
+}
+
+/// Checks that the members fill the archive up to the central directory, that every local header says the same as its
+/// record, and returns the members in the order of their data. Directories are checked, too, and left out.
+pub(super) fn locate<R: ReadAt + ?Sized>(
+    archive: &R,
+    mut records: Vec<Record>,
+    directory_offset: u64,
+) -> Result<Vec<Entry>, ArchiveError> {
+    records.sort_by_key(|record| record.offset);
+    let first_offset = records
+        .first()
+        .map_or(directory_offset, |record| record.offset);
+    if first_offset != 0 {
+        return Err(ArchiveError::PrependedData {
+            bytes: first_offset,
+        });
+    }
+    if let Some(last) = records
+        .last()
+        .filter(|record| record.offset >= directory_offset)
+    {
+        return Err(ArchiveError::NoLocalHeader(last.name.clone()));
+    }
+
+    let mut ends: Vec<u64> = records.iter().skip(1).map(|record| record.offset).collect();
+    ends.push(directory_offset);
+    let mut entries = Vec::with_capacity(records.len());
+    for (record, end) in records.into_iter().zip(ends) {
+        let data_offset = check_header(archive, &record, end)?;
+        check_end(archive, &record, data_offset, end)?;
+        entries.extend(record.into_entry(data_offset));
+    }
+    Ok(entries)
+}
+
+/// Compares the local header with the record and returns the offset of the data behind it, at most `end`.
+fn check_header<R: ReadAt + ?Sized>(
+    archive: &R,
+    record: &Record,
+    end: u64,
+) -> Result<u64, ArchiveError> {
+    let missing = || ArchiveError::NoLocalHeader(record.name.clone());
+    let overlap = || ArchiveError::Overlap(record.name.clone());
+
+    let names_offset = record
+        .offset
+        .checked_add(HEADER_LENGTH as u64)
+        .filter(|offset| *offset <= end);
+    let names_offset = names_offset.ok_or_else(overlap)?;
+    let mut fixed = [0; HEADER_LENGTH];
+    archive.read_exact_at(&mut fixed, record.offset)?;
+    let names_length = LocalHeader::names_length(&fixed).ok_or_else(missing)?;
+
+    let data_offset = names_offset
+        .checked_add(names_length as u64)
+        .filter(|offset| *offset <= end);
+    let data_offset = data_offset.ok_or_else(overlap)?;
+    let mut names = vec![0; names_length];
+    archive.read_exact_at(&mut names, names_offset)?;
+    LocalHeader::parse(&fixed, &names)
+        .ok_or_else(missing)?
+        .check_against(record)?;
+    Ok(data_offset)
+}
+
+impl<'a> LocalHeader<'a> {
+    /// The length of the name and the extra fields together, which follow the fixed part.
+    fn names_length(fixed: &[u8; HEADER_LENGTH]) -> Option<usize> {
+        let [.., name_low, name_high, extra_low, extra_high] = *fixed;
+        let name_length = u16::from_le_bytes([name_low, name_high]);
+        let extra_length = u16::from_le_bytes([extra_low, extra_high]);
+        let is_header = fixed.starts_with(&HEADER_SIGNATURE.to_le_bytes());
+        is_header.then(|| usize::from(name_length) + usize::from(extra_length))
+    }
+
+    fn parse(fixed: &[u8; HEADER_LENGTH], names: &'a [u8]) -> Option<Self> {
+        let mut fields = Fields(fixed);
+        let (_signature, _needed) = (fields.u32()?, fields.u16()?);
+        let (flags, method) = (fields.u16()?, fields.u16()?);
+        let _time_and_date = fields.u32()?;
+        let (crc32, compressed_size, size) = (fields.u32()?, fields.u32()?, fields.u32()?);
+        let (name, extra) = names.split_at_checked(fields.u16()?.into())?;
+        Some(Self {
+            flags,
+            method,
+            crc32,
+            compressed_size,
+            size,
+            name,
+            extra,
+        })
+    }
+
+    /// Every field must be that of the central directory. A streamed member may have zeros for what its writer did
+    /// not know yet (4.4.4, bit 3).
+    fn check_against(&self, record: &Record) -> Result<(), ArchiveError> {
+        let (size, compressed_size) = self.widen(record)?;
+        let is_streamed = record.flags & STREAMED != 0;
+        let is_same = |local: u64, central: u64| local == central || (is_streamed && local == 0);
+        for (field, agrees) in [
+            ("name", self.name == record.name.as_bytes()),
+            ("flags", self.flags == record.flags),
+            ("compression method", self.method == record.method.number()),
+            ("CRC-32", is_same(self.crc32.into(), record.crc32.into())),
+            (
+                "compressed size",
+                is_same(compressed_size, record.compressed_size),
+            ),
+            ("size", is_same(size, record.size)),
+        ] {
+            if !agrees {
+                return Err(ArchiveError::LocalHeaderDiffers {
+                    name: record.name.clone(),
+                    field,
+                });
+            }
+        }
+        Ok(())
+    }
+
+    /// The true size and compressed size. A local header has both in its zip64 extra field or neither (4.5.3). A
+    /// streamed member may have that field beside zeros, to announce a data descriptor with sizes of 64 bits.
+    fn widen(&self, record: &Record) -> Result<(u64, u64), ArchiveError> {
+        let zip64 = extra::find_zip64(self.extra, &record.name)?;
+        let is_streamed = record.flags & STREAMED != 0;
+        let sizes = match (zip64, self.size, self.compressed_size) {
+            (Some(wide), u32::MAX, u32::MAX) => two_numbers(wide),
+            (Some(wide), 0, 0) if is_streamed => two_numbers(wide),
+            (None, size, compressed_size) if size != u32::MAX && compressed_size != u32::MAX => {
+                Some((size.into(), compressed_size.into()))
+            }
+            _ => None,
+        };
+        sizes.ok_or_else(|| ArchiveError::Zip64Extra(record.name.clone()))
+    }
+}
+
+/// Two 64-bit numbers and nothing else.
+fn two_numbers(mut fields: Fields<'_>) -> Option<(u64, u64)> {
+    let numbers = (fields.u64()?, fields.u64()?);
+    fields.is_empty().then_some(numbers)
+}
+
+/// Checks what lies between the member's data and `end`: the data descriptor of a streamed member, else nothing.
+fn check_end<R: ReadAt + ?Sized>(
+    archive: &R,
+    record: &Record,
+    data_offset: u64,
+    end: u64,
+) -> Result<(), ArchiveError> {
+    let data_end = data_offset.checked_add(record.compressed_size);
+    let rest = data_end.and_then(|data_end| end.checked_sub(data_end));
+    let rest = rest.ok_or_else(|| ArchiveError::Overlap(record.name.clone()))?;
+    if record.flags & STREAMED == 0 {
+        return match rest {
+            0 => Ok(()),
+            bytes => Err(ArchiveError::UnexplainedBytes {
+                name: record.name.clone(),
+                bytes,
+            }),
+        };
+    }
+
+    let wrong = || ArchiveError::DataDescriptor(record.name.clone());
+    let mut buffer = [0; LONGEST_DESCRIPTOR];
+    let length = usize::try_from(rest).map_err(|_| wrong())?;
+    let descriptor = buffer.get_mut(..length).ok_or_else(wrong)?;
+    archive.read_exact_at(descriptor, end - rest)?;
+    if is_descriptor_of(record, descriptor) {
+        Ok(())
+    } else {
+        Err(wrong())
+    }
+}
+
+/// Tells whether the bytes are the record's data descriptor (4.3.9): with or without signature, with sizes of 32 or
+/// 64 bits. Each of the four forms has a length of its own.
+fn is_descriptor_of(record: &Record, bytes: &[u8]) -> bool {
+    let (signature, values) = match bytes.len() {
+        12 | 20 => (None, bytes),
+        _ => match bytes.split_first_chunk() {
+            Some((signature, values)) => (Some(*signature), values),
+            None => return false,
+        },
+    };
+    let mut fields = Fields(values);
+    let crc32 = fields.u32();
+    let sizes = match values.len() {
+        12 => fields.u32().map(u64::from).zip(fields.u32().map(u64::from)),
+        20 => fields.u64().zip(fields.u64()),
+        _ => None,
+    };
+    signature.is_none_or(|signature| signature == DESCRIPTOR_SIGNATURE)
+        && crc32 == Some(record.crc32)
+        && sizes == Some((record.compressed_size, record.size))
+}

@@ -1,0 +1,184 @@
+//! The `zip` crate as a second opinion: what it writes is accepted, and what is accepted it reads in the same way.
+
+use std::io::{Cursor, Read, Write};
+
+use proptest::collection::vec;
+use proptest::prelude::*;
+use sha2::{Digest as _, Sha256};
+use zip::write::SimpleFileOptions;
+use zip::{CompressionMethod, ZipArchive, ZipWriter};
+
+use super::builder::{KEY, Member, archive, archive_zip64, zip64};
+use super::check;
+
+/// A member as the `zip` crate is asked to write it.
+#[derive(Clone, Debug)]
+struct Wanted {
+    name: String,
+    content: Vec<u8>,
+    is_deflated: bool,
+    is_zip64: bool,
+}
+
+fn wanted() -> impl Strategy<Value = Wanted> {
+    let content = prop_oneof![
+        vec(any::<u8>(), 0..300),
+        (0..300_000_usize).prop_map(|length| vec![b'x'; length])
+    ];
+    (
+        "[a-z汉+~]{1,8}/[0-9A-F]{2,8}/[a-z]{1,8}\\.sym",
+        content,
+        any::<bool>(),
+        any::<bool>(),
+    )
+        .prop_map(|(name, content, is_deflated, is_zip64)| Wanted {
+            name,
+            content,
+            is_deflated,
+            is_zip64,
+        })
+}
+
+/// Any number of members whose names differ.
+fn members() -> impl Strategy<Value = Vec<Wanted>> {
+    vec(wanted(), 0..6).prop_map(|mut members| {
+        for (number, member) in members.iter_mut().enumerate() {
+            member.name.push_str(&number.to_string());
+        }
+        members
+    })
+}
+
+fn write_members<W: Write + std::io::Seek>(writer: &mut ZipWriter<W>, members: &[Wanted]) {
+    for member in members {
+        let method = if member.is_deflated {
+            CompressionMethod::Deflated
+        } else {
+            CompressionMethod::Stored
+        };
+        let options = SimpleFileOptions::default()
+            .compression_method(method)
+            .large_file(member.is_zip64);
+        writer.start_file(&member.name, options).unwrap();
+        writer.write_all(&member.content).unwrap();
+    }
+}
+
+/// Archives of many forms, to be damaged.
+fn good_archives() -> Vec<Vec<u8>> {
+    let plain = Member::deflated(KEY, b"MODULE MODULE MODULE MODULE");
+    let streamed = Member::deflated("a.so/AB12/a.sym", b"streamed, streamed").streamed(true, false);
+    let bare = Member::stored("b.so/AB12/b.sym", b"streamed").streamed(false, true);
+    let wide = Member::stored("c.so/AB12/c.dbg", b"zip64").both(|header| {
+        (header.compressed_size, header.size) = (u32::MAX, u32::MAX);
+        header.extra = zip64(&[5, 5]);
+    });
+    let all = [
+        Member::directory("a.so/"),
+        plain.clone(),
+        streamed,
+        bare,
+        wide,
+        Member::stored(".DS_Store", b"x"),
+    ];
+    vec![archive(&[plain]), archive(&all), archive_zip64(&all)]
+}
+
+/// The names and contents of the files, as the `zip` crate reads them.
+fn read_with_zip(bytes: &[u8]) -> Vec<(Vec<u8>, Vec<u8>)> {
+    let mut archive = ZipArchive::new(Cursor::new(bytes)).unwrap();
+    let mut files = Vec::new();
+    for index in 0..archive.len() {
+        let mut file = archive.by_index(index).unwrap();
+        let mut content = Vec::new();
+        file.read_to_end(&mut content).unwrap();
+        if !file.name_raw().ends_with(b"/") {
+            files.push((file.name_raw().to_vec(), content));
+        }
+    }
+    files
+}
+
+/// If the archive is accepted, the `zip` crate must see the same.
+fn compare_with_zip(bytes: &[u8]) {
+    let Ok(ours) = check(bytes) else { return };
+    let mut ours: Vec<_> = ours
+        .into_iter()
+        .map(|(entry, digest)| (entry.name.into_bytes(), entry.size, digest.sha256))
+        .collect();
+    let mut theirs: Vec<_> = read_with_zip(bytes)
+        .into_iter()
+        .map(|(name, content)| {
+            (
+                name,
+                content.len() as u64,
+                <[u8; 32]>::from(Sha256::digest(&content)),
+            )
+        })
+        .collect();
+    ours.sort();
+    theirs.sort();
+    assert_eq!(ours, theirs);
+}
+
+#[test]
+fn good_archives_are_good() {
+    for bytes in good_archives() {
+        assert!(check(&bytes).is_ok());
+        compare_with_zip(&bytes);
+    }
+}
+
+proptest! {
+    #[test]
+    fn what_the_zip_crate_writes_is_accepted(members in members(), is_streamed in any::<bool>()) {
+        let bytes = if is_streamed {
+            let mut writer = ZipWriter::new_stream(Vec::new());
+            write_members(&mut writer, &members);
+            writer.finish().unwrap().into_inner()
+        } else {
+            let mut writer = ZipWriter::new(Cursor::new(Vec::new()));
+            write_members(&mut writer, &members);
+            writer.finish().unwrap().into_inner()
+        };
+        let checked = check(&bytes).unwrap();
+        prop_assert_eq!(checked.len(), members.len());
+        for ((entry, digest), member) in checked.iter().zip(&members) {
+            prop_assert_eq!(&entry.name, &member.name);
+            prop_assert_eq!(entry.size, member.content.len() as u64);
+            prop_assert_eq!(entry.crc32, crc32fast::hash(&member.content));
+            prop_assert_eq!(digest.sha256, <[u8; 32]>::from(Sha256::digest(&member.content)));
+        }
+    }
+
+    #[test]
+    fn a_damaged_archive_is_refused_or_read_by_others_in_the_same_way(
+        which in 0..3_usize,
+        changes in vec((any::<prop::sample::Index>(), any::<u8>()), 1..4),
+    ) {
+        let mut bytes = good_archives().swap_remove(which);
+        for (position, value) in changes {
+            let position = position.index(bytes.len());
+            bytes[position] = value;
+        }
+        compare_with_zip(&bytes);
+    }
+
+    #[test]
+    fn a_spliced_archive_is_refused_or_read_by_others_in_the_same_way(
+        which in 0..3_usize,
+        from in any::<prop::sample::Index>(),
+        to in any::<prop::sample::Index>(),
+        insert in vec(any::<u8>(), 0..30),
+    ) {
+        let mut bytes = good_archives().swap_remove(which);
+        let (from, to) = (from.index(bytes.len()), to.index(bytes.len()));
+        bytes.splice(from.min(to)..from.max(to), insert);
+        compare_with_zip(&bytes);
+    }
+
+    #[test]
+    fn no_bytes_panic(bytes in vec(any::<u8>(), 0..200)) {
+        let _ = check(&bytes);
+    }
+}
