@@ -21,6 +21,33 @@ pub trait Clock: Debug + Send + Sync {
     fn elapsed(&self) -> Duration;
 }
 
+/// Measures one stretch of time.
+#[derive(Debug)]
+pub struct Stopwatch<'clock> {
+    clock: &'clock dyn Clock,
+    start: Duration,
+}
+
+impl<'clock> Stopwatch<'clock> {
+    /// Starts to measure.
+    #[must_use]
+    pub fn start(clock: &'clock dyn Clock) -> Self {
+        Self {
+            clock,
+            start: clock.elapsed(),
+        }
+    }
+
+    /// The seconds since the start.
+    #[must_use]
+    pub fn seconds(&self) -> f64 {
+        self.clock
+            .elapsed()
+            .saturating_sub(self.start)
+            .as_secs_f64()
+    }
+}
+
 /// The clock of the machine.
 #[derive(Debug)]
 pub struct SystemClock {

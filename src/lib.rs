@@ -1,21 +1,27 @@
-//! symbold
+#![doc = include_str!("../docs/architecture.md")]
 
 pub mod auth;
 pub mod blocking;
 pub mod cache;
 pub mod catalog;
+pub mod cli;
 pub mod client;
 pub mod clock;
+pub mod config;
 pub mod cpu;
 pub mod db;
 pub mod download;
+pub mod first_run;
+pub mod health;
+pub mod http;
 pub mod metrics;
 pub mod missing;
 pub mod scratch;
+pub mod server;
 pub mod storage;
 pub mod symbol;
+pub mod telemetry;
 pub mod upload;
-
 
 /// The version of this program.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");

@@ -38,7 +38,7 @@ pub struct RequestLabels {
     pub route: &'static str,
     /// The method.
     pub method: &'static str,
-    /// The status code; 499 when the client left before the answer.
+    /// The status code.
     pub status: u16,
 }
 
@@ -152,13 +152,16 @@ impl Metrics {
     #[must_use]
     pub fn render(&self) -> String {
         let mut registry = Registry::with_prefix("symbold");
-        self.register(&mut registry);
+        self.register_requests(&mut registry);
+        self.register_uploads(&mut registry);
+        self.register_missing(&mut registry);
         let mut rendered = String::new();
-        text::encode(&mut rendered, &registry).expect("writing to a String does not fail");
+        // Writing to a String does not fail.
+        text::encode(&mut rendered, &registry).unwrap_or_default();
         rendered
     }
 
-    fn register(&self, to: &mut Registry) {
+    fn register_requests(&self, to: &mut Registry) {
         let build = BuildLabels {
             version: crate::VERSION,
             commit: crate::COMMIT,
@@ -170,10 +173,11 @@ impl Metrics {
             "Requests by route, method and status",
             self.http_requests.clone(),
         );
+        let seconds = self.http_request_seconds.clone();
         to.register(
             "http_request_seconds",
             "Time until the head of the answer, by route",
-            self.http_request_seconds.clone(),
+            seconds,
         );
         to.register(
             "downloads",
@@ -185,56 +189,67 @@ impl Metrics {
             "Lookups in the caches",
             self.cache_lookups.clone(),
         );
+        let calls = self.storage_calls.clone();
         to.register(
             "storage_calls",
             "Calls of storages by operation and outcome",
-            self.storage_calls.clone(),
+            calls,
         );
-        to.register(
-            "storage_call_seconds",
-            "Time of storage calls",
-            self.storage_call_seconds.clone(),
-        );
+        let seconds = self.storage_call_seconds.clone();
+        to.register("storage_call_seconds", "Time of storage calls", seconds);
+    }
+
+    fn register_uploads(&self, to: &mut Registry) {
         to.register("uploads", "Uploads by how they ended", self.uploads.clone());
+        let files = self.upload_files.clone();
         to.register(
             "upload_files",
             "Members of completed uploads by what became of them",
-            self.upload_files.clone(),
+            files,
         );
         to.register(
             "upload_bytes",
             "Bytes of archives received",
             self.upload_bytes.clone(),
         );
+        let seconds = self.upload_seconds.clone();
         to.register(
             "upload_seconds",
             "Time from the archive's arrival to the answer",
-            self.upload_seconds.clone(),
+            seconds,
         );
+        let in_flight = self.uploads_in_flight.clone();
         to.register(
             "uploads_in_flight",
             "Uploads being received or stored",
-            self.uploads_in_flight.clone(),
+            in_flight,
         );
+    }
+
+    fn register_missing(&self, to: &mut Registry) {
+        let noted = self.missing_noted.clone();
         to.register(
             "missing_noted",
             "Requests for missing symbols counted",
-            self.missing_noted.clone(),
+            noted,
         );
+        let written = self.missing_written.clone();
         to.register(
             "missing_written",
             "Counted requests that reached the database",
-            self.missing_written.clone(),
+            written,
         );
+        let dropped = self.missing_dropped.clone();
         to.register(
             "missing_dropped",
             "Requests not counted for want of room",
-            self.missing_dropped.clone(),
+            dropped,
         );
+        let pending = self.missing_pending.clone();
         to.register(
             "missing_pending",
             "Missing symbols that wait for the database",
-            self.missing_pending.clone(),
+            pending,
         );
     }
 

@@ -206,8 +206,8 @@ where
         F: Future<Output = Result<Option<V>, E>>,
     {
         let generation = self.generation(key).load(Ordering::Acquire);
-        if let Some(answer) = self.ask_shared(key).await {
-            return Ok(self.entry(answer, generation));
+        if let Some(shared) = self.ask_shared(key).await {
+            return Ok(self.entry(shared.answer, generation));
         }
         let answer = ask().await?;
         if self.generation(key).load(Ordering::Acquire) == generation {
@@ -216,7 +216,7 @@ where
         Ok(self.entry(answer, generation))
     }
 
-    async fn ask_shared(&self, key: &CacheKey) -> Option<Option<V>> {
+    async fn ask_shared(&self, key: &CacheKey) -> Option<SharedAnswer<V>> {
         match self.shared.as_ref()?.get(key).await {
             Ok(bytes) => decode(key, &bytes?),
             Err(error) => {
@@ -269,9 +269,9 @@ where
 }
 
 /// Reads a shared answer; anything that this program did not write for this key is no answer.
-fn decode<V: DeserializeOwned>(key: &CacheKey, bytes: &Bytes) -> Option<Option<V>> {
+fn decode<V: DeserializeOwned>(key: &CacheKey, bytes: &Bytes) -> Option<SharedAnswer<V>> {
     let shared: SharedAnswer<V> = serde_json::from_slice(bytes).ok()?;
-    (shared.key == key.as_str()).then_some(shared.answer)
+    (shared.key == key.as_str()).then_some(shared)
 }
 
 #[cfg(test)]

@@ -116,7 +116,7 @@ impl MissingWorker {
                 "deleted missing symbols nobody asks for any more"
             ),
             Err(error) => {
-                tracing::warn!(event = "missing_not_expired", %error, "could not delete old missing symbols")
+                tracing::warn!(event = "missing_not_expired", %error, "could not delete old missing symbols");
             }
         }
     }

@@ -221,14 +221,8 @@ fn read_info(file: &File) -> Result<ObjectInfo, ReadError> {
         .ok_or_else(|| damaged("the file is too short"))?;
     let mut trailer = [0; TRAILER_LENGTH];
     file.read_exact_at(&mut trailer, before_trailer)?;
-    let [a, b, c, d, e, f, g, h, magic @ ..] = trailer;
-    if magic != *MAGIC {
-        return Err(damaged(
-            "the file does not end as an object of this storage does",
-        ));
-    }
-    let length = u32::from_le_bytes([a, b, c, d]);
-    let checksum = u32::from_le_bytes([e, f, g, h]);
+    let (length, checksum) = read_trailer(&trailer)
+        .ok_or_else(|| damaged("the file does not end as an object of this storage does"))?;
     let start = before_trailer
         .checked_sub(u64::from(length))
         .filter(|_| length as usize <= LONGEST_METADATA)
@@ -249,6 +243,13 @@ fn read_info(file: &File) -> Result<ObjectInfo, ReadError> {
         stored_size: footer.stored_size,
         modified_at,
     })
+}
+
+/// The length and the checksum of the metadata.
+fn read_trailer(trailer: &[u8; TRAILER_LENGTH]) -> Option<(u32, u32)> {
+    let (length, rest) = trailer.split_first_chunk()?;
+    let (checksum, magic) = rest.split_first_chunk()?;
+    (magic == MAGIC).then_some((u32::from_le_bytes(*length), u32::from_le_bytes(*checksum)))
 }
 
 /// Makes a folder and those above it, each durable before something is put into it.

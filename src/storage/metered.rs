@@ -5,7 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use super::{Fetched, ObjectInfo, ObjectMeta, Payload, Storage, StorageError};
-use crate::clock::SharedClock;
+use crate::clock::{SharedClock, Stopwatch};
 use crate::metrics::{Metrics, OperationLabel, StorageLabels};
 
 /// A storage whose calls are counted.
@@ -33,13 +33,12 @@ impl MeteredStorage {
         call: impl Future<Output = Result<T, StorageError>>,
         is_absent: fn(&T) -> bool,
     ) -> Result<T, StorageError> {
-        let start = self.clock.elapsed();
+        let stopwatch = Stopwatch::start(self.clock.as_ref());
         let result = call.await;
-        let seconds = (self.clock.elapsed() - start).as_secs_f64();
         self.metrics
             .storage_call_seconds
             .get_or_create(&OperationLabel { operation })
-            .observe(seconds);
+            .observe(stopwatch.seconds());
         let outcome = match &result {
             Ok(value) if is_absent(value) => "absent",
             Ok(_) => "ok",

@@ -1,7 +1,7 @@
 //! Where the files of symbols lie: objects with metadata, by path.
 //!
 //! A storage knows paths and bytes and nothing of the product. Each kind is one file with its own settings; [`open`]
-//! picks by configuration. [`contract`] is the suite that every kind passes. An object is visible whole or not at
+//! picks by configuration. `contract` is the suite that every kind passes. An object is visible whole or not at
 //! all, and what `put` has acknowledged stays.
 
 mod disk;

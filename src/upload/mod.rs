@@ -1,3 +1,323 @@
-//! Uploads: from the zip that a build hands in to the symbol files in storage.
+//! Taking an upload: check everything, then store everything, then say so.
+//!
+//! The archive has arrived in a temporary file. [`archive`] inspects its structure and verifies every member before
+//! the first is stored, so that a refusal leaves nothing behind. Then the upload is recorded as pending, its members
+//! are stored concurrently, and the record is completed in one transaction; only then does the client get its 201. A
+//! failure half-way leaves whole files, which a repeat of the upload skips.
 
 pub mod archive;
+mod config;
+mod content;
+mod error;
+mod member;
+mod submission;
+
+use std::sync::Arc;
+
+use futures_util::{StreamExt, TryStreamExt, stream};
+use md5::{Digest as _, Md5};
+use time::OffsetDateTime;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use crate::auth::Uploader;
+use crate::catalog::Catalog;
+use crate::clock::{SharedClock, Stopwatch};
+use crate::cpu::CpuPool;
+use crate::db::uploads::{FileRecord, NewUpload, Outcome, UploadRecord};
+use crate::db::{Database, DbError};
+use crate::metrics::{Metrics, ResultLabel};
+use crate::scratch::Scratch;
+
+use archive::{ArchiveError, Content, Digest, Entry};
+use member::{Member, Stored};
+
+pub use config::UploadConfig;
+pub use error::UploadError;
+pub use submission::{Submission, TempArchive};
+
+/// A place among the uploads that are under way.
+#[derive(Debug)]
+pub struct UploadSlot {
+    _permit: OwnedSemaphorePermit,
+    metrics: Metrics,
+}
+
+impl Drop for UploadSlot {
+    fn drop(&mut self) {
+        self.metrics.uploads_in_flight.dec();
+    }
+}
+
+/// What the client is told of an upload that was stored.
+#[derive(Clone, Debug)]
+pub struct Receipt {
+    /// The record's number.
+    pub id: i64,
+    /// What was recorded when the upload began.
+    pub upload: NewUpload,
+    /// Names of members that were already there, as in the archive.
+    pub skipped_keys: Vec<String>,
+    /// When the last file was stored.
+    pub completed_at: OffsetDateTime,
+}
+
+/// Takes uploads.
+#[derive(Debug)]
+pub struct UploadService {
+    config: UploadConfig,
+    slots: Arc<Semaphore>,
+    scratch: Arc<Scratch>,
+    catalog: Arc<Catalog>,
+    database: Arc<dyn Database>,
+    cpu: CpuPool,
+    clock: SharedClock,
+    metrics: Metrics,
+}
+
+impl UploadService {
+    /// Makes the service; `scratch` is where archives are kept while they are looked at.
+    #[must_use]
+    pub fn new(
+        config: UploadConfig,
+        scratch: Arc<Scratch>,
+        catalog: Arc<Catalog>,
+        database: Arc<dyn Database>,
+        cpu: CpuPool,
+        clock: SharedClock,
+        metrics: Metrics,
+    ) -> Self {
+        let slots = Arc::new(Semaphore::new(config.slots));
+        Self {
+            config,
+            slots,
+            scratch,
+            catalog,
+            database,
+            cpu,
+            clock,
+            metrics,
+        }
+    }
+
+    /// The settings, for whoever receives the bytes.
+    #[must_use]
+    pub fn config(&self) -> &UploadConfig {
+        &self.config
+    }
+
+    /// Where archives are kept while they arrive.
+    #[must_use]
+    pub fn scratch(&self) -> &Arc<Scratch> {
+        &self.scratch
+    }
+
+    /// Takes a place among the uploads, before anything of the body is read.
+    ///
+    /// # Errors
+    /// All places are taken.
+    pub fn enter(&self) -> Result<UploadSlot, UploadError> {
+        let permit = Arc::clone(&self.slots)
+            .try_acquire_owned()
+            .map_err(|_| UploadError::Busy)?;
+        self.metrics.uploads_in_flight.inc();
+        Ok(UploadSlot {
+            _permit: permit,
+            metrics: self.metrics.clone(),
+        })
+    }
+
+    /// Checks and stores an upload that has fully arrived. Runs to its end even if the client leaves.
+    ///
+    /// # Errors
+    /// The archive breaks a rule, and nothing is stored; or a dependency failed, and a repeat will converge.
+    pub async fn accept(
+        self: Arc<Self>,
+        uploader: Uploader,
+        submission: Submission,
+    ) -> Result<Receipt, UploadError> {
+        let stopwatch = Stopwatch::start(self.clock.as_ref());
+        self.metrics.upload_bytes.inc_by(submission.archive.size);
+        let result = self.check_and_store(&uploader, &submission).await;
+        let seconds = stopwatch.seconds();
+        self.metrics.upload_seconds.observe(seconds);
+        let (user, file_name, size) = (
+            &uploader.email,
+            &submission.archive.name,
+            submission.archive.size,
+        );
+        match &result {
+            Ok(receipt) => {
+                let (upload, skipped) = (receipt.id, receipt.skipped_keys.len());
+                tracing::info!(
+                    event = "upload_completed",
+                    upload,
+                    user,
+                    file_name,
+                    size,
+                    skipped,
+                    seconds,
+                    "stored an upload"
+                );
+            }
+            Err(error) => {
+                let code = error.code();
+                tracing::warn!(event = "upload_refused", code, user, file_name, size, seconds, %error, "did not store an upload");
+            }
+        }
+        result
+    }
+
+    /// Counts how an upload ended; refusals before the archive had arrived included.
+    pub fn count(&self, result: Result<(), &UploadError>) {
+        self.metrics.count(
+            &self.metrics.uploads,
+            result.map_or_else(UploadError::code, |()| "completed"),
+        );
+    }
+
+    /// The record of an upload and its files.
+    ///
+    /// # Errors
+    /// The database is away.
+    pub async fn record_of(
+        &self,
+        id: i64,
+    ) -> Result<Option<(UploadRecord, Vec<FileRecord>)>, DbError> {
+        self.database.upload(id).await
+    }
+
+    async fn check_and_store(
+        &self,
+        uploader: &Uploader,
+        submission: &Submission,
+    ) -> Result<Receipt, UploadError> {
+        let archive = &submission.archive;
+        let is_try = uploader.is_try_only || submission.wants_try;
+        let entries = self.inspect(archive).await?;
+        let upload = NewUpload {
+            user: uploader.email.clone(),
+            file_name: archive.name.clone(),
+            size: archive.size,
+            bucket: self
+                .catalog
+                .upload_target(is_try)
+                .storage()
+                .name()
+                .to_owned(),
+            is_try,
+            content_hash: content_hash(&entries),
+            download_url: None,
+            redirect_urls: Vec::new(),
+            ignored_keys: names_of_ignored(&entries),
+            created_at: self.clock.now(),
+        };
+        let members = self.verify(archive, entries).await?;
+        let id = self.database.begin_upload(&upload).await?;
+        match self.store_all(id, archive, members, is_try).await {
+            Ok((skipped_keys, completed_at)) => {
+                self.count_files("ignored", upload.ignored_keys.len());
+                Ok(Receipt {
+                    id,
+                    upload,
+                    skipped_keys,
+                    completed_at,
+                })
+            }
+            Err(error) => {
+                if let Err(second) = self.database.fail_upload(id, &error.to_string()).await {
+                    tracing::warn!(event = "upload_left_pending", upload = id, error = %second, "could not record that an upload failed");
+                }
+                Err(error)
+            }
+        }
+    }
+
+    async fn inspect(&self, archive: &TempArchive) -> Result<Vec<Entry>, UploadError> {
+        let (file, limits) = (Arc::clone(&archive.file), self.config.archive.clone());
+        Ok(self
+            .cpu
+            .run(move || archive::inspect(&*file, &limits))
+            .await??)
+    }
+
+    /// Reads every member once, as many at a time as there are threads.
+    async fn verify(
+        &self,
+        archive: &TempArchive,
+        entries: Vec<Entry>,
+    ) -> Result<Vec<Member>, UploadError> {
+        let verified = stream::iter(entries).map(|entry| async {
+            let gzipped = self.config.compress.matches_ignoring_case(&entry.name);
+            let file = Arc::clone(&archive.file);
+            let job =
+                move || archive::verify(&*file, &entry, gzipped).map(|digest| (entry, digest));
+            let verified: Result<(Entry, Digest), ArchiveError> = self.cpu.run(job).await?;
+            let (entry, digest) = verified?;
+            let Content::Symbol(key) = entry.content.clone() else {
+                return Ok(None);
+            };
+            Ok(Some(Member::new(key, entry, digest, gzipped)))
+        });
+        let members: Result<Vec<Option<Member>>, UploadError> = verified
+            .buffered(self.cpu.threads() * 2)
+            .try_collect()
+            .await;
+        Ok(members?.into_iter().flatten().collect())
+    }
+
+    async fn store_all(
+        &self,
+        id: i64,
+        archive: &TempArchive,
+        members: Vec<Member>,
+        is_try: bool,
+    ) -> Result<(Vec<String>, OffsetDateTime), UploadError> {
+        let source = self.catalog.upload_target(is_try);
+        let mut storing = stream::iter(members)
+            .map(|member| self.store(Arc::clone(&archive.file), member, Arc::clone(source)))
+            .buffered(self.config.stores.max(1));
+        let mut outcome = Outcome::default();
+        while let Some(stored) = storing.try_next().await? {
+            match stored {
+                Stored::File(file) => outcome.files.push(*file),
+                Stored::Skipped(name) => outcome.skipped_keys.push(name),
+            }
+        }
+        let completed_at = self.clock.now();
+        self.database
+            .complete_upload(id, &outcome, completed_at)
+            .await?;
+        let updated = outcome.files.iter().filter(|file| file.is_update).count();
+        self.count_files("updated", updated);
+        self.count_files("stored", outcome.files.len() - updated);
+        self.count_files("skipped", outcome.skipped_keys.len());
+        Ok((outcome.skipped_keys, completed_at))
+    }
+
+    fn count_files(&self, result: &'static str, number: usize) {
+        self.metrics
+            .upload_files
+            .get_or_create(&ResultLabel { result })
+            .inc_by(number as u64);
+    }
+}
+
+fn names_of_ignored(entries: &[Entry]) -> Vec<String> {
+    let ignored = entries
+        .iter()
+        .filter(|entry| entry.content == Content::Ignored);
+    ignored.map(|entry| entry.name.clone()).collect()
+}
+
+/// What Tecken calls the content hash: MD5 over the sorted `name:size` lines, 30 digits of it. It tells equal uploads,
+/// nothing depends on it.
+fn content_hash(entries: &[Entry]) -> String {
+    let mut lines: Vec<String> = entries
+        .iter()
+        .map(|entry| format!("{}:{}", entry.name, entry.size))
+        .collect();
+    lines.sort_unstable();
+    let mut digest = hex::encode(Md5::digest(lines.join("\n").as_bytes()));
+    digest.truncate(30);
+    digest
+}

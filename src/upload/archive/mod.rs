@@ -7,7 +7,7 @@
 //! an overlap.
 //!
 //! [`inspect`] reads headers only, checks them against each other, against the [`ArchiveLimits`] and against the
-//! grammar of names, and returns the members. [`verify`] then reads one member's data once and proves what the headers
+//! grammar of names, and returns the members. [`verify()`] then reads one member's data once and proves what the headers
 //! say of it: length, CRC-32, end of the compressed stream. Whoever stores nothing before both have passed can trust
 //! that `compressed_size` bytes at `data_offset` are exactly one deflate stream (or the plain bytes) of the member.
 //! Any number of threads may verify members of one file at once, since every read names its offset.

@@ -1,0 +1,70 @@
+//! `symbold serve`: the server, until a signal ends it.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::Context;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+
+use crate::clock::SystemClock;
+use crate::config::Config;
+use crate::server::{Adaptors, Server};
+use crate::{first_run, telemetry};
+
+/// What a shell reports for a program that the second interrupt ended.
+const INTERRUPTED: i32 = 130;
+
+pub(super) async fn serve(config: Config) -> anyhow::Result<()> {
+    telemetry::start(&config.log).context("setting log.level")?;
+    let adaptors = Adaptors::open(&config).await?;
+    let server = Server::new(config.clone(), adaptors, Arc::new(SystemClock::new()))?;
+    let url = public_url(&config, &server)?;
+    if let Some(token_file) =
+        first_run::ensure_token(server.auth(), Path::new(&config.data_dir)).await?
+    {
+        println!("{}", first_run::welcome(&url, &token_file));
+    }
+    tracing::info!(
+        event = "started",
+        version = crate::VERSION,
+        url,
+        data_dir = config.data_dir,
+        "ready"
+    );
+    server.run(stop_at_signal()?).await?;
+    tracing::info!(event = "stopped", "stopped");
+    Ok(())
+}
+
+fn public_url(config: &Config, server: &Server) -> anyhow::Result<String> {
+    if !config.server.public_url.is_empty() {
+        return Ok(config.server.public_url.trim_end_matches('/').to_owned());
+    }
+    Ok(format!("http://{}", server.address()?))
+}
+
+/// A token that SIGTERM or SIGINT cancels. A second signal ends the program at once.
+fn stop_at_signal() -> anyhow::Result<CancellationToken> {
+    let mut terminate = signal(SignalKind::terminate()).context("cannot wait for SIGTERM")?;
+    let mut interrupt = signal(SignalKind::interrupt()).context("cannot wait for SIGINT")?;
+    let stop = CancellationToken::new();
+    let stopped = stop.clone();
+    tokio::spawn(async move {
+        for attempt in 1.. {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
+            }
+            if attempt > 1 {
+                std::process::exit(INTERRUPTED);
+            }
+            tracing::info!(
+                event = "stopping",
+                "finishing what is in flight; a second signal stops at once"
+            );
+            stopped.cancel();
+        }
+    });
+    Ok(stop)
+}

@@ -1,0 +1,361 @@
+//! Putting a configuration together.
+//!
+//! The defaults, written as a TOML table, are the list of valid keys and of their kinds. Every setting of the file
+//! and of the environment is tried on the defaults alone, so that each problem is found and told by itself.
+
+use std::path::Path;
+
+use serde::Deserialize;
+use toml::{Table, Value};
+
+use super::{Config, ConfigError, Problem};
+
+/// What names of environment variables for settings begin with.
+const PREFIX: &str = "SYMBOLD_";
+
+/// Variables with this beginning that are no settings.
+const RESERVED: [&str; 3] = ["SYMBOLD_CONFIG", "SYMBOLD_TOKEN", "SYMBOLD_COMMIT"];
+
+/// How alike two keys must be for one to be suggested for the other.
+const ALIKE: f64 = 0.7;
+
+/// One value that somebody set.
+struct Setting {
+    path: Vec<String>,
+    value: Value,
+    source: String,
+}
+
+impl Setting {
+    fn key(&self) -> String {
+        self.path.join(".")
+    }
+
+    fn problem(&self, message: impl Into<String>) -> Problem {
+        Problem::new(&self.key(), &self.source, message)
+    }
+}
+
+/// Loads the configuration from a file, if one is given, and from variables of the environment.
+///
+/// # Errors
+/// Everything that is wrong with either, at once.
+pub fn load(
+    file: Option<&Path>,
+    environment: impl IntoIterator<Item = (String, String)>,
+) -> Result<Config, ConfigError> {
+    let defaults = Table::try_from(Config::default()).expect("every setting has a form in TOML");
+    let mut problems = Vec::new();
+    let mut settings = Vec::new();
+    if let Some(file) = file {
+        match read_file(file) {
+            Ok(table) => collect(
+                &defaults,
+                table,
+                &mut Vec::new(),
+                &file.display().to_string(),
+                &mut settings,
+                &mut problems,
+            ),
+            Err(problem) => problems.push(problem),
+        }
+    }
+    for (name, value) in environment {
+        if name.starts_with(PREFIX) && !RESERVED.contains(&name.as_str()) {
+            match read_variable(&defaults, &name, &value) {
+                Ok(setting) => settings.push(setting),
+                Err(problem) => problems.push(problem),
+            }
+        }
+    }
+    let mut effective = defaults.clone();
+    for setting in settings {
+        match try_on(&defaults, &setting) {
+            Ok(()) => set(&mut effective, &setting),
+            Err(problem) => problems.push(problem),
+        }
+    }
+    finish(effective, problems)
+}
+
+fn finish(effective: Table, mut problems: Vec<Problem>) -> Result<Config, ConfigError> {
+    match Config::deserialize(effective) {
+        Ok(config) => {
+            problems.extend(config.contradictions());
+            if problems.is_empty() {
+                Ok(config)
+            } else {
+                Err(ConfigError(problems))
+            }
+        }
+        Err(error) => {
+            problems.push(Problem::new(
+                "configuration",
+                "the file and the environment together",
+                error.to_string(),
+            ));
+            Err(ConfigError(problems))
+        }
+    }
+}
+
+fn read_file(file: &Path) -> Result<Table, Problem> {
+    let source = file.display().to_string();
+    let text = std::fs::read_to_string(file).map_err(|error| {
+        Problem::new("configuration", &source, format!("cannot be read: {error}"))
+    })?;
+    text.parse()
+        .map_err(|error| Problem::new("configuration", &source, format!("is not TOML: {error}")))
+}
+
+/// Gathers the values of a file, section by section.
+fn collect(
+    defaults: &Table,
+    table: Table,
+    section: &mut Vec<String>,
+    source: &str,
+    settings: &mut Vec<Setting>,
+    problems: &mut Vec<Problem>,
+) {
+    for (key, value) in table {
+        section.push(key.clone());
+        let setting = Setting {
+            path: section.clone(),
+            value,
+            source: source.to_owned(),
+        };
+        match (defaults.get(&key), setting.value.clone()) {
+            (None, _) => problems.push(unknown(&setting.key(), source)),
+            (Some(Value::Table(defaults)), Value::Table(inner)) => {
+                collect(defaults, inner, section, source, settings, problems);
+            }
+            (Some(Value::Table(_)), _) => {
+                problems.push(setting.problem("is a section, not a value"));
+            }
+            (Some(_), _) => settings.push(setting),
+        }
+        section.pop();
+    }
+}
+
+/// Reads `SYMBOLD_SECTION__KEY`. The text becomes a value of the kind that the default has.
+fn read_variable(defaults: &Table, name: &str, text: &str) -> Result<Setting, Problem> {
+    let key = name[PREFIX.len()..].to_ascii_lowercase().replace("__", ".");
+    let path: Vec<String> = key.split('.').map(str::to_owned).collect();
+    let source = format!("environment variable {name}");
+    let default = get(defaults, &path)
+        .filter(|value| !value.is_table())
+        .ok_or_else(|| unknown(&key, &source))?;
+    let problem = |message: &str| Problem::new(&key, &source, message);
+    let value = match default {
+        Value::Integer(_) => {
+            Value::Integer(text.parse().map_err(|_| problem("is not a whole number"))?)
+        }
+        Value::Boolean(_) => Value::Boolean(
+            text.parse()
+                .map_err(|_| problem("is neither true nor false"))?,
+        ),
+        Value::Array(_) => list(text),
+        _ => Value::String(text.to_owned()),
+    };
+    Ok(Setting {
+        path,
+        value,
+        source,
+    })
+}
+
+/// A list in a variable is separated by commas.
+fn list(text: &str) -> Value {
+    let parts = text
+        .split(',')
+        .map(str::trim)
+        .filter(|part| !part.is_empty());
+    Value::Array(parts.map(|part| Value::String(part.to_owned())).collect())
+}
+
+/// Tells whether a value is of the right kind.
+fn try_on(defaults: &Table, setting: &Setting) -> Result<(), Problem> {
+    let mut table = defaults.clone();
+    set(&mut table, setting);
+    match Config::deserialize(table) {
+        Ok(_) => Ok(()),
+        Err(error) => {
+            Err(setting.problem(format!("cannot be {}: {}", setting.value, error.message())))
+        }
+    }
+}
+
+fn get<'a>(table: &'a Table, path: &[String]) -> Option<&'a Value> {
+    let (key, inner) = path.split_first()?;
+    let value = table.get(key)?;
+    if inner.is_empty() {
+        Some(value)
+    } else {
+        get(value.as_table()?, inner)
+    }
+}
+
+fn set(table: &mut Table, setting: &Setting) {
+    let Some((key, sections)) = setting.path.split_last() else {
+        return;
+    };
+    let mut table = table;
+    for section in sections {
+        let Some(Value::Table(inner)) = table.get_mut(section) else {
+            return;
+        };
+        table = inner;
+    }
+    table.insert(key.clone(), setting.value.clone());
+}
+
+fn unknown(key: &str, source: &str) -> Problem {
+    let mut keys = Vec::new();
+    let defaults = Table::try_from(Config::default()).expect("every setting has a form in TOML");
+    list_keys(&defaults, "", &mut keys);
+    let likeness = |known: &String| strsim::jaro_winkler(known, key);
+    let nearest = keys
+        .iter()
+        .max_by(|one, other| likeness(one).total_cmp(&likeness(other)));
+    let message = match nearest.filter(|nearest| likeness(nearest) > ALIKE) {
+        Some(nearest) => format!("is not a setting; did you mean {nearest}?"),
+        None => "is not a setting; config/default.toml lists all of them".to_owned(),
+    };
+    Problem::new(key, source, message)
+}
+
+fn list_keys(table: &Table, section: &str, keys: &mut Vec<String>) {
+    for (key, value) in table {
+        let key = if section.is_empty() {
+            key.clone()
+        } else {
+            format!("{section}.{key}")
+        };
+        match value {
+            Value::Table(inner) => list_keys(inner, &key, keys),
+            _ => keys.push(key),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use super::*;
+
+    fn load_text(text: &str, environment: &[(&str, &str)]) -> Result<Config, String> {
+        let mut file = tempfile::NamedTempFile::new().unwrap();
+        file.write_all(text.as_bytes()).unwrap();
+        let environment = environment
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        let name = file.path().display().to_string();
+        load(Some(file.path()), environment)
+            .map_err(|error| error.to_string().replace(&name, "FILE"))
+    }
+
+    #[test]
+    fn the_default_file_lists_every_setting_with_its_default() {
+        let text = include_str!("../../config/default.toml");
+        assert_eq!(load_text(text, &[]).unwrap(), Config::default());
+        let table: Table = text.parse().unwrap();
+        let mut keys = Vec::new();
+        list_keys(&Table::try_from(Config::default()).unwrap(), "", &mut keys);
+        for key in &keys {
+            let path: Vec<_> = key.split('.').map(str::to_owned).collect();
+            assert!(
+                get(&table, &path).is_some(),
+                "config/default.toml lacks {key}"
+            );
+        }
+        let settings = text.lines().filter(|line| line.contains(" = ")).count();
+        assert_eq!(
+            settings,
+            keys.len(),
+            "config/default.toml has each setting once"
+        );
+    }
+
+    #[test]
+    fn what_takes_effect_can_be_read_back() {
+        let config = load_text("[upload]\nsize = \"3 GiB\"\nidle = \"7s\"", &[]).unwrap();
+        assert_eq!(load_text(&config.to_toml(), &[]).unwrap(), config);
+    }
+
+    #[test]
+    fn the_environment_wins_over_the_file_and_numbers_stay_text_where_text_is_meant() {
+        let environment = [
+            ("SYMBOLD_STORAGE__PREFIX", "12345"),
+            ("SYMBOLD_UPLOAD__SLOTS", "3"),
+            ("SYMBOLD_DOWNLOAD__SERVE", ".sym, .pdb"),
+            ("SYMBOLD_UPLOAD__ARCHIVE__ENTRIES", "7"),
+            ("SYMBOLD_LOG__REQUESTS", "true"),
+            ("SYMBOLD_CONFIG", "elsewhere"),
+            ("PATH", "/bin"),
+        ];
+        let config = load_text("[upload]\nslots = 5\nstores = 2", &environment).unwrap();
+        assert_eq!(config.storage.prefix, "12345");
+        assert_eq!(
+            (
+                config.upload.slots,
+                config.upload.stores,
+                config.upload.archive.entries
+            ),
+            (3, 2, 7)
+        );
+        assert!(config.download.serve.matches("a.pdb") && config.log.requests);
+    }
+
+    #[test]
+    fn everything_wrong_is_told_at_once_with_key_source_and_nearest_key() {
+        let text = "dta_dir = \"x\"\n[upload]\nsize = \"many\"\nslot = 1\n[server]\nlisten = 8000\nhead = \"x\"\nlog = 1\n";
+        let environment = [
+            ("SYMBOLD_UPLOAD__SLOTS", "many"),
+            ("SYMBOLD_UPLAOD__LEVEL", "3"),
+            ("SYMBOLD_QQQ", "1"),
+        ];
+        let error = load_text(text, &environment).unwrap_err();
+        for expected in [
+            "dta_dir (from FILE) is not a setting; did you mean data_dir?",
+            "upload.size (from FILE) cannot be \"many\"",
+            "upload.slot (from FILE) is not a setting; did you mean upload.slots?",
+            "server.listen (from FILE) cannot be 8000: invalid type: integer",
+            "server.head (from FILE) cannot be \"x\"",
+            "server.log (from FILE) is not a setting",
+            "upload.slots (from environment variable SYMBOLD_UPLOAD__SLOTS) is not a whole number",
+            "uplaod.level (from environment variable SYMBOLD_UPLAOD__LEVEL) is not a setting; did you mean upload.level?",
+            "qqq (from environment variable SYMBOLD_QQQ) is not a setting; config/default.toml lists all of them",
+        ] {
+            assert!(error.contains(expected), "{expected} is not in {error}");
+        }
+        assert_eq!(error.lines().count(), 10, "{error}");
+    }
+
+    #[test]
+    fn contradictions_and_broken_files() {
+        let error = load_text(
+            "[upload]\nlevel = 12\n[storage]\ntry_prefix = \"v1\"\nprefix = \"../v1\"",
+            &[],
+        )
+        .unwrap_err();
+        assert!(
+            error.contains("upload.level") && error.contains("storage.prefix"),
+            "{error}"
+        );
+        assert!(
+            load_text("upload = 3", &[])
+                .unwrap_err()
+                .contains("is a section, not a value")
+        );
+        assert!(load_text("][", &[]).unwrap_err().contains("is not TOML"));
+        let missing = load(Some(Path::new("/nonexistent/symbold.toml")), [])
+            .unwrap_err()
+            .to_string();
+        assert!(
+            missing.contains("/nonexistent/symbold.toml) cannot be read"),
+            "{missing}"
+        );
+    }
+}

@@ -1,0 +1,130 @@
+//! The configuration: defaults, then a TOML file, then the environment.
+//!
+//! Each module owns the section of its settings; here they are put together. [`load()`] reports everything that is
+//! wrong at once: unknown keys with the nearest valid one, values of the wrong kind, each with its key and its source.
+
+mod load;
+mod problem;
+
+use serde::{Deserialize, Serialize};
+
+use crate::cache::CacheConfig;
+use crate::db::DatabaseConfig;
+use crate::download::DownloadConfig;
+use crate::http::ServerConfig;
+use crate::missing::MissingConfig;
+use crate::storage::StorageConfig;
+use crate::telemetry::LogConfig;
+use crate::upload::UploadConfig;
+
+pub use load::load;
+pub use problem::{ConfigError, Problem};
+
+/// Every setting of the server.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// Where everything lies that is kept on this machine; other relative paths are relative to it.
+    pub data_dir: String,
+    /// The HTTP server.
+    pub server: ServerConfig,
+    /// The object store.
+    pub storage: StorageConfig,
+    /// The database.
+    pub database: DatabaseConfig,
+    /// The lookup cache.
+    pub cache: CacheConfig,
+    /// Uploads.
+    pub upload: UploadConfig,
+    /// Downloads.
+    pub download: DownloadConfig,
+    /// The count of missing symbols.
+    pub missing: MissingConfig,
+    /// Logs.
+    pub log: LogConfig,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            data_dir: "data".to_owned(),
+            server: ServerConfig::default(),
+            storage: StorageConfig::default(),
+            database: DatabaseConfig::default(),
+            cache: CacheConfig::default(),
+            upload: UploadConfig::default(),
+            download: DownloadConfig::default(),
+            missing: MissingConfig::default(),
+            log: LogConfig::default(),
+        }
+    }
+}
+
+impl Config {
+    /// The configuration as TOML, as it takes effect.
+    #[must_use]
+    pub fn to_toml(&self) -> String {
+        toml::to_string(self).expect("every setting has a form in TOML")
+    }
+
+    /// What is wrong with values that are of the right kind.
+    fn contradictions(&self) -> Vec<Problem> {
+        let checks = [
+            ("data_dir", !self.data_dir.is_empty(), "names no directory"),
+            (
+                "server.listen",
+                self.server.listen.parse::<std::net::SocketAddr>().is_ok(),
+                "is not an address and a port such as 127.0.0.1:8000",
+            ),
+            (
+                "storage.prefix",
+                is_prefix(&self.storage.prefix),
+                PREFIX_RULE,
+            ),
+            (
+                "storage.try_prefix",
+                is_prefix(&self.storage.try_prefix),
+                PREFIX_RULE,
+            ),
+            (
+                "storage.try_prefix",
+                self.storage.prefix != self.storage.try_prefix,
+                "is the same as storage.prefix, so try symbols would be regular ones",
+            ),
+            ("upload.slots", self.upload.slots > 0, "must be at least 1"),
+            (
+                "upload.stores",
+                self.upload.stores > 0,
+                "must be at least 1",
+            ),
+            (
+                "upload.level",
+                (1..=9).contains(&self.upload.level),
+                "must be from 1 to 9",
+            ),
+            (
+                "missing.flush_every",
+                !self.missing.flush_every.is_zero(),
+                "must be longer than zero",
+            ),
+            (
+                "download.serve",
+                !self.download.serve.is_empty(),
+                "names no ending, so nothing would be served",
+            ),
+        ];
+        let failed = checks.into_iter().filter(|(_, holds, _)| !holds);
+        failed
+            .map(|(key, _, message)| Problem::new(key, "the configuration as a whole", message))
+            .collect()
+    }
+}
+
+const PREFIX_RULE: &str =
+    "must be a path such as v1 or try/v1, without empty parts or parts that begin with a dot";
+
+fn is_prefix(prefix: &str) -> bool {
+    prefix
+        .split('/')
+        .all(|part| !part.starts_with('.') && crate::symbol::check_name(part).is_ok())
+}

@@ -1,0 +1,83 @@
+//! Whether what this server depends on answers.
+//!
+//! Each dependency is asked by name, with a deadline. The answer is kept for two seconds, so that a storm of health
+//! checks is not a storm of questions.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::Mutex;
+
+use crate::clock::SharedClock;
+use crate::db::Database;
+use crate::storage::Storage;
+
+/// How long an answer is kept.
+const KEEP: Duration = Duration::from_secs(2);
+
+/// How long a dependency may take to answer.
+const DEADLINE: Duration = Duration::from_secs(5);
+
+/// What a dependency answered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Check {
+    /// The dependency.
+    pub name: &'static str,
+    /// What is wrong with it, if anything.
+    pub problem: Option<String>,
+}
+
+/// Asks the dependencies.
+#[derive(Debug)]
+pub struct Health {
+    storage: Arc<dyn Storage>,
+    database: Arc<dyn Database>,
+    clock: SharedClock,
+    last: Mutex<Option<(Duration, Vec<Check>)>>,
+}
+
+impl Health {
+    /// Makes the service.
+    #[must_use]
+    pub fn new(storage: Arc<dyn Storage>, database: Arc<dyn Database>, clock: SharedClock) -> Self {
+        Self {
+            storage,
+            database,
+            clock,
+            last: Mutex::new(None),
+        }
+    }
+
+    /// What every dependency answered, at most two seconds ago.
+    pub async fn checks(&self) -> Vec<Check> {
+        // Whoever comes while the dependencies are being asked waits for that answer.
+        let mut last = self.last.lock().await;
+        if let Some((asked_at, checks)) = last.as_ref()
+            && self.clock.elapsed().saturating_sub(*asked_at) < KEEP
+        {
+            return checks.clone();
+        }
+        let (storage, database) = tokio::join!(
+            ask("storage", self.storage.check()),
+            ask("database", self.database.check())
+        );
+        let checks = vec![storage, database];
+        *last = Some((self.clock.elapsed(), checks.clone()));
+        checks
+    }
+}
+
+async fn ask<E: std::fmt::Display>(
+    name: &'static str,
+    check: impl Future<Output = Result<(), E>>,
+) -> Check {
+    let problem = match tokio::time::timeout(DEADLINE, check).await {
+        Ok(Ok(())) => None,
+        Ok(Err(error)) => Some(error.to_string()),
+        Err(_) => Some(format!(
+            "did not answer within {} seconds",
+            DEADLINE.as_secs()
+        )),
+    };
+    Check { name, problem }
+}

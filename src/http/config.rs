@@ -1,0 +1,42 @@
+//! The settings of the HTTP server.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+/// Where the server listens and how long it waits for clients.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ServerConfig {
+    /// Address and port to listen on.
+    pub listen: String,
+    /// The address that clients know this server by, for messages; empty means the one listened on.
+    pub public_url: String,
+    /// Threads that serve requests; 0 means as many as the machine has cores.
+    pub workers: usize,
+    /// How many connections may be open at once; more wait to be accepted.
+    pub connections: usize,
+    /// How long a client may take to send a request's head.
+    #[serde(with = "humantime_serde")]
+    pub head: Duration,
+    /// How long an idle connection is kept open; longer than the load balancer in front keeps it.
+    #[serde(with = "humantime_serde")]
+    pub keep_alive: Duration,
+    /// How long requests in flight may take to finish once the server is told to stop.
+    #[serde(with = "humantime_serde")]
+    pub grace: Duration,
+}
+
+impl Default for ServerConfig {
+    fn default() -> Self {
+        Self {
+            listen: "127.0.0.1:8000".to_owned(),
+            public_url: String::new(),
+            workers: 0,
+            connections: 20_000,
+            head: Duration::from_secs(10),
+            keep_alive: Duration::from_secs(75),
+            grace: Duration::from_secs(30),
+        }
+    }
+}

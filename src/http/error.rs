@@ -1,0 +1,236 @@
+//! From a service's error to an answer: the one table of status codes.
+//!
+//! Every error becomes JSON `{"error": "<sentence>", "code": "<stable name>"}`, except that symbol requests are
+//! answered in plain text, as debuggers expect. What is our own or a dependency's fault is logged here, once, and told
+//! to the client without its inner details.
+
+use std::collections::BTreeMap;
+
+use actix_web::http::{Method, StatusCode, header};
+use actix_web::{HttpResponse, HttpResponseBuilder, ResponseError};
+use serde_json::json;
+
+use crate::auth::AuthError;
+use crate::catalog::CatalogError;
+use crate::db::DbError;
+use crate::download::DownloadError;
+use crate::storage::StorageError;
+use crate::upload::UploadError;
+use crate::upload::archive::ArchiveError;
+
+/// Tells a client when to come back, in seconds; jittered, so that those who were refused together do not return
+/// together.
+const RETRY_AFTER: std::ops::RangeInclusive<u8> = 2..=9;
+
+/// An error as the client sees it.
+#[derive(Debug)]
+pub struct ApiError {
+    status: StatusCode,
+    code: &'static str,
+    sentence: String,
+    /// Further members of the JSON object.
+    details: serde_json::Map<String, serde_json::Value>,
+    allow: Option<&'static str>,
+}
+
+impl ApiError {
+    fn new(status: StatusCode, code: &'static str, sentence: impl Into<String>) -> Self {
+        Self {
+            status,
+            code,
+            sentence: sentence.into(),
+            details: serde_json::Map::new(),
+            allow: None,
+        }
+    }
+
+    /// Something in the query or the path makes no sense.
+    pub(crate) fn bad_request(code: &'static str, sentence: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, code, sentence)
+    }
+
+    /// Fields of a query make no sense, each for the reasons told, in Tecken's shape.
+    pub(crate) fn bad_fields(problems: &BTreeMap<&'static str, Vec<String>>) -> Self {
+        let mut error = Self::bad_request("bad_query", "Some fields of the query make no sense");
+        error.details.insert("errors".to_owned(), json!(problems));
+        error
+    }
+
+    /// There is nothing at this path, in Tecken's words.
+    pub(crate) fn not_found(path: &str) -> Self {
+        let mut error = Self::new(StatusCode::NOT_FOUND, "not_found", "Not Found");
+        error.details.insert("path".to_owned(), path.into());
+        error
+    }
+
+    /// The path is right and the method is not, in Tecken's words.
+    pub(crate) fn method_not_allowed(method: &Method, path: &str, allow: &'static str) -> Self {
+        let sentence = format!("Method Not Allowed ({method}): {path}");
+        let mut error = Self::new(
+            StatusCode::METHOD_NOT_ALLOWED,
+            "method_not_allowed",
+            sentence,
+        );
+        error.allow = Some(allow);
+        error
+    }
+
+    /// A fault of our own or of a dependency: logged in full, told in general.
+    fn unavailable(
+        status: StatusCode,
+        code: &'static str,
+        told: &str,
+        reason: &dyn std::fmt::Display,
+    ) -> Self {
+        tracing::error!(event = "request_failed", code, %reason, "could not answer a request");
+        Self::new(status, code, told)
+    }
+
+    /// The status line and the headers of the answer.
+    fn head(&self) -> HttpResponseBuilder {
+        let mut response = HttpResponse::build(self.status);
+        if let Some(allow) = self.allow {
+            response.insert_header((header::ALLOW, allow));
+        }
+        if self.status == StatusCode::SERVICE_UNAVAILABLE {
+            response.insert_header((header::RETRY_AFTER, retry_after()));
+        }
+        if self.status.is_server_error() {
+            response.insert_header((header::CACHE_CONTROL, "no-store"));
+        }
+        response
+    }
+
+    /// The answer as plain text, for symbol requests.
+    pub(crate) fn text_response(&self) -> HttpResponse {
+        self.head()
+            .content_type("text/plain; charset=utf-8")
+            .body(self.sentence.clone())
+    }
+}
+
+impl std::fmt::Display for ApiError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.sentence)
+    }
+}
+
+impl ResponseError for ApiError {
+    fn status_code(&self) -> StatusCode {
+        self.status
+    }
+
+    fn error_response(&self) -> HttpResponse {
+        let mut body = json!({"error": self.sentence, "code": self.code});
+        if let Some(object) = body.as_object_mut() {
+            object.extend(self.details.clone());
+        }
+        self.head().json(body)
+    }
+}
+
+fn retry_after() -> String {
+    let mut byte = [0];
+    // Without randomness all clients come back together, which is no reason to fail.
+    getrandom::fill(&mut byte).unwrap_or_default();
+    let span = RETRY_AFTER.end() - RETRY_AFTER.start() + 1;
+    (RETRY_AFTER.start() + byte[0] % span).to_string()
+}
+
+impl From<AuthError> for ApiError {
+    fn from(error: AuthError) -> Self {
+        let code = match &error {
+            AuthError::Missing => "token_missing",
+            AuthError::Unknown => "token_unknown",
+            AuthError::Expired => "token_expired",
+            AuthError::Revoked => "token_revoked",
+            AuthError::NotPermitted(_) => "not_permitted",
+            AuthError::Database(_) => {
+                let told = "The token cannot be checked right now. Try again later";
+                return Self::unavailable(
+                    StatusCode::SERVICE_UNAVAILABLE,
+                    "database_unavailable",
+                    told,
+                    &error,
+                );
+            }
+        };
+        Self::new(StatusCode::FORBIDDEN, code, error.to_string())
+    }
+}
+
+impl From<&UploadError> for ApiError {
+    fn from(error: &UploadError) -> Self {
+        let code = error.code();
+        let refuse = |status| Self::new(status, code, error.to_string());
+        let fail = |status, told| Self::unavailable(status, code, told, error);
+        match error {
+            UploadError::Busy => refuse(StatusCode::SERVICE_UNAVAILABLE),
+            UploadError::TooLarge(_) => refuse(StatusCode::PAYLOAD_TOO_LARGE),
+            UploadError::Stalled(_) => refuse(StatusCode::REQUEST_TIMEOUT),
+            UploadError::Archive(archive) if archive.is_too_large() => {
+                refuse(StatusCode::PAYLOAD_TOO_LARGE)
+            }
+            UploadError::Archive(ArchiveError::Read(_)) => fail(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "The archive could not be read back. Try again later",
+            ),
+            UploadError::NoFile
+            | UploadError::SecondFile
+            | UploadError::Form
+            | UploadError::Extension(_)
+            | UploadError::Incomplete
+            | UploadError::Archive(_) => refuse(StatusCode::BAD_REQUEST),
+            UploadError::Temporary(_) | UploadError::Storage(StorageError::Full { .. }) => fail(
+                StatusCode::INSUFFICIENT_STORAGE,
+                "The server has no room for this upload. Try again later",
+            ),
+            UploadError::Storage(_) => fail(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "The storage is unavailable. Try again later; files that are stored already will be skipped",
+            ),
+            UploadError::Database(_) => fail(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "The database is unavailable. Try again later; files that are stored already will be skipped",
+            ),
+            UploadError::Panicked(_) => {
+                fail(StatusCode::INTERNAL_SERVER_ERROR, "Internal Server Error")
+            }
+        }
+    }
+}
+
+impl From<DownloadError> for ApiError {
+    fn from(error: DownloadError) -> Self {
+        match error {
+            DownloadError::Ignored => {
+                Self::new(StatusCode::NOT_FOUND, "ignored", error.to_string())
+            }
+            DownloadError::NotFound => {
+                Self::new(StatusCode::NOT_FOUND, "not_found", error.to_string())
+            }
+            DownloadError::IllegalName(_) => Self::bad_request("illegal_name", error.to_string()),
+            DownloadError::Unavailable(CatalogError(reason)) => {
+                let told = "The storage is unavailable. Try again later";
+                Self::unavailable(
+                    StatusCode::SERVICE_UNAVAILABLE,
+                    "storage_unavailable",
+                    told,
+                    &reason,
+                )
+            }
+        }
+    }
+}
+
+impl From<DbError> for ApiError {
+    fn from(error: DbError) -> Self {
+        let told = "The database is unavailable. Try again later";
+        Self::unavailable(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "database_unavailable",
+            told,
+            &error,
+        )
+    }
+}

@@ -1,0 +1,160 @@
+//! What a path and a query say about the symbol that is wanted.
+//!
+//! The raw path is read, so that each part is percent-decoded exactly once and a `%2F` in a part never becomes a
+//! separator. Bytes that are no UTF-8 become U+FFFD, which no name may contain.
+
+use percent_encoding::percent_decode_str;
+
+use crate::download::Wanted;
+use crate::missing::CodeInfo;
+use crate::symbol::DebugId;
+
+/// A path of the form of a symbol's.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::http) struct SymbolPath {
+    /// What is wanted.
+    pub(in crate::http) wanted: Wanted,
+    /// Whether the path begins with `/try/`.
+    pub(in crate::http) is_try: bool,
+}
+
+impl SymbolPath {
+    /// Reads `/<debug file>/<hexadecimal id>/<file>`, with or without `/try` before it. `None` for anything else.
+    pub(in crate::http) fn read(path: &str) -> Option<Self> {
+        let (path, is_try) = match path.strip_prefix("/try/") {
+            Some(rest) if rest.bytes().filter(|byte| *byte == b'/').count() == 2 => (rest, true),
+            _ => (path.strip_prefix('/')?, false),
+        };
+        let mut parts = path.split('/');
+        let (debug_file, id, file_name) = (parts.next()?, parts.next()?, parts.next()?);
+        if parts.next().is_some() || debug_file.is_empty() || file_name.is_empty() {
+            return None;
+        }
+        let wanted = Wanted {
+            debug_file: decode(debug_file),
+            id: DebugId::parse(id)?,
+            file_name: decode(file_name),
+        };
+        Some(Self { wanted, is_try })
+    }
+}
+
+/// What the query adds.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(in crate::http) struct SymbolQuery {
+    /// Whether `try` is present, whatever its value.
+    pub(in crate::http) includes_try: bool,
+    /// Whether `_refresh` is present, whatever its value.
+    pub(in crate::http) refreshes: bool,
+    /// What the client says of the module.
+    pub(in crate::http) code: CodeInfo,
+}
+
+impl SymbolQuery {
+    /// Reads a query; parameters that mean nothing here are passed over.
+    pub(in crate::http) fn read(query: &str) -> Self {
+        let mut result = Self::default();
+        for (name, value) in form_urlencoded::parse(query.as_bytes()) {
+            match name.as_ref() {
+                "try" => result.includes_try = true,
+                "_refresh" => result.refreshes = true,
+                "code_file" => result.code.code_file = text(&value),
+                "code_id" => result.code.code_id = text(&value),
+                _ => {}
+            }
+        }
+        result
+    }
+
+    /// The first of the module's parameters that contains a NUL, which no database keeps.
+    pub(in crate::http) fn with_nul(&self) -> Option<&'static str> {
+        let has_nul =
+            |value: &Option<String>| value.as_deref().is_some_and(|value| value.contains('\0'));
+        if has_nul(&self.code.code_file) {
+            return Some("code_file");
+        }
+        has_nul(&self.code.code_id).then_some("code_id")
+    }
+}
+
+fn decode(part: &str) -> String {
+    percent_decode_str(part).decode_utf8_lossy().into_owned()
+}
+
+fn text(value: &str) -> Option<String> {
+    let value = value.trim();
+    (!value.is_empty()).then(|| value.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(path: &str) -> Option<(String, String, bool)> {
+        let path = SymbolPath::read(path)?;
+        Some((path.wanted.debug_file, path.wanted.file_name, path.is_try))
+    }
+
+    #[test]
+    fn symbol_paths() {
+        assert_eq!(
+            read("/a.pdb/AB/a.sym"),
+            Some(("a.pdb".into(), "a.sym".into(), false))
+        );
+        assert_eq!(
+            read("/try/a.pdb/ab/a.sym"),
+            Some(("a.pdb".into(), "a.sym".into(), true))
+        );
+        assert_eq!(
+            read("/try/AB/a.sym"),
+            Some(("try".into(), "a.sym".into(), false))
+        );
+        assert_eq!(
+            read("/c%2B%2B/AB/c++"),
+            Some(("c++".into(), "c++".into(), false))
+        );
+        assert_eq!(
+            read("/a%252F/AB/b%2F%2e"),
+            Some(("a%2F".into(), "b/.".into(), false))
+        );
+        assert_eq!(
+            read("/%ff/AB/x"),
+            Some(("\u{fffd}".into(), "x".into(), false))
+        );
+    }
+
+    #[test]
+    fn other_paths() {
+        for path in [
+            "/",
+            "",
+            "/a.pdb/AB",
+            "/a.pdb/AB/",
+            "//AB/a",
+            "/a/b/AB/c",
+            "/a.pdb/XY/a.sym",
+            "/a/%41B/c",
+            "/a//b",
+        ] {
+            assert_eq!(read(path), None, "{path}");
+        }
+    }
+
+    #[test]
+    fn queries() {
+        let query = SymbolQuery::read("try=0&_refresh&code_file=+xul.dll%20&code_id=&x=y&&=");
+        assert!(query.includes_try && query.refreshes);
+        assert_eq!(
+            query.code,
+            CodeInfo {
+                code_file: Some("xul.dll".into()),
+                code_id: None
+            }
+        );
+        assert_eq!(
+            SymbolQuery::read("code_id=a%00b").with_nul(),
+            Some("code_id")
+        );
+        assert_eq!(SymbolQuery::read(""), SymbolQuery::default());
+    }
+}

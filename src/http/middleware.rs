@@ -1,0 +1,109 @@
+//! What happens around every request: an id, a count, a time, and a line in the log for those who want one.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use actix_web::Error;
+use actix_web::body::MessageBody;
+use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::header::{HeaderName, HeaderValue};
+use actix_web::middleware::Next;
+use actix_web::web::Data;
+use tracing::Instrument;
+
+use super::route_of;
+use crate::clock::{SharedClock, Stopwatch};
+use crate::metrics::{Metrics, RequestLabels, RouteLabel};
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// What observing requests needs.
+#[derive(Debug)]
+pub struct Observation {
+    metrics: Metrics,
+    clock: SharedClock,
+    logs_requests: bool,
+    /// Tells the requests of this process from those of others.
+    process: u32,
+    requests: AtomicU64,
+}
+
+impl Observation {
+    /// Starts to count. `logs_requests` asks for a line in the log for every request.
+    #[must_use]
+    pub fn new(metrics: Metrics, clock: SharedClock, logs_requests: bool) -> Self {
+        let mut process = [0; 4];
+        // Without randomness the ids of two processes may be alike, which is no reason to fail.
+        getrandom::fill(&mut process).unwrap_or_default();
+        let process = u32::from_le_bytes(process);
+        Self {
+            metrics,
+            clock,
+            logs_requests,
+            process,
+            requests: AtomicU64::new(0),
+        }
+    }
+
+    fn next_id(&self) -> String {
+        format!(
+            "{:08x}{:08x}",
+            self.process,
+            self.requests.fetch_add(1, Ordering::Relaxed)
+        )
+    }
+}
+
+/// Gives a request its id, and counts and times its answer.
+///
+/// # Errors
+/// Never of its own: what the handlers fail with has become an answer before.
+pub async fn observe(
+    request: ServiceRequest,
+    next: Next<impl MessageBody>,
+) -> Result<ServiceResponse<impl MessageBody>, Error> {
+    let observation = request
+        .app_data::<Data<Observation>>()
+        .cloned()
+        .expect("registered where the routes are");
+    let stopwatch = Stopwatch::start(observation.clock.as_ref());
+    let id = observation.next_id();
+    let (method, route) = (
+        method_label(request.method().as_str()),
+        route_of(request.path()),
+    );
+    let span = tracing::info_span!("request", id);
+    let path = observation.logs_requests.then(|| request.path().to_owned());
+    let mut response = next.call(request).instrument(span.clone()).await?;
+    let status = response.status().as_u16();
+    let seconds = stopwatch.seconds();
+    observation
+        .metrics
+        .http_requests
+        .get_or_create(&RequestLabels {
+            route,
+            method,
+            status,
+        })
+        .inc();
+    observation
+        .metrics
+        .http_request_seconds
+        .get_or_create(&RouteLabel { route })
+        .observe(seconds);
+    if let Some(path) = path {
+        tracing::info!(parent: &span, event = "request", method, path, status, seconds, "answered a request");
+    }
+    if let Ok(id) = HeaderValue::from_str(&id) {
+        response.headers_mut().insert(REQUEST_ID, id);
+    }
+    Ok(response)
+}
+
+/// A method as a label: those that anybody can make up are one.
+fn method_label(method: &str) -> &'static str {
+    const METHODS: [&str; 7] = ["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH"];
+    METHODS
+        .into_iter()
+        .find(|known| *known == method)
+        .unwrap_or("other")
+}

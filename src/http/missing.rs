@@ -1,0 +1,159 @@
+//! What was asked for and missing, as CSV and as JSON.
+
+use actix_web::http::header;
+use actix_web::web::{self, Bytes, Data, Query, ServiceConfig};
+use actix_web::{HttpResponse, Responder};
+use futures_util::{StreamExt, stream};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use time::macros::format_description;
+
+use super::error::ApiError;
+use super::extract::{Listing, MissingQuery};
+use super::wire::json_time;
+use crate::db::DbError;
+use crate::db::missing::{MissingOrder, MissingRecord};
+use crate::missing::MissingReport;
+use crate::missing::report::Period;
+
+const HEADING: [&str; 4] = ["debug_file", "debug_id", "code_file", "code_id"];
+
+pub(super) fn configure(app: &mut ServiceConfig) {
+    app.route("/missingsymbols.csv", web::get().to(csv_file))
+        .route("/missingsymbols/", web::get().to(json_page))
+        .route("/missingsymbols", web::get().to(json_page));
+}
+
+#[derive(Debug, Deserialize)]
+struct CsvQuery {
+    today: Option<String>,
+    days: Option<String>,
+    all: Option<String>,
+}
+
+/// The rows of the last day, or of the period asked for, streamed. Without `all`, only what can be fetched from
+/// Microsoft's and other vendors' servers: `.sym` files of `.pdb` modules, as Tecken reports them.
+async fn csv_file(
+    query: Query<CsvQuery>,
+    report: Data<MissingReport>,
+) -> Result<impl Responder, ApiError> {
+    let period = period_of(&query)?;
+    let all = query.all.is_some();
+    let day = report
+        .day_of(period)
+        .format(format_description!("[year]-[month]-[day]"))
+        .unwrap_or_default();
+    let rows = report.rows(period).map(move |rows| {
+        let rows = rows.inspect_err(|error| {
+            tracing::error!(event = "body_cut", %error, "a report could not be read to its end, the connection is cut");
+        })?;
+        Ok::<_, DbError>(csv_of(rows.iter().filter(|row| all || is_windows_symbol(row))))
+    });
+    let heading = stream::iter([Ok(write_csv([HEADING.map(str::to_owned)]))]);
+    Ok(HttpResponse::Ok()
+        .content_type("text/csv; charset=utf-8")
+        .insert_header((
+            header::CONTENT_DISPOSITION,
+            format!("attachment; filename=\"missing-symbols-{day}.csv\""),
+        ))
+        .insert_header((header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
+        .streaming(heading.chain(rows)))
+}
+
+fn period_of(query: &CsvQuery) -> Result<Period, ApiError> {
+    if query.today.is_some() {
+        return Ok(Period::Today);
+    }
+    let Some(days) = &query.days else {
+        return Ok(Period::Days(1));
+    };
+    match days.parse() {
+        Ok(days @ 1..=3650) => Ok(Period::Days(days)),
+        _ => Err(ApiError::bad_request(
+            "bad_days",
+            "days is a whole number from 1 to 3650",
+        )),
+    }
+}
+
+fn is_windows_symbol(row: &MissingRecord) -> bool {
+    let ends_with = |name: &str, end: &str| name.to_ascii_lowercase().ends_with(end);
+    ends_with(&row.symbol.debug_file, ".pdb") && ends_with(&row.symbol.file_name, ".sym")
+}
+
+fn csv_of<'a>(rows: impl Iterator<Item = &'a MissingRecord>) -> Bytes {
+    write_csv(rows.map(|row| {
+        let symbol = row.symbol.clone();
+        [
+            symbol.debug_file,
+            symbol.debug_id,
+            symbol.code_file.unwrap_or_default(),
+            symbol.code_id.unwrap_or_default(),
+        ]
+        .map(unformula)
+    }))
+}
+
+fn write_csv(rows: impl IntoIterator<Item = [String; 4]>) -> Bytes {
+    let mut writer = csv::WriterBuilder::new()
+        .terminator(csv::Terminator::CRLF)
+        .from_writer(Vec::new());
+    for row in rows {
+        writer
+            .write_record(row)
+            .expect("writing to a Vec does not fail");
+    }
+    writer
+        .into_inner()
+        .expect("writing to a Vec does not fail")
+        .into()
+}
+
+/// A cell that a spreadsheet would take for a formula gets an apostrophe in front (OWASP, CSV injection).
+fn unformula(cell: String) -> String {
+    if cell.starts_with(['=', '+', '-', '@', '\t', '\r']) {
+        format!("'{cell}")
+    } else {
+        cell
+    }
+}
+
+/// A page of rows, in Tecken's shape.
+async fn json_page(
+    query: MissingQuery,
+    report: Data<MissingReport>,
+) -> Result<impl Responder, ApiError> {
+    let MissingQuery { filter, listing } = query;
+    let page = report.page(&filter, listing.request()).await?;
+    let records: Vec<Value> = page.records.iter().map(record_json).collect();
+    Ok(HttpResponse::Ok().json(json!({
+        "order_by": {"sort": name_of(listing.order), "reverse": listing.descending},
+        "batch_size": Listing::BATCH,
+        "page": listing.page,
+        "total_count": page.total,
+        "records": records,
+    })))
+}
+
+fn name_of(order: MissingOrder) -> &'static str {
+    match order {
+        MissingOrder::ModifiedAt => "modified_at",
+        MissingOrder::CreatedAt => "created_at",
+        MissingOrder::Count => "count",
+    }
+}
+
+fn record_json(record: &MissingRecord) -> Value {
+    let symbol = &record.symbol;
+    json!({
+        "id": record.id,
+        "symbol": symbol.debug_file,
+        "debugid": symbol.debug_id,
+        "filename": symbol.file_name,
+        "code_file": symbol.code_file,
+        "code_id": symbol.code_id,
+        "count": record.count,
+        "modified_at": json_time(record.modified_at),
+        "created_at": json_time(record.created_at),
+    })
+}

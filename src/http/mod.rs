@@ -1,0 +1,94 @@
+//! The HTTP side: requests become calls of services, results become answers.
+//!
+//! One file a resource, with its handlers and wire types; `extract` turns requests into the services' types,
+//! `error` turns errors into answers. No handler decides anything about the product.
+
+mod config;
+mod download;
+mod error;
+mod extract;
+mod health;
+mod middleware;
+mod missing;
+mod operations;
+mod upload;
+mod wire;
+
+use std::sync::Arc;
+
+use actix_web::web::{self, Data, ServiceConfig};
+
+use crate::auth::AuthService;
+use crate::clock::SharedClock;
+use crate::download::DownloadService;
+use crate::health::Health;
+use crate::metrics::Metrics;
+use crate::missing::MissingReport;
+use crate::upload::UploadService;
+
+pub use config::ServerConfig;
+pub use middleware::{Observation, observe};
+
+/// What the handlers call.
+#[derive(Clone, Debug)]
+pub struct HttpServices {
+    /// Checks tokens.
+    pub auth: AuthService,
+    /// Takes uploads.
+    pub uploads: Arc<UploadService>,
+    /// Finds files.
+    pub downloads: DownloadService,
+    /// Reads the missing-symbols table.
+    pub missing: MissingReport,
+    /// Asks the dependencies.
+    pub health: Arc<Health>,
+    /// Counts.
+    pub metrics: Metrics,
+    /// Tells the time.
+    pub clock: SharedClock,
+    /// The runtime on which uploads go on when their clients leave.
+    pub runtime: tokio::runtime::Handle,
+}
+
+/// All routes, in the order in which they are tried. What none of them matches is a symbol's path, or nothing.
+pub fn configure(services: &HttpServices, app: &mut ServiceConfig) {
+    app.app_data(Data::new(services.auth.clone()))
+        .app_data(Data::from(Arc::clone(&services.uploads)))
+        .app_data(Data::new(services.downloads.clone()))
+        .app_data(Data::new(services.missing.clone()))
+        .app_data(Data::from(Arc::clone(&services.health)))
+        .app_data(Data::new(services.metrics.clone()))
+        .app_data(Data::new(Arc::clone(&services.clock)))
+        .app_data(Data::new(services.runtime.clone()))
+        .configure(operations::configure)
+        .configure(health::configure)
+        .configure(upload::configure)
+        .configure(missing::configure)
+        .default_service(web::to(download::symbol));
+}
+
+/// The route of a path, as the metrics name it: every symbol's path is one route.
+fn route_of(path: &str) -> &'static str {
+    const ROUTES: [&str; 10] = [
+        "/",
+        "/__heartbeat__",
+        "/__lbheartbeat__",
+        "/__version__",
+        "/metrics",
+        "/missingsymbols",
+        "/missingsymbols.csv",
+        "/upload",
+        "/api/uploads/upload/{id}",
+        "/{debug_file}/{id}/{file}",
+    ];
+    let path = if path.len() > 1 {
+        path.trim_end_matches('/')
+    } else {
+        path
+    };
+    match ROUTES.iter().position(|route| *route == path) {
+        Some(index) => ROUTES[index],
+        None if path.starts_with("/api/uploads/upload/") => ROUTES[8],
+        None => ROUTES[9],
+    }
+}

@@ -1,0 +1,44 @@
+//! What operators and people who pass by ask for: metrics, version, a front page.
+
+use actix_web::web::{self, Data, ServiceConfig};
+use actix_web::{HttpResponse, Responder};
+use serde_json::json;
+
+use crate::metrics::Metrics;
+
+const FRONT_PAGE: &str = "symbold, a symbol server
+
+  GET  /<debug file>/<id>/<file>     a file of symbols, as in /xul.pdb/44E4EC8C2F41492B9369D6B9A059577C2/xul.sym
+  POST /upload/                      a zip of such files; needs an Auth-Token
+  GET  /missingsymbols.csv           what was asked for and missing
+  GET  /missingsymbols/              the same as JSON
+  GET  /__heartbeat__ /__lbheartbeat__ /__version__ /metrics
+";
+
+pub(super) fn configure(app: &mut ServiceConfig) {
+    app.route("/", web::get().to(front_page))
+        .route("/__version__", web::get().to(version))
+        .route("/metrics", web::get().to(metrics));
+}
+
+async fn front_page() -> impl Responder {
+    HttpResponse::Ok()
+        .content_type("text/plain; charset=utf-8")
+        .body(FRONT_PAGE)
+}
+
+/// Dockerflow's version object.
+async fn version() -> impl Responder {
+    HttpResponse::Ok().json(json!({
+        "source": "symbold",
+        "version": crate::VERSION,
+        "commit": crate::COMMIT,
+        "build": "",
+    }))
+}
+
+async fn metrics(metrics: Data<Metrics>) -> impl Responder {
+    HttpResponse::Ok()
+        .content_type("application/openmetrics-text; version=1.0.0; charset=utf-8")
+        .body(metrics.render())
+}

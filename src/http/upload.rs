@@ -1,0 +1,132 @@
+//! Uploads: taking them, and showing what was recorded.
+
+use actix_web::web::{self, Data, Path, Payload, ServiceConfig};
+use actix_web::{HttpRequest, HttpResponse, ResponseError};
+use serde_json::{Value, json};
+use tracing::Instrument;
+
+use super::error::ApiError;
+use super::extract;
+use super::wire::json_time;
+use crate::auth::{Permission, Principal, Uploader};
+use crate::cpu::JobPanicked;
+use crate::db::uploads::{FileRecord, UploadRecord, UploadState};
+use crate::upload::{Receipt, UploadError, UploadService};
+
+pub(super) fn configure(app: &mut ServiceConfig) {
+    for path in ["/upload/", "/upload"] {
+        app.service(
+            web::resource(path)
+                .route(web::post().to(upload))
+                .default_service(web::to(only_post)),
+        );
+    }
+    app.route("/api/uploads/upload/{id}", web::get().to(record));
+}
+
+/// Takes an upload. It is finished even if the client leaves once the archive has arrived.
+async fn upload(
+    uploader: Uploader,
+    request: HttpRequest,
+    body: Payload,
+    uploads: Data<UploadService>,
+    runtime: Data<tokio::runtime::Handle>,
+) -> Result<HttpResponse, ApiError> {
+    let result = async {
+        let submission = extract::receive(&request, body, &uploads).await?;
+        let service = uploads.clone().into_inner();
+        let task = runtime.spawn(service.accept(uploader, submission).in_current_span());
+        task.await
+            .unwrap_or(Err(UploadError::Panicked(JobPanicked)))
+    };
+    let result = result.await;
+    uploads.count(result.as_ref().map(drop));
+    let receipt = result.map_err(|error| ApiError::from(&error))?;
+    Ok(HttpResponse::Created().json(receipt_json(&receipt)))
+}
+
+async fn only_post(request: HttpRequest) -> HttpResponse {
+    ApiError::method_not_allowed(request.method(), request.path(), "POST").error_response()
+}
+
+/// The record of an upload and its files, for its owner and for those who may view all.
+async fn record(
+    principal: Principal,
+    id: Path<String>,
+    request: HttpRequest,
+    uploads: Data<UploadService>,
+) -> Result<HttpResponse, ApiError> {
+    let id = id
+        .parse()
+        .map_err(|_| ApiError::not_found(request.path()))?;
+    let Some((record, files)) = uploads.record_of(id).await? else {
+        return Err(ApiError::not_found(request.path()));
+    };
+    if record.upload.user != principal.email {
+        principal.permitted(Permission::ViewAllUploads)?;
+    }
+    Ok(HttpResponse::Ok().json(record_json(&record, &files)))
+}
+
+/// The answer to an upload, in Tecken's shape.
+fn receipt_json(receipt: &Receipt) -> Value {
+    let upload = &receipt.upload;
+    json!({"upload": {
+        "id": receipt.id,
+        "size": upload.size,
+        "filename": upload.file_name,
+        "bucket": upload.bucket,
+        "download_url": upload.download_url,
+        "try_symbols": upload.is_try,
+        "redirect_urls": upload.redirect_urls,
+        "completed_at": json_time(receipt.completed_at),
+        "created_at": json_time(upload.created_at),
+        "user": upload.user,
+        "skipped_keys": receipt.skipped_keys,
+    }})
+}
+
+fn record_json(record: &UploadRecord, files: &[FileRecord]) -> Value {
+    let upload = &record.upload;
+    let (completed_at, failure) = match &record.state {
+        UploadState::Pending => (None, None),
+        UploadState::Completed(at) => (Some(json_time(*at)), None),
+        UploadState::Failed(reason) => (None, Some(reason)),
+    };
+    json!({"upload": {
+        "id": record.id,
+        "user": {"email": upload.user},
+        "filename": upload.file_name,
+        "size": upload.size,
+        "bucket_name": upload.bucket,
+        "try_symbols": upload.is_try,
+        "content_hash": upload.content_hash,
+        "download_url": upload.download_url,
+        "redirect_urls": upload.redirect_urls,
+        "skipped_keys": record.skipped_keys,
+        "ignored_keys": upload.ignored_keys,
+        "created_at": json_time(upload.created_at),
+        "completed_at": completed_at,
+        "failure": failure,
+        "file_uploads": files.iter().map(|file| file_json(upload.bucket.as_str(), file)).collect::<Vec<_>>(),
+    }})
+}
+
+fn file_json(bucket: &str, file: &FileRecord) -> Value {
+    json!({
+        "bucket_name": bucket,
+        "key": file.key,
+        "update": file.is_update,
+        "compressed": file.is_compressed,
+        "size": file.stored_size,
+        "original_size": file.original_size,
+        "sha256": file.sha256,
+        "replaced_sha256": file.replaced_sha256,
+        "debug_filename": file.debug_file,
+        "debug_id": file.debug_id,
+        "code_file": file.code_file,
+        "code_id": file.code_id,
+        "generator": file.generator,
+        "completed_at": json_time(file.stored_at),
+    })
+}

@@ -1,0 +1,233 @@
+//! The composition root: everything is opened, put together, run and shut down here.
+//!
+//! One multi-threaded runtime carries storages, the database, background work and uploads; the HTTP workers have
+//! runtimes of their own and only parse and stream. Stopping goes in the opposite order of starting: no new
+//! connections, requests in flight finish, what has been counted is written, and everything has a deadline.
+
+use std::net::{SocketAddr, TcpListener};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix_web::web::Data;
+use actix_web::{App, HttpServer};
+use anyhow::Context;
+use tokio::runtime::Handle;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::auth::AuthService;
+use crate::catalog::{Catalog, Source};
+use crate::clock::SharedClock;
+use crate::config::Config;
+use crate::cpu::CpuPool;
+use crate::db::{self, Database};
+use crate::download::DownloadService;
+use crate::health::Health;
+use crate::http::{self, HttpServices, Observation, ServerConfig};
+use crate::metrics::Metrics;
+use crate::missing::{MissingLog, MissingReport, MissingWorker};
+use crate::scratch::Scratch;
+use crate::storage::{self, MeteredStorage, Storage};
+use crate::upload::UploadService;
+
+/// How long the last counts may take to be written.
+const FLUSH_DEADLINE: Duration = Duration::from_secs(10);
+
+/// How long a connection that is being closed may take to read its last answer.
+const DISCONNECT_DEADLINE: Duration = Duration::from_secs(5);
+
+/// What the services stand on: opened once, before anything is served.
+#[derive(Clone, Debug)]
+pub struct Adaptors {
+    /// The object store.
+    pub storage: Arc<dyn Storage>,
+    /// The database.
+    pub database: Arc<dyn Database>,
+}
+
+impl Adaptors {
+    /// Opens what the configuration names.
+    ///
+    /// # Errors
+    /// Something cannot be reached or used; the message names it.
+    pub async fn open(config: &Config) -> anyhow::Result<Self> {
+        let data_dir = Path::new(&config.data_dir);
+        std::fs::create_dir_all(data_dir)
+            .with_context(|| format!("cannot make data_dir {}", data_dir.display()))?;
+        let storage = storage::open(&config.storage, data_dir).context("cannot open [storage]")?;
+        let database = db::open(&config.database, data_dir)
+            .await
+            .context("cannot open [database]")?;
+        Ok(Self { storage, database })
+    }
+}
+
+/// A server that has opened everything and listens, but answers only once it runs.
+#[derive(Debug)]
+pub struct Server {
+    config: Config,
+    listener: TcpListener,
+    services: HttpServices,
+    observation: Data<Observation>,
+    missing: MissingWorker,
+}
+
+impl Server {
+    /// Puts the services together and begins to listen.
+    ///
+    /// # Errors
+    /// The address cannot be listened on, or temporary files cannot be made.
+    pub fn new(config: Config, adaptors: Adaptors, clock: SharedClock) -> anyhow::Result<Self> {
+        let metrics = Metrics::default();
+        let storage: Arc<dyn Storage> = Arc::new(MeteredStorage::new(
+            adaptors.storage,
+            metrics.clone(),
+            Arc::clone(&clock),
+        ));
+        let database = adaptors.database;
+        let cpu = CpuPool::new(0).context("cannot start the threads for CPU work")?;
+        let scratch = Path::new(&config.data_dir).join("incoming");
+        let scratch =
+            Scratch::open(&scratch).with_context(|| format!("cannot use {}", scratch.display()))?;
+        let catalog = Arc::new(catalog(&config, &storage, &metrics, &clock));
+        let log = MissingLog::new(&config.missing, Arc::clone(&clock), metrics.clone());
+        let uploads = UploadService::new(
+            config.upload.clone(),
+            Arc::new(scratch),
+            Arc::clone(&catalog),
+            Arc::clone(&database),
+            cpu,
+            Arc::clone(&clock),
+            metrics.clone(),
+        );
+        let services = HttpServices {
+            auth: AuthService::new(Arc::clone(&database), Arc::clone(&clock)),
+            uploads: Arc::new(uploads),
+            downloads: DownloadService::new(
+                &config.download,
+                catalog,
+                log.clone(),
+                metrics.clone(),
+            ),
+            missing: MissingReport::new(Arc::clone(&database), Arc::clone(&clock)),
+            health: Arc::new(Health::new(
+                storage,
+                Arc::clone(&database),
+                Arc::clone(&clock),
+            )),
+            metrics: metrics.clone(),
+            clock: Arc::clone(&clock),
+            runtime: Handle::current(),
+        };
+        let missing = MissingWorker::new(
+            log,
+            database,
+            config.missing.clone(),
+            Arc::clone(&clock),
+            metrics.clone(),
+        );
+        let observation = Data::new(Observation::new(metrics, clock, config.log.requests));
+        let listen = &config.server.listen;
+        let listener = TcpListener::bind(listen)
+            .with_context(|| format!("cannot listen on {listen}: is another server running there? (setting server.listen)"))?;
+        Ok(Self {
+            config,
+            listener,
+            services,
+            observation,
+            missing,
+        })
+    }
+
+    /// The address listened on.
+    ///
+    /// # Errors
+    /// The operating system does not tell.
+    pub fn address(&self) -> std::io::Result<SocketAddr> {
+        self.listener.local_addr()
+    }
+
+    /// The service that manages tokens.
+    #[must_use]
+    pub fn auth(&self) -> &AuthService {
+        &self.services.auth
+    }
+
+    /// Serves until it is told to stop, then finishes what is in flight and writes what was counted.
+    ///
+    /// # Errors
+    /// The HTTP server cannot start or breaks.
+    pub async fn run(self, stop: CancellationToken) -> anyhow::Result<()> {
+        let background = TaskTracker::new();
+        let stop_background = CancellationToken::new();
+        background.spawn(self.missing.run(stop_background.clone()));
+        background.close();
+
+        let http_server = http_server(
+            &self.config.server,
+            self.listener,
+            self.services,
+            self.observation,
+            stop,
+        )?;
+        let served = http_server.await;
+
+        stop_background.cancel();
+        if tokio::time::timeout(FLUSH_DEADLINE, background.wait())
+            .await
+            .is_err()
+        {
+            tracing::error!(
+                event = "flush_timeout",
+                "the last counts could not be written in time"
+            );
+        }
+        served.context("the HTTP server broke")
+    }
+}
+
+/// The HTTP server, listening and about to answer.
+fn http_server(
+    settings: &ServerConfig,
+    listener: TcpListener,
+    services: HttpServices,
+    observation: Data<Observation>,
+    stop: CancellationToken,
+) -> std::io::Result<actix_web::dev::Server> {
+    let factory = move || {
+        App::new()
+            .app_data(observation.clone())
+            .wrap(actix_web::middleware::from_fn(http::observe))
+            .configure(|app| http::configure(&services, app))
+    };
+    let mut server = HttpServer::new(factory)
+        .max_connections(settings.connections)
+        .client_request_timeout(settings.head)
+        .keep_alive(settings.keep_alive)
+        // An early refusal must reach a client that is still sending.
+        .client_disconnect_timeout(DISCONNECT_DEADLINE)
+        .shutdown_timeout(settings.grace.as_secs())
+        .shutdown_signal(stop.cancelled_owned());
+    if settings.workers > 0 {
+        server = server.workers(settings.workers);
+    }
+    Ok(server.listen(listener)?.run())
+}
+
+fn catalog(
+    config: &Config,
+    storage: &Arc<dyn Storage>,
+    metrics: &Metrics,
+    clock: &SharedClock,
+) -> Catalog {
+    Catalog::new(
+        vec![Source::new(Arc::clone(storage), &config.storage.prefix)],
+        Source::new(Arc::clone(storage), &config.storage.try_prefix),
+        &config.cache,
+        None,
+        metrics,
+        Arc::clone(clock),
+        Handle::current(),
+    )
+}

@@ -1,0 +1,58 @@
+//! Logs: to standard error, as text for people or as JSON lines for machines.
+
+use serde::{Deserialize, Serialize};
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::ParseError;
+
+/// How logs are written.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct LogConfig {
+    /// `text` or `json`.
+    pub format: LogFormat,
+    /// `error`, `warn`, `info`, `debug` or `trace`, or a list of directives such as `info,symbold::upload=debug`.
+    pub level: String,
+    /// Whether every request gets a line.
+    pub requests: bool,
+}
+
+impl Default for LogConfig {
+    fn default() -> Self {
+        Self {
+            format: LogFormat::Text,
+            level: "info".to_owned(),
+            requests: false,
+        }
+    }
+}
+
+/// The shape of a line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// For machines: one JSON object a line.
+    Json,
+}
+
+/// Starts to write logs. Only the first call of a process counts.
+///
+/// # Errors
+/// The level is not one.
+pub fn start(config: &LogConfig) -> Result<(), ParseError> {
+    let filter = EnvFilter::builder().parse(&config.level)?;
+    let subscriber = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr);
+    // A second call happens only in tests, where the first one's subscriber serves all.
+    let _ = match config.format {
+        LogFormat::Text => subscriber.with_target(false).try_init(),
+        LogFormat::Json => subscriber
+            .json()
+            .flatten_event(true)
+            .with_span_list(false)
+            .try_init(),
+    };
+    Ok(())
+}

@@ -1,0 +1,74 @@
+//! Why an upload was refused, or could not be finished.
+
+use bytesize::ByteSize;
+
+use super::archive::ArchiveError;
+use crate::cpu::JobPanicked;
+use crate::db::DbError;
+use crate::storage::StorageError;
+
+/// One variant per way to refuse or fail an upload. The sentences are for the person who sent it.
+#[derive(Debug, thiserror::Error)]
+pub enum UploadError {
+    /// All slots are taken.
+    #[error("The server is busy with other uploads. Try again later")]
+    Busy,
+    /// The body is not a form with a file in it. The sentence is Tecken's.
+    #[error("Must be multipart form data with at least one file")]
+    NoFile,
+    /// The form has a second file.
+    #[error("The form has more than one file. Send one archive per request")]
+    SecondFile,
+    /// The form has too many parts, or a field is too long.
+    #[error("The form has more fields, or longer ones, than an upload needs")]
+    Form,
+    /// The archive is not called `.zip`. The sentence is Tecken's.
+    #[error("Unrecognized archive file extension \"{0}\"")]
+    Extension(String),
+    /// The archive is larger than the limit.
+    #[error("The archive is larger than {0}. Split it into several uploads")]
+    TooLarge(ByteSize),
+    /// The client stopped sending, or sent too slowly.
+    #[error("The upload did not arrive in time: {0}. Send it again")]
+    Stalled(&'static str),
+    /// The connection ended before the body did.
+    #[error("The upload ended before its last byte. Send it again")]
+    Incomplete,
+    /// The archive breaks a rule.
+    #[error(transparent)]
+    Archive(#[from] ArchiveError),
+    /// There is no room for the temporary file.
+    #[error("could not keep the archive in a temporary file: {0}")]
+    Temporary(#[source] std::io::Error),
+    /// The storage failed; files stored before stay.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+    /// The database failed.
+    #[error(transparent)]
+    Database(#[from] DbError),
+    /// A computation failed, which is a mistake in this program.
+    #[error(transparent)]
+    Panicked(#[from] JobPanicked),
+}
+
+impl UploadError {
+    /// A short name of the refusal that does not change, for programs and for metrics.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Busy => "busy",
+            Self::NoFile => "no_file",
+            Self::SecondFile => "second_file",
+            Self::Form => "bad_form",
+            Self::Extension(_) => "bad_extension",
+            Self::TooLarge(_) => "upload_too_large",
+            Self::Stalled(_) => "stalled",
+            Self::Incomplete => "incomplete",
+            Self::Archive(error) => error.code(),
+            Self::Temporary(_) | Self::Storage(StorageError::Full { .. }) => "disk_full",
+            Self::Storage(_) => "storage_unavailable",
+            Self::Database(_) => "database_unavailable",
+            Self::Panicked(_) => "internal",
+        }
+    }
+}

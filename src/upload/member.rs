@@ -1,0 +1,122 @@
+//! Storing one file of an upload.
+
+use std::fs::File;
+use std::sync::Arc;
+
+use super::archive::{Digest, Entry};
+use super::{UploadError, UploadService, content};
+use crate::catalog::Source;
+use crate::db::uploads::FileRecord;
+use crate::storage::{ObjectInfo, ObjectMeta};
+use crate::symbol::SymbolKey;
+use crate::symbol::header::SymHeader;
+
+/// A member that was verified and is to be stored.
+#[derive(Clone, Debug)]
+pub(super) struct Member {
+    pub(super) key: SymbolKey,
+    pub(super) entry: Entry,
+    /// SHA-256 of the original bytes, in lower-case hexadecimal.
+    sha256: String,
+    /// MD5 of the original bytes, in lower-case hexadecimal, of files that are stored gzipped: Tecken's metadata.
+    md5: Option<String>,
+    header: SymHeader,
+    /// Whether it is to be stored gzipped.
+    gzipped: bool,
+}
+
+/// What became of a member.
+#[derive(Clone, Debug)]
+pub(super) enum Stored {
+    /// It is stored now.
+    File(Box<FileRecord>),
+    /// The storage held the same file already.
+    Skipped(String),
+}
+
+impl UploadService {
+    /// Stores a member, unless the storage itself says that it holds the same file.
+    pub(super) async fn store(
+        &self,
+        archive: Arc<File>,
+        member: Member,
+        source: Arc<Source>,
+    ) -> Result<Stored, UploadError> {
+        let path = source.path(&member.key);
+        let existing = source.storage().head(&path).await?;
+        if existing
+            .as_ref()
+            .is_some_and(|existing| member.is_same_as(existing))
+        {
+            return Ok(Stored::Skipped(member.entry.name));
+        }
+        let (entry, gzipped) = (member.entry.clone(), member.gzipped);
+        let (level, scratch) = (self.config.level, Arc::clone(&self.scratch));
+        let make = move || content::payload(&archive, &entry, gzipped, level, &scratch);
+        let payload = self.cpu.run(make).await?.map_err(UploadError::Temporary)?;
+        let stored_size = payload.len();
+        source.storage().put(&path, payload, member.meta()).await?;
+        self.catalog.forget(&source, &path).await;
+        Ok(Stored::File(Box::new(self.record(
+            member,
+            stored_size,
+            existing,
+        ))))
+    }
+
+    fn record(&self, member: Member, stored_size: u64, replaced: Option<ObjectInfo>) -> FileRecord {
+        let header = member.header;
+        FileRecord {
+            key: member.key.to_string(),
+            is_update: replaced.is_some(),
+            is_compressed: member.gzipped,
+            stored_size,
+            original_size: member.entry.size,
+            sha256: member.sha256,
+            replaced_sha256: replaced.and_then(|replaced| replaced.meta.original_sha256),
+            debug_file: header.debug_file,
+            debug_id: header.debug_id.map(|id| id.to_string()),
+            code_file: header.code_file,
+            code_id: header.code_id.map(|id| id.to_string()),
+            generator: header.generator,
+            stored_at: self.clock.now(),
+        }
+    }
+}
+
+impl Member {
+    pub(super) fn new(key: SymbolKey, entry: Entry, digest: Digest, gzipped: bool) -> Self {
+        let (sha256, md5) = (hex::encode(digest.sha256), digest.md5.map(hex::encode));
+        Self {
+            key,
+            entry,
+            sha256,
+            md5,
+            header: digest.header.unwrap_or_default(),
+            gzipped,
+        }
+    }
+
+    /// Tells whether a stored object has the same original bytes. Objects that Tecken stored are known by their MD5.
+    fn is_same_as(&self, existing: &ObjectInfo) -> bool {
+        let meta = &existing.meta;
+        if meta.original_size != Some(self.entry.size) {
+            return false;
+        }
+        match (&meta.original_sha256, &meta.original_md5, &self.md5) {
+            (Some(sha256), _, _) => *sha256 == self.sha256,
+            (None, Some(theirs), Some(ours)) => theirs == ours,
+            _ => false,
+        }
+    }
+
+    fn meta(&self) -> ObjectMeta {
+        ObjectMeta {
+            is_gzipped: self.gzipped,
+            content_type: self.gzipped.then(|| "text/plain".to_owned()),
+            original_size: Some(self.entry.size),
+            original_md5: self.md5.clone(),
+            original_sha256: Some(self.sha256.clone()),
+        }
+    }
+}

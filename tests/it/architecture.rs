@@ -1,0 +1,173 @@
+//! The rules of docs/architecture.md, read off the source: who may import whom, where drivers live, how long a file is.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Every module of the crate with its layer; a module may import its own friends and lower layers.
+const LAYERS: [(&str, u8); 23] = [
+    ("cli", 4),
+    ("client", 4),
+    ("config", 4),
+    ("first_run", 4),
+    ("server", 4),
+    ("telemetry", 4),
+    ("http", 3),
+    ("auth", 2),
+    ("catalog", 2),
+    ("download", 2),
+    ("health", 2),
+    ("missing", 2),
+    ("upload", 2),
+    ("cache", 1),
+    ("db", 1),
+    ("storage", 1),
+    ("blocking", 0),
+    ("clock", 0),
+    ("cpu", 0),
+    ("metrics", 0),
+    ("scratch", 0),
+    ("symbol", 0),
+    ("lib", 4),
+];
+
+/// Services that may import each other, from the left to the right.
+const FRIENDS: [(&str, &str); 4] = [
+    ("upload", "catalog"),
+    ("upload", "auth"),
+    ("download", "catalog"),
+    ("download", "missing"),
+];
+
+/// Drivers and the only places that may name them.
+const HOMES: [(&str, &[&str]); 6] = [
+    ("actix_web", &["http", "server"]),
+    ("actix_multipart", &["http"]),
+    ("deadpool_sqlite", &["db/sqlite"]),
+    ("rusqlite", &["db/sqlite"]),
+    ("moka", &["cache"]),
+    ("reqwest", &["client", "cli/healthcheck"]),
+];
+
+/// The most lines of a source file, without its tests.
+const LONGEST_FILE: usize = 400;
+
+struct Source {
+    /// Path below `src`, as in `http/upload.rs`.
+    path: String,
+    text: String,
+}
+
+impl Source {
+    fn module(&self) -> &str {
+        self.path.split('/').next().unwrap().trim_end_matches(".rs")
+    }
+
+    /// The lines before the file's tests, with their numbers.
+    fn lines(&self) -> impl Iterator<Item = (usize, &str)> {
+        self.text
+            .lines()
+            .take_while(|line| !line.starts_with("#[cfg(test)]"))
+            .enumerate()
+    }
+}
+
+fn sources() -> Vec<Source> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut folders = vec![root.clone()];
+    let mut sources = Vec::new();
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path: PathBuf = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                let text = fs::read_to_string(&path).unwrap();
+                let path = path.strip_prefix(&root).unwrap().display().to_string();
+                sources.push(Source { path, text });
+            }
+        }
+    }
+    sources.retain(|source| source.path != "main.rs" && !is_test(&source.path));
+    assert!(sources.len() > 40, "the source was found");
+    sources
+}
+
+fn is_test(path: &str) -> bool {
+    path.contains("tests") || path.ends_with("contract.rs") || path.ends_with("testing.rs")
+}
+
+fn layer_of(module: &str) -> u8 {
+    let known = LAYERS.iter().find(|(name, _)| *name == module);
+    known
+        .unwrap_or_else(|| panic!("module {module} has no layer in this test"))
+        .1
+}
+
+/// Modules of the crate that a line names.
+fn imports(line: &str) -> impl Iterator<Item = &str> {
+    line.match_indices("crate::").filter_map(|(start, found)| {
+        let rest = &line[start + found.len()..];
+        let name = &rest[..rest
+            .find(|character: char| !character.is_alphanumeric() && character != '_')
+            .unwrap_or(rest.len())];
+        let is_module = name.starts_with(|character: char| character.is_ascii_lowercase());
+        (is_module && !line.trim_start().starts_with("//")).then_some(name)
+    })
+}
+
+#[test]
+fn imports_go_down_only() {
+    let mut broken = Vec::new();
+    for source in sources() {
+        let module = source.module().to_owned();
+        for (number, line) in source.lines() {
+            for imported in imports(line) {
+                let is_friend = FRIENDS.contains(&(module.as_str(), imported));
+                let (from, to) = (layer_of(&module), layer_of(imported));
+                let is_edge = from == 4 && to == 4;
+                if imported != module && to >= from && !is_friend && !is_edge {
+                    broken.push(format!(
+                        "src/{}:{}: {module} must not import {imported}",
+                        source.path,
+                        number + 1
+                    ));
+                }
+            }
+        }
+    }
+    assert!(broken.is_empty(), "{}", broken.join("\n"));
+}
+
+#[test]
+fn http_calls_no_driver_and_drivers_stay_at_home() {
+    let mut broken = Vec::new();
+    for source in sources() {
+        for (number, line) in source.lines() {
+            for (driver, homes) in HOMES {
+                let names_it =
+                    line.contains(&format!("{driver}::")) && !line.trim_start().starts_with("//");
+                if names_it && !homes.iter().any(|home| source.path.starts_with(home)) {
+                    broken.push(format!(
+                        "src/{}:{}: {driver} belongs in {homes:?}",
+                        source.path,
+                        number + 1
+                    ));
+                }
+            }
+        }
+    }
+    assert!(broken.is_empty(), "{}", broken.join("\n"));
+}
+
+#[test]
+fn files_stay_short() {
+    let long: Vec<_> = sources()
+        .iter()
+        .map(|source| (source.lines().count(), source.path.clone()))
+        .filter(|(lines, _)| *lines > LONGEST_FILE)
+        .collect();
+    assert!(
+        long.is_empty(),
+        "longer than {LONGEST_FILE} lines: {long:?}"
+    );
+}

@@ -1,0 +1,17 @@
+//! Tests of the whole server, over the wire.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test that cannot go on fails, with the place where it stopped"
+)]
+
+mod support;
+
+mod architecture;
+mod cli;
+mod downloads;
+mod missing;
+mod operations;
+mod resilience;
+mod tokens;
+mod uploads;

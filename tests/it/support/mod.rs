@@ -1,0 +1,11 @@
+//! A server of its own for every test, and the words to talk to it with.
+
+mod app;
+mod raw;
+mod symbols;
+mod zip;
+
+pub(crate) use app::{Answer, App, eventually};
+pub(crate) use raw::RawConnection;
+pub(crate) use symbols::{ID, random_bytes, sym};
+pub(crate) use zip::Zip;
