@@ -59,13 +59,13 @@ pub async fn ensure_token(auth: &AuthService, data_dir: &Path) -> anyhow::Result
 
 /// What is said once, after the first token was made.
 #[must_use]
-pub fn welcome(url: &str, token_file: &Path) -> String {
+pub fn welcome(program: &str, url: &str, token_file: &Path) -> String {
     let token_file = token_file.display();
     format!(
         "symbold: first start. An administrator's token was made and is kept in {token_file}.\n\
          Upload a zip of symbols:\n\
          \n  curl -H \"Auth-Token: $(cat {token_file})\" -F symbols.zip=@symbols.zip {url}/upload/\n\
          \nor a directory of them:\n\
-         \n  symbold upload DIRECTORY --url {url}\n"
+         \n  {program} upload DIRECTORY --url {url}\n"
     )
 }

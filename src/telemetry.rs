@@ -1,5 +1,7 @@
 //! Logs: to standard error, as text for people or as JSON lines for machines.
 
+use std::io::IsTerminal;
+
 use serde::{Deserialize, Serialize};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::ParseError;
@@ -20,7 +22,7 @@ impl Default for LogConfig {
     fn default() -> Self {
         Self {
             format: LogFormat::Text,
-            level: "info".to_owned(),
+            level: "info,actix_server=warn".to_owned(),
             requests: false,
         }
     }
@@ -44,7 +46,8 @@ pub fn start(config: &LogConfig) -> Result<(), ParseError> {
     let filter = EnvFilter::builder().parse(&config.level)?;
     let subscriber = tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_writer(std::io::stderr);
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal());
     // A second call happens only in tests, where the first one's subscriber serves all.
     let _ = match config.format {
         LogFormat::Text => subscriber.with_target(false).try_init(),

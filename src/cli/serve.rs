@@ -23,7 +23,10 @@ pub(super) async fn serve(config: Config) -> anyhow::Result<()> {
     if let Some(token_file) =
         first_run::ensure_token(server.auth(), Path::new(&config.data_dir)).await?
     {
-        println!("{}", first_run::welcome(&url, &token_file));
+        let program = std::env::args()
+            .next()
+            .unwrap_or_else(|| "symbold".to_owned());
+        println!("{}", first_run::welcome(&program, &url, &token_file));
     }
     tracing::info!(
         event = "started",

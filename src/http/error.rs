@@ -163,7 +163,8 @@ impl From<&UploadError> for ApiError {
     fn from(error: &UploadError) -> Self {
         let code = error.code();
         let refuse = |status| Self::new(status, code, error.to_string());
-        let fail = |status, told| Self::unavailable(status, code, told, error);
+        // What failed has been logged with the upload; the client is told in general.
+        let fail = |status, told: &str| Self::new(status, code, told);
         match error {
             UploadError::Busy => refuse(StatusCode::SERVICE_UNAVAILABLE),
             UploadError::TooLarge(_) => refuse(StatusCode::PAYLOAD_TOO_LARGE),

@@ -32,6 +32,7 @@ async fn upload(
     uploads: Data<UploadService>,
     runtime: Data<tokio::runtime::Handle>,
 ) -> Result<HttpResponse, ApiError> {
+    let user = uploader.email.clone();
     let result = async {
         let submission = extract::receive(&request, body, &uploads).await?;
         let service = uploads.clone().into_inner();
@@ -39,9 +40,10 @@ async fn upload(
         task.await
             .unwrap_or(Err(UploadError::Panicked(JobPanicked)))
     };
-    let result = result.await;
-    uploads.count(result.as_ref().map(drop));
-    let receipt = result.map_err(|error| ApiError::from(&error))?;
+    let receipt = result.await.map_err(|error| {
+        uploads.note_refusal(&user, &error);
+        ApiError::from(&error)
+    })?;
     Ok(HttpResponse::Created().json(receipt_json(&receipt)))
 }
 

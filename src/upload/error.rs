@@ -52,6 +52,19 @@ pub enum UploadError {
 }
 
 impl UploadError {
+    /// Tells whether the fault is this server's or a dependency's, so that the same upload may succeed later.
+    #[must_use]
+    pub fn is_ours(&self) -> bool {
+        matches!(
+            self,
+            Self::Archive(ArchiveError::Read(_))
+                | Self::Temporary(_)
+                | Self::Storage(_)
+                | Self::Database(_)
+                | Self::Panicked(_)
+        )
+    }
+
     /// A short name of the refusal that does not change, for programs and for metrics.
     #[must_use]
     pub fn code(&self) -> &'static str {

@@ -137,42 +137,32 @@ impl UploadService {
     ) -> Result<Receipt, UploadError> {
         let stopwatch = Stopwatch::start(self.clock.as_ref());
         self.metrics.upload_bytes.inc_by(submission.archive.size);
-        let result = self.check_and_store(&uploader, &submission).await;
+        let receipt = self.check_and_store(&uploader, &submission).await?;
         let seconds = stopwatch.seconds();
         self.metrics.upload_seconds.observe(seconds);
-        let (user, file_name, size) = (
-            &uploader.email,
-            &submission.archive.name,
-            submission.archive.size,
+        self.metrics.count(&self.metrics.uploads, "completed");
+        tracing::info!(
+            event = "upload_completed",
+            upload = receipt.id,
+            user = receipt.upload.user,
+            file_name = receipt.upload.file_name,
+            size = receipt.upload.size,
+            skipped = receipt.skipped_keys.len(),
+            seconds,
+            "stored an upload"
         );
-        match &result {
-            Ok(receipt) => {
-                let (upload, skipped) = (receipt.id, receipt.skipped_keys.len());
-                tracing::info!(
-                    event = "upload_completed",
-                    upload,
-                    user,
-                    file_name,
-                    size,
-                    skipped,
-                    seconds,
-                    "stored an upload"
-                );
-            }
-            Err(error) => {
-                let code = error.code();
-                tracing::warn!(event = "upload_refused", code, user, file_name, size, seconds, %error, "did not store an upload");
-            }
-        }
-        result
+        Ok(receipt)
     }
 
-    /// Counts how an upload ended; refusals before the archive had arrived included.
-    pub fn count(&self, result: Result<(), &UploadError>) {
-        self.metrics.count(
-            &self.metrics.uploads,
-            result.map_or_else(UploadError::code, |()| "completed"),
-        );
+    /// Counts and logs an upload that was not stored, be it the client's fault or ours.
+    pub fn note_refusal(&self, user: &str, error: &UploadError) {
+        let code = error.code();
+        self.metrics.count(&self.metrics.uploads, code);
+        if error.is_ours() {
+            tracing::error!(event = "upload_failed", code, user, %error, "could not store an upload");
+        } else {
+            tracing::info!(event = "upload_refused", code, user, %error, "refused an upload");
+        }
     }
 
     /// The record of an upload and its files.
