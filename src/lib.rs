@@ -12,6 +12,7 @@ pub mod cpu;
 pub mod db;
 pub mod download;
 pub mod first_run;
+pub mod folders;
 pub mod health;
 pub mod http;
 pub mod metrics;

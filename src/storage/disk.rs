@@ -6,7 +6,7 @@
 //! directory just made; what has been acknowledged survives a power cut.
 
 use std::fs::{self, File};
-use std::io::{self, BufWriter, Read, Write};
+use std::io::{self, BufWriter, Write};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -19,6 +19,7 @@ use time::OffsetDateTime;
 
 use super::{Fetched, ObjectInfo, ObjectMeta, ObjectStream, Payload, Storage, StorageError};
 use crate::blocking;
+use crate::folders;
 use crate::scratch::Scratch;
 
 const NAME: &str = "disk";
@@ -89,16 +90,16 @@ impl DiskStorage {
     fn write(&self, path: &str, payload: &Payload, meta: ObjectMeta) -> io::Result<()> {
         let target = self.file_path(path);
         let folder = target.parent().ok_or(io::ErrorKind::InvalidInput)?;
-        make_folders(folder)?;
+        folders::make(folder)?;
         let file = self.scratch.named_file()?;
         let mut writer = BufWriter::with_capacity(PIECE, file.as_file());
-        let stored_size = copy(&mut payload.reader(), &mut writer)?;
+        let stored_size = io::copy(&mut payload.reader(), &mut writer)?;
         writer.write_all(&footer(&Footer { stored_size, meta })?)?;
         writer.flush()?;
         drop(writer);
         file.as_file().sync_all()?;
         file.persist(&target).map_err(|error| error.error)?;
-        sync_folder(folder)
+        folders::sync(folder)
     }
 
     fn open_object(&self, path: &str) -> Result<Option<(File, ObjectInfo)>, ReadError> {
@@ -189,19 +190,6 @@ fn read_pieces(file: Arc<File>, length: u64) -> ObjectStream {
     pieces.boxed()
 }
 
-fn copy(reader: &mut impl Read, writer: &mut impl Write) -> io::Result<u64> {
-    let mut piece = vec![0; PIECE];
-    let mut copied = 0;
-    loop {
-        let count = reader.read(&mut piece)?;
-        if count == 0 {
-            return Ok(copied);
-        }
-        writer.write_all(&piece[..count])?;
-        copied += count as u64;
-    }
-}
-
 fn footer(footer: &Footer) -> io::Result<Vec<u8>> {
     let mut bytes = serde_json::to_vec(footer)?;
     let length = u32::try_from(bytes.len()).map_err(io::Error::other)?;
@@ -250,24 +238,6 @@ fn read_trailer(trailer: &[u8; TRAILER_LENGTH]) -> Option<(u32, u32)> {
     let (length, rest) = trailer.split_first_chunk()?;
     let (checksum, magic) = rest.split_first_chunk()?;
     (magic == MAGIC).then_some((u32::from_le_bytes(*length), u32::from_le_bytes(*checksum)))
-}
-
-/// Makes a folder and those above it, each durable before something is put into it.
-fn make_folders(folder: &Path) -> io::Result<()> {
-    if folder.is_dir() {
-        return Ok(());
-    }
-    let parent = folder.parent().ok_or(io::ErrorKind::InvalidInput)?;
-    make_folders(parent)?;
-    match fs::create_dir(folder) {
-        // Another upload may have made it meanwhile.
-        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
-        _ => sync_folder(parent),
-    }
-}
-
-fn sync_folder(folder: &Path) -> io::Result<()> {
-    File::open(folder)?.sync_all()
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@
 //! temporary file of its own.
 
 use std::fs::File;
-use std::io::{self, BufWriter, Read, Write};
+use std::io::{self, BufWriter};
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -47,13 +47,13 @@ pub(super) fn payload(
             let mut encoder = GzBuilder::new()
                 .mtime(0)
                 .write(file, Compression::new(level));
-            copy(&mut Payload::new(vec![data]).reader(), &mut encoder)?;
+            io::copy(&mut Payload::new(vec![data]).reader(), &mut encoder)?;
             whole_file(encoder.finish()?)
         }
         (Method::Deflated, false) => {
             let mut file = BufWriter::with_capacity(PIECE, scratch.unnamed_file()?);
             let deflated = Payload::new(vec![data]).reader();
-            copy(
+            io::copy(
                 &mut DeflateDecoder::new_with_buf(deflated, vec![0; PIECE]),
                 &mut file,
             )?;
@@ -87,19 +87,10 @@ fn whole_file(writer: BufWriter<File>) -> io::Result<Payload> {
     }]))
 }
 
-fn copy(reader: &mut impl Read, writer: &mut impl Write) -> io::Result<()> {
-    let mut piece = vec![0; PIECE];
-    loop {
-        let count = reader.read(&mut piece)?;
-        if count == 0 {
-            return Ok(());
-        }
-        writer.write_all(&piece[..count])?;
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use std::io::{Read, Write};
+
     use flate2::read::GzDecoder;
 
     use super::super::archive::Content;

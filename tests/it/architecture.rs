@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Every module of the crate with its layer; a module may import its own friends and lower layers.
-const LAYERS: [(&str, u8); 23] = [
+const LAYERS: [(&str, u8); 24] = [
     ("cli", 4),
     ("client", 4),
     ("config", 4),
@@ -24,6 +24,7 @@ const LAYERS: [(&str, u8); 23] = [
     ("blocking", 0),
     ("clock", 0),
     ("cpu", 0),
+    ("folders", 0),
     ("metrics", 0),
     ("scratch", 0),
     ("symbol", 0),

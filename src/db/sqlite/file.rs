@@ -1,11 +1,12 @@
 //! The database's file before the pools open it.
 
-use std::fs::{self, File};
 use std::io::{self, ErrorKind};
 use std::path::Path;
 
 use rusqlite::Connection;
 use tempfile::NamedTempFile;
+
+use crate::folders;
 
 /// Makes a database without tables that its owner alone can read, and the folders above it, unless there is a file of
 /// this name. SQLite gives the files beside it the same mode.
@@ -18,12 +19,12 @@ pub(super) fn prepare(path: &Path) -> io::Result<()> {
         return Ok(());
     }
     let folder = path.parent().ok_or(ErrorKind::IsADirectory)?;
-    make_folder(folder)?;
+    folders::make(folder)?;
     let file = NamedTempFile::new_in(folder)?.into_temp_path();
     turn_on_write_ahead_log(&file).map_err(io::Error::other)?;
     match file.persist_noclobber(path) {
         Err(failure) if failure.error.kind() != ErrorKind::AlreadyExists => Err(failure.error),
-        _ => sync_folder(folder),
+        _ => folders::sync(folder),
     }
 }
 
@@ -31,21 +32,4 @@ fn turn_on_write_ahead_log(path: &Path) -> rusqlite::Result<()> {
     let connection = Connection::open(path)?;
     connection.pragma_update(None, "journal_mode", "WAL")?;
     connection.close().map_err(|(_, error)| error)
-}
-
-/// Makes a folder and those above it, each of them durable.
-fn make_folder(folder: &Path) -> io::Result<()> {
-    if folder.is_dir() {
-        return Ok(());
-    }
-    let parent = folder.parent().ok_or(ErrorKind::NotADirectory)?;
-    make_folder(parent)?;
-    match fs::create_dir(folder) {
-        Err(error) if error.kind() != ErrorKind::AlreadyExists => Err(error),
-        _ => sync_folder(parent),
-    }
-}
-
-fn sync_folder(folder: &Path) -> io::Result<()> {
-    File::open(folder)?.sync_all()
 }
