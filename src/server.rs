@@ -100,7 +100,8 @@ impl Server {
             cpu,
             Arc::clone(&clock),
             metrics.clone(),
-        );
+        )
+        .context("cannot prepare uploads by address (section upload.by_url)")?;
         let services = HttpServices {
             auth: AuthService::new(Arc::clone(&database), Arc::clone(&clock)),
             uploads: Arc::new(uploads),

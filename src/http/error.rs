@@ -15,8 +15,8 @@ use crate::catalog::CatalogError;
 use crate::db::DbError;
 use crate::download::DownloadError;
 use crate::storage::StorageError;
-use crate::upload::UploadError;
 use crate::upload::archive::ArchiveError;
+use crate::upload::{FetchError, UploadError};
 
 /// Tells a client when to come back, in seconds; jittered, so that those who were refused together do not return
 /// together.
@@ -178,10 +178,18 @@ impl From<&UploadError> for ApiError {
             ),
             UploadError::NoFile
             | UploadError::SecondFile
+            | UploadError::FileAndUrl
             | UploadError::Form
             | UploadError::Extension(_)
             | UploadError::Incomplete
             | UploadError::Archive(_) => refuse(StatusCode::BAD_REQUEST),
+            UploadError::Fetch(fetch) => match fetch {
+                FetchError::Remote(..) | FetchError::Unreachable(_) => {
+                    refuse(StatusCode::BAD_GATEWAY)
+                }
+                FetchError::Timeout(_) => refuse(StatusCode::GATEWAY_TIMEOUT),
+                _ => refuse(StatusCode::BAD_REQUEST),
+            },
             UploadError::Temporary(_) | UploadError::Storage(StorageError::Full { .. }) => fail(
                 StatusCode::INSUFFICIENT_STORAGE,
                 "The server has no room for this upload. Try again later",

@@ -5,6 +5,7 @@ use std::time::Duration;
 use bytesize::ByteSize;
 use serde::{Deserialize, Serialize};
 
+use super::FetchConfig;
 use super::archive::ArchiveLimits;
 use crate::symbol::SuffixList;
 
@@ -32,6 +33,8 @@ pub struct UploadConfig {
     pub level: u32,
     /// What an archive may hold.
     pub archive: ArchiveLimits,
+    /// From where archives may be fetched.
+    pub by_url: FetchConfig,
 }
 
 impl Default for UploadConfig {
@@ -46,6 +49,7 @@ impl Default for UploadConfig {
             compress: SuffixList::new(&[".sym"]),
             level: 6,
             archive: ArchiveLimits::default(),
+            by_url: FetchConfig::default(),
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use bytesize::ByteSize;
 
+use super::FetchError;
 use super::archive::ArchiveError;
 use crate::cpu::JobPanicked;
 use crate::db::DbError;
@@ -19,6 +20,9 @@ pub enum UploadError {
     /// The form has a second file.
     #[error("The form has more than one file. Send one archive per request")]
     SecondFile,
+    /// The form has both a file and an address.
+    #[error("The form has both a file and a url. Send one of them")]
+    FileAndUrl,
     /// The form has too many parts, or a field is too long.
     #[error("The form has more fields, or longer ones, than an upload needs")]
     Form,
@@ -37,6 +41,9 @@ pub enum UploadError {
     /// The archive breaks a rule.
     #[error(transparent)]
     Archive(#[from] ArchiveError),
+    /// The archive could not be fetched.
+    #[error(transparent)]
+    Fetch(#[from] FetchError),
     /// There is no room for the temporary file.
     #[error("could not keep the archive in a temporary file: {0}")]
     Temporary(#[source] std::io::Error),
@@ -72,12 +79,14 @@ impl UploadError {
             Self::Busy => "busy",
             Self::NoFile => "no_file",
             Self::SecondFile => "second_file",
+            Self::FileAndUrl => "file_and_url",
             Self::Form => "bad_form",
             Self::Extension(_) => "bad_extension",
             Self::TooLarge(_) => "upload_too_large",
             Self::Stalled(_) => "stalled",
             Self::Incomplete => "incomplete",
             Self::Archive(error) => error.code(),
+            Self::Fetch(error) => error.code(),
             Self::Temporary(_) | Self::Storage(StorageError::Full { .. }) => "disk_full",
             Self::Storage(_) => "storage_unavailable",
             Self::Database(_) => "database_unavailable",

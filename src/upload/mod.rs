@@ -9,7 +9,10 @@ pub mod archive;
 mod config;
 mod content;
 mod error;
+mod fetch;
+mod incoming;
 mod member;
+mod pace;
 mod submission;
 
 use std::sync::Arc;
@@ -33,7 +36,10 @@ use member::{Member, Stored};
 
 pub use config::UploadConfig;
 pub use error::UploadError;
-pub use submission::{Submission, TempArchive};
+pub use fetch::{FetchConfig, FetchError, Fetcher};
+pub use incoming::IncomingArchive;
+pub use pace::Pace;
+pub use submission::{Origin, Source, Submission, TempArchive};
 
 /// A place among the uploads that are under way.
 #[derive(Debug)]
@@ -65,6 +71,7 @@ pub struct Receipt {
 #[derive(Debug)]
 pub struct UploadService {
     config: UploadConfig,
+    fetcher: Fetcher,
     slots: Arc<Semaphore>,
     scratch: Arc<Scratch>,
     catalog: Arc<Catalog>,
@@ -76,7 +83,9 @@ pub struct UploadService {
 
 impl UploadService {
     /// Makes the service; `scratch` is where archives are kept while they are looked at.
-    #[must_use]
+    ///
+    /// # Errors
+    /// The HTTP client that fetches archives cannot be made.
     pub fn new(
         config: UploadConfig,
         scratch: Arc<Scratch>,
@@ -85,30 +94,24 @@ impl UploadService {
         cpu: CpuPool,
         clock: SharedClock,
         metrics: Metrics,
-    ) -> Self {
-        let slots = Arc::new(Semaphore::new(config.slots));
-        Self {
+    ) -> Result<Self, reqwest::Error> {
+        Ok(Self {
+            fetcher: Fetcher::new(config.by_url.clone())?,
+            slots: Arc::new(Semaphore::new(config.slots)),
             config,
-            slots,
             scratch,
             catalog,
             database,
             cpu,
             clock,
             metrics,
-        }
+        })
     }
 
     /// The settings, for whoever receives the bytes.
     #[must_use]
     pub fn config(&self) -> &UploadConfig {
         &self.config
-    }
-
-    /// Where archives are kept while they arrive.
-    #[must_use]
-    pub fn scratch(&self) -> &Arc<Scratch> {
-        &self.scratch
     }
 
     /// Takes a place among the uploads, before anything of the body is read.
@@ -136,8 +139,13 @@ impl UploadService {
         submission: Submission,
     ) -> Result<Receipt, UploadError> {
         let stopwatch = Stopwatch::start(self.clock.as_ref());
-        self.metrics.upload_bytes.inc_by(submission.archive.size);
-        let receipt = self.check_and_store(&uploader, &submission).await?;
+        let archive = match submission.source {
+            Source::Archive(archive) => archive,
+            Source::Url(url) => self.fetcher.fetch(&url, &self).await?,
+        };
+        self.metrics.upload_bytes.inc_by(archive.size);
+        let is_try = uploader.is_try_only || submission.wants_try;
+        let receipt = self.check_and_store(uploader, &archive, is_try).await?;
         let seconds = stopwatch.seconds();
         self.metrics.upload_seconds.observe(seconds);
         self.metrics.count(&self.metrics.uploads, "completed");
@@ -178,14 +186,14 @@ impl UploadService {
 
     async fn check_and_store(
         &self,
-        uploader: &Uploader,
-        submission: &Submission,
+        uploader: Uploader,
+        archive: &TempArchive,
+        is_try: bool,
     ) -> Result<Receipt, UploadError> {
-        let archive = &submission.archive;
-        let is_try = uploader.is_try_only || submission.wants_try;
+        let origin = archive.origin.clone();
         let entries = self.inspect(archive).await?;
         let upload = NewUpload {
-            user: uploader.email.clone(),
+            user: uploader.email,
             file_name: archive.name.clone(),
             size: archive.size,
             bucket: self
@@ -196,8 +204,8 @@ impl UploadService {
                 .to_owned(),
             is_try,
             content_hash: content_hash(&entries),
-            download_url: None,
-            redirect_urls: Vec::new(),
+            download_url: origin.as_ref().map(|origin| origin.url.clone()),
+            redirect_urls: origin.map(|origin| origin.redirects).unwrap_or_default(),
             ignored_keys: names_of_ignored(&entries),
             created_at: self.clock.now(),
         };

@@ -14,13 +14,33 @@ pub struct TempArchive {
     pub size: u64,
     /// The archive's name, as in `symbols.zip`.
     pub name: String,
+    /// Where it was fetched from, if it was.
+    pub origin: Option<Origin>,
 }
 
-/// An upload that has fully arrived.
+/// Where an archive was fetched from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Origin {
+    /// The address that the client named, without its query.
+    pub url: String,
+    /// The addresses that it led to, in order, without their queries.
+    pub redirects: Vec<String>,
+}
+
+/// Either the archive or where it is.
+#[derive(Clone, Debug)]
+pub enum Source {
+    /// The archive, which has fully arrived.
+    Archive(TempArchive),
+    /// An address to fetch it from.
+    Url(String),
+}
+
+/// What a client hands in.
 #[derive(Debug)]
 pub struct Submission {
-    /// The archive.
-    pub archive: TempArchive,
+    /// The archive, or its address.
+    pub source: Source,
     /// Whether the client asked for the files to be try symbols.
     pub wants_try: bool,
     /// The place among the uploads under way; given back when the upload has ended.

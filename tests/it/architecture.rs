@@ -46,7 +46,7 @@ const HOMES: [(&str, &[&str]); 6] = [
     ("deadpool_sqlite", &["db/sqlite"]),
     ("rusqlite", &["db/sqlite"]),
     ("moka", &["cache"]),
-    ("reqwest", &["client", "cli/healthcheck"]),
+    ("reqwest", &["client", "cli/healthcheck", "upload"]),
 ];
 
 /// The most lines of a source file, without its tests.

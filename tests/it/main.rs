@@ -15,3 +15,4 @@ mod operations;
 mod resilience;
 mod tokens;
 mod uploads;
+mod uploads_by_url;

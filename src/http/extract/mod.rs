@@ -1,7 +1,6 @@
 //! From a request to the services' types, or a refusal.
 
 mod missing_query;
-mod pace;
 mod principal;
 mod submission;
 mod symbol_path;

@@ -2,6 +2,7 @@
 
 mod app;
 mod raw;
+pub(crate) mod remote;
 mod symbols;
 mod zip;
 

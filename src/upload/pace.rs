@@ -7,11 +7,11 @@ use std::time::Duration;
 
 use tokio::time::{Instant, timeout_at};
 
-use crate::upload::{UploadConfig, UploadError};
+use super::{UploadConfig, UploadError};
 
 /// How a body is arriving.
 #[derive(Debug)]
-pub(super) struct Pace {
+pub struct Pace {
     idle: Duration,
     /// Bytes per second.
     rate: u64,
@@ -22,7 +22,8 @@ pub(super) struct Pace {
 
 impl Pace {
     /// Starts with no byte received.
-    pub(super) fn new(config: &UploadConfig) -> Self {
+    #[must_use]
+    pub fn new(config: &UploadConfig) -> Self {
         let start = Instant::now();
         Self {
             idle: config.idle,
@@ -37,7 +38,7 @@ impl Pace {
     ///
     /// # Errors
     /// The client sends nothing, too little, or takes too long in all.
-    pub(super) async fn wait<T>(&self, next: impl Future<Output = T>) -> Result<T, UploadError> {
+    pub async fn wait<T>(&self, next: impl Future<Output = T>) -> Result<T, UploadError> {
         let now = Instant::now();
         if now >= self.deadline {
             return Err(UploadError::Stalled("it took too long"));
@@ -52,7 +53,7 @@ impl Pace {
     }
 
     /// Takes note of bytes that came.
-    pub(super) fn received(&mut self, bytes: usize) {
+    pub fn received(&mut self, bytes: usize) {
         self.received += bytes as u64;
     }
 
