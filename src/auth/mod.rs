@@ -10,6 +10,8 @@ mod secret;
 use std::sync::Arc;
 use std::time::Duration;
 
+use time::OffsetDateTime;
+
 use crate::clock::SharedClock;
 use crate::db::tokens::{NewToken, TokenRecord};
 use crate::db::{Database, DbError};
@@ -26,6 +28,8 @@ pub struct Principal {
     pub permissions: Vec<Permission>,
     /// The token's number, for the log.
     pub token_id: i64,
+    /// When the token ends.
+    pub expires_at: OffsetDateTime,
 }
 
 impl Principal {
@@ -52,6 +56,8 @@ pub struct Uploader {
     pub email: String,
     /// Whether every upload of this token is of try symbols, whatever the form says.
     pub is_try_only: bool,
+    /// When the token ends.
+    pub expires_at: OffsetDateTime,
 }
 
 impl TryFrom<Principal> for Uploader {
@@ -65,6 +71,7 @@ impl TryFrom<Principal> for Uploader {
         Ok(Self {
             email: principal.email,
             is_try_only: !may_upload,
+            expires_at: principal.expires_at,
         })
     }
 }
@@ -173,6 +180,7 @@ impl AuthService {
             email: record.token.email,
             permissions,
             token_id: record.id,
+            expires_at: record.token.expires_at,
         })
     }
 

@@ -69,7 +69,7 @@ pub fn configure(services: &HttpServices, app: &mut ServiceConfig) {
 
 /// The route of a path, as the metrics name it: every symbol's path is one route.
 fn route_of(path: &str) -> &'static str {
-    const ROUTES: [&str; 10] = [
+    const ROUTES: [&str; 11] = [
         "/",
         "/__heartbeat__",
         "/__lbheartbeat__",
@@ -78,6 +78,7 @@ fn route_of(path: &str) -> &'static str {
         "/missingsymbols",
         "/missingsymbols.csv",
         "/upload",
+        "/upload/auth_info",
         "/api/uploads/upload/{id}",
         "/{debug_file}/{id}/{file}",
     ];
@@ -88,7 +89,7 @@ fn route_of(path: &str) -> &'static str {
     };
     match ROUTES.iter().position(|route| *route == path) {
         Some(index) => ROUTES[index],
-        None if path.starts_with("/api/uploads/upload/") => ROUTES[8],
-        None => ROUTES[9],
+        None if path.starts_with("/api/uploads/upload/") => ROUTES[9],
+        None => ROUTES[10],
     }
 }

@@ -21,6 +21,13 @@ pub(super) fn configure(app: &mut ServiceConfig) {
                 .default_service(web::to(only_post)),
         );
     }
+    for path in ["/upload/auth_info/", "/upload/auth_info"] {
+        app.service(
+            web::resource(path)
+                .route(web::post().to(auth_info))
+                .default_service(web::to(only_post)),
+        );
+    }
     app.route("/api/uploads/upload/{id}", web::get().to(record));
 }
 
@@ -45,6 +52,16 @@ async fn upload(
         ApiError::from(&error)
     })?;
     Ok(HttpResponse::Created().json(receipt_json(&receipt)))
+}
+
+/// What a token may do, in Tecken's shape. Mozilla's client asks before it uploads.
+async fn auth_info(uploader: Uploader) -> HttpResponse {
+    HttpResponse::Ok().json(json!({
+        "email": uploader.email,
+        "try_symbols": uploader.is_try_only,
+        "token_expires_at": uploader.expires_at.unix_timestamp(),
+        "upload_api_version": 1,
+    }))
 }
 
 async fn only_post(request: HttpRequest) -> HttpResponse {

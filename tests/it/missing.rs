@@ -166,6 +166,7 @@ async fn the_csv_has_windows_symbols_of_the_period() {
     clock.advance(Duration::from_hours(3));
     app.get(&format!("{}?code_file=%3D1%2B1&code_id=%40x", path("new")))
         .await;
+    app.missing().await;
     app.get(&format!("/libnew.so/{ID}/libnew.so.sym")).await;
     app.missing().await;
     let heading = "debug_file,debug_id,code_file,code_id".to_owned();
@@ -181,8 +182,8 @@ async fn the_csv_has_windows_symbols_of_the_period() {
         [
             heading.clone(),
             old.clone(),
-            format!("libnew.so,{ID},,"),
-            new.clone()
+            new.clone(),
+            format!("libnew.so,{ID},,")
         ]
     );
     clock.advance(Duration::from_hours(48));

@@ -127,3 +127,51 @@ async fn no_token_matters_on_a_download() {
         StatusCode::NOT_FOUND
     );
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn auth_info_tells_uploaders_what_their_token_may_do() {
+    let clock = Arc::new(ManualClock::at(datetime!(2026-01-01 0:00 UTC)));
+    let app = App::with_clock(clock).await;
+    let regular = app
+        .token("ci@example.com", &[Permission::UploadSymbols], 1)
+        .await;
+    let try_only = app
+        .token("try@example.com", &[Permission::UploadTrySymbols], 2)
+        .await;
+    let viewer = app
+        .token("viewer@example.com", &[Permission::ViewAllUploads], 1)
+        .await;
+    let ask = async |method: Method, token: &str| {
+        let request = app
+            .request(method, "/upload/auth_info/")
+            .header("Auth-Token", token);
+        Answer::of(request.send().await.unwrap()).await
+    };
+    for (token, email, is_try, ends) in [
+        (
+            &regular,
+            "ci@example.com",
+            false,
+            datetime!(2026-01-02 0:00 UTC),
+        ),
+        (
+            &try_only,
+            "try@example.com",
+            true,
+            datetime!(2026-01-03 0:00 UTC),
+        ),
+    ] {
+        let expected = serde_json::json!({
+            "email": email, "try_symbols": is_try, "token_expires_at": ends.unix_timestamp(), "upload_api_version": 1,
+        });
+        assert_eq!(ask(Method::POST, token).await.json, expected);
+    }
+    assert_eq!(
+        ask(Method::POST, &viewer).await.status,
+        StatusCode::FORBIDDEN
+    );
+    assert_eq!(
+        ask(Method::GET, &regular).await.status,
+        StatusCode::METHOD_NOT_ALLOWED
+    );
+}
