@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::{MissingConfig, MissingLog};
@@ -50,7 +51,9 @@ impl MissingWorker {
 
     /// Works until it is told to stop; then writes what is left and returns.
     pub async fn run(self, stop: CancellationToken) {
-        let mut flush = tokio::time::interval(self.config.flush_every);
+        // The first write comes after an interval, when there can be something to write.
+        let every = self.config.flush_every;
+        let mut flush = tokio::time::interval_at(Instant::now() + every, every);
         flush.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let mut expire = tokio::time::interval(EXPIRE_EVERY);
         loop {
