@@ -33,7 +33,9 @@ pub(super) async fn symbol(
 ) -> HttpResponse {
     let path = request.uri().path();
     let Some(symbol) = SymbolPath::read(path) else {
-        return ApiError::not_found(path).error_response();
+        let mut response = ApiError::not_found(path).error_response();
+        allow_any_origin(response.headers_mut());
+        return response;
     };
     let mut response = match *request.method() {
         Method::GET | Method::HEAD => timed_answer(&request, symbol, &downloads, &clock).await,

@@ -10,6 +10,7 @@ mod support;
 mod architecture;
 mod cli;
 mod downloads;
+mod golden;
 mod missing;
 mod operations;
 mod resilience;

@@ -83,11 +83,15 @@ async fn receive_parts(
     let mut parts = Multipart::new(request.headers(), body);
     let mut pace = Pace::new(uploads.config());
     let mut form = Form::default();
-    for _ in 0..PARTS {
+    for number in 0..PARTS {
         let Some(field) = pace.wait(parts.next()).await? else {
             return Ok(form);
         };
-        let mut field = field.map_err(|error| refusal(&error))?;
+        let mut field = match field {
+            // A body without a single boundary was never a form.
+            Err(MultipartError::Incomplete) if number == 0 => return Err(UploadError::NoFile),
+            field => field.map_err(|error| refusal(&error))?,
+        };
         if !is_file(&field) {
             let value = receive_value(&mut field, &mut pace).await?;
             let name = field.name().unwrap_or_default();

@@ -94,7 +94,7 @@ pub enum ArchiveError {
     #[error(
         "Unrecognized file pattern. Should only be <module>/<hex>/<file> or <name>-symbols.txt and nothing else. \
          (First unrecognized pattern was {})",
-        .0.escape_debug()
+        .0.replace(char::is_control, "\u{fffd}")
     )]
     UnrecognizedPattern(String),
     /// A name of the right shape that breaks the name grammar.

@@ -8,9 +8,10 @@ use std::time::Duration;
 use reqwest::multipart::{Form, Part};
 use reqwest::{Client, Method, RequestBuilder, Response, StatusCode};
 use serde_json::Value;
-use symbold::auth::{Permission, TokenRequest};
+use symbold::auth::{AuthService, Permission, TokenRequest};
 use symbold::clock::{Clock, ManualClock, SystemClock};
 use symbold::config::Config;
+use symbold::db::Database;
 use symbold::first_run;
 use symbold::server::{Adaptors, Server};
 use tempfile::TempDir;
@@ -27,6 +28,7 @@ pub(crate) struct App {
     pub(crate) token: String,
     pub(crate) client: Client,
     auth: symbold::auth::AuthService,
+    database: Arc<dyn Database>,
     stop: CancellationToken,
     task: JoinHandle<anyhow::Result<()>>,
     data: Arc<TempDir>,
@@ -74,6 +76,7 @@ impl App {
         config.missing.flush_every = Duration::from_millis(5);
         change(&mut config);
         let adaptors = Adaptors::open(&config).await.unwrap();
+        let database = Arc::clone(&adaptors.database);
         let server = Server::new(config, adaptors, clock).unwrap();
         let auth = server.auth().clone();
         first_run::ensure_token(&auth, data.path()).await.unwrap();
@@ -96,6 +99,7 @@ impl App {
             token,
             client,
             auth,
+            database,
             stop,
             task,
             data,
@@ -171,6 +175,21 @@ impl App {
             note: String::new(),
         };
         self.auth.create(request).await.unwrap().reveal().to_owned()
+    }
+
+    /// Makes a token that has ended already.
+    pub(crate) async fn expired_token(&self, email: &str) -> String {
+        let past = SystemClock::new().now() - Duration::from_hours(48);
+        let clock = Arc::new(ManualClock::at(past));
+        let auth = AuthService::new(Arc::clone(&self.database), clock);
+        let permissions = vec![Permission::UploadSymbols];
+        let request = TokenRequest {
+            email: email.to_owned(),
+            permissions,
+            days: 1,
+            note: String::new(),
+        };
+        auth.create(request).await.unwrap().reveal().to_owned()
     }
 
     pub(crate) fn auth(&self) -> &symbold::auth::AuthService {

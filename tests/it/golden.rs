@@ -1,0 +1,309 @@
+//! Exchanges with a real Tecken, replayed: the same requests get the same answers, except where docs/compatibility.md
+//! names a difference.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+use symbold::auth::Permission;
+
+use crate::support::{App, RawConnection, Zip, sym};
+
+const ID: &str = "44E4EC8C2F41492B9369D6B9A059577C2";
+
+/// Cases whose status differs, with symbold's. Each has a row in docs/compatibility.md.
+const OTHER_STATUS: [(&str, u16); 8] = [
+    ("031-upload-bzip2", 400),
+    ("035-upload-trailing-zip", 400),
+    ("043-upload-encrypted", 400),
+    ("057-upload-dotdot", 400),
+    ("061-upload-longkey290", 400),
+    ("067-upload-no-slash", 201),
+    ("121-get-stored-lowercase-id", 200),
+    ("203-get-wrong-token", 200),
+];
+
+/// Cases whose body differs.
+const OTHER_BODY: [&str; 11] = [
+    "013-upload-same-size-other-bytes",
+    "079-auth-header-lower",
+    "085-auth-info-no-permission",
+    "159-long-id",
+    "031-upload-bzip2",
+    "035-upload-trailing-zip",
+    "043-upload-encrypted",
+    "053-upload-bad-char",
+    "057-upload-dotdot",
+    "061-upload-longkey290",
+    "077-auth-no-permission",
+];
+
+/// One recorded exchange.
+struct Exchange {
+    name: String,
+    /// The request line and the headers.
+    request_head: Vec<String>,
+    request_body: Vec<u8>,
+    status: u16,
+    headers: BTreeMap<String, String>,
+    body: String,
+}
+
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden")
+}
+
+fn exchanges() -> Vec<Exchange> {
+    let mut paths: Vec<_> = fs::read_dir(folder())
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|extension| extension == "txt"))
+        .collect();
+    paths.sort();
+    assert!(paths.len() > 60, "the recordings are there");
+    paths.iter().map(|path| read(path)).collect()
+}
+
+fn read(path: &Path) -> Exchange {
+    let text = String::from_utf8_lossy(&fs::read(path).unwrap()).into_owned();
+    let (_, exchange) = text.split_once(">>> REQUEST\n").unwrap();
+    let (request, response) = exchange.split_once("\n<<< RESPONSE\n").unwrap();
+    let response = response.split("\n=== EFFECTS").next().unwrap();
+    let (head, body) = request.split_once("\n\n").unwrap_or((request, ""));
+    let (status_line, rest) = response.split_once('\n').unwrap();
+    let (headers, answer) = rest.split_once("\n\n").unwrap_or((rest, ""));
+    Exchange {
+        name: path.file_stem().unwrap().to_str().unwrap().to_owned(),
+        request_head: head.lines().map(str::to_owned).collect(),
+        request_body: body_bytes(body.trim_end_matches('\n')),
+        status: status_line.split(' ').nth(1).unwrap().parse().unwrap(),
+        headers: headers
+            .lines()
+            .filter_map(|line| line.split_once(": "))
+            .map(|(name, value)| (name.to_ascii_lowercase(), value.to_owned()))
+            .collect(),
+        body: answer.trim().to_owned(),
+    }
+}
+
+/// The body on the wire: lines end in CRLF, and a file stands where it is named.
+fn body_bytes(text: &str) -> Vec<u8> {
+    if !text.contains('\n') {
+        return text.as_bytes().to_vec();
+    }
+    let mut bytes = Vec::new();
+    for line in text.split('\n') {
+        match line.strip_prefix("<<binary: ") {
+            Some(rest) => {
+                let file = rest.split(',').next().unwrap();
+                bytes.extend(fs::read(folder().join(file)).unwrap());
+            }
+            None => bytes.extend_from_slice(line.as_bytes()),
+        }
+        bytes.extend_from_slice(b"\r\n");
+    }
+    bytes
+}
+
+/// An answer of symbold.
+struct Answer {
+    status: u16,
+    headers: BTreeMap<String, String>,
+    body: String,
+}
+
+async fn send(app: &App, exchange: &Exchange, tokens: &BTreeMap<&str, String>) -> Answer {
+    let mut head = String::new();
+    for line in &exchange.request_head {
+        let (name, value) = line.split_once(": ").unwrap_or((line, ""));
+        match name.to_ascii_lowercase().as_str() {
+            "content-length" => {}
+            "auth-token" => {
+                let (token, label) = value.split_once('-').unwrap_or((value, ""));
+                let ours = tokens.get(token).map_or(token, String::as_str);
+                write!(head, "{name}: {ours}-{label}\r\n").unwrap();
+            }
+            _ => write!(head, "{line}\r\n").unwrap(),
+        }
+    }
+    let length = exchange.request_body.len();
+    let mut connection = RawConnection::open(app.address).await;
+    connection
+        .send(format!("{head}Content-Length: {length}\r\n\r\n"))
+        .await;
+    connection.send(&exchange.request_body).await;
+    let answer = connection.read_to_close().await;
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+    let mut lines = head.lines();
+    Answer {
+        status: lines
+            .next()
+            .unwrap()
+            .split(' ')
+            .nth(1)
+            .unwrap()
+            .parse()
+            .unwrap(),
+        headers: lines
+            .filter_map(|line| line.split_once(": "))
+            .map(|(name, value)| (name.to_ascii_lowercase(), value.to_owned()))
+            .collect(),
+        body: body.to_owned(),
+    }
+}
+
+/// The tokens of the recordings, and what stands for them here.
+async fn tokens(app: &App) -> BTreeMap<&'static str, String> {
+    let uploader = app
+        .token("uploader@example.com", &[Permission::UploadSymbols], 1)
+        .await;
+    let try_only = app
+        .token("uploader@example.com", &[Permission::UploadTrySymbols], 1)
+        .await;
+    let auditor = app
+        .token("auditor@example.com", &[Permission::ViewAllUploads], 1)
+        .await;
+    let expired = app.expired_token("uploader@example.com").await;
+    BTreeMap::from([
+        ("aaaaaaaaaaaaaaaaaaaaaaaaaaaaaa01", uploader),
+        ("aaaaaaaaaaaaaaaaaaaaaaaaaaaaaa02", try_only),
+        ("aaaaaaaaaaaaaaaaaaaaaaaaaaaaaa03", expired),
+        ("aaaaaaaaaaaaaaaaaaaaaaaaaaaaaa04", auditor),
+    ])
+}
+
+/// What had been stored before the recorded exchanges, by others that were not recorded.
+async fn prepare(app: &App, tokens: &BTreeMap<&str, String>) {
+    let happy = fs::read(folder().join("zips/happy.zip")).unwrap();
+    let empty = fs::read(folder().join("zips/empty-member.zip")).unwrap();
+    let regular = &tokens["aaaaaaaaaaaaaaaaaaaaaaaaaaaaaa01"];
+    let short = "E7D6F1BBA7D6F1BB1";
+    let others = Zip::new()
+        .file(&format!("x.so/{short}/x.so.dbg.gz"), "x")
+        .file(&format!("libstdc++.so.6/{short}/libstdc++.so.6.sym"), "x")
+        .file(&format!("🍪.pdb/{short}/🍪.sym"), "x");
+    for archive in [happy, empty, others.bytes()] {
+        assert_eq!(app.upload_as(regular, archive).await.status, 201);
+    }
+    let try_archive = Zip::new().file(
+        &format!("tryonly.pdb/{ID}/tryonly.sym"),
+        sym("tryonly.pdb", ID, 1),
+    );
+    let try_token = &tokens["aaaaaaaaaaaaaaaaaaaaaaaaaaaaaa02"];
+    assert_eq!(app.upload_as(try_token, try_archive).await.status, 201);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn recorded_requests_get_the_recorded_answers() {
+    let app = App::start().await;
+    let tokens = tokens(&app).await;
+    prepare(&app, &tokens).await;
+    let mut differences = Vec::new();
+    for exchange in exchanges() {
+        let answer = send(&app, &exchange, &tokens).await;
+        if let Err(difference) = compare(&exchange, &answer) {
+            differences.push(format!("{}: {difference}", exchange.name));
+        }
+    }
+    assert!(differences.is_empty(), "{}", differences.join("\n"));
+}
+
+fn compare(exchange: &Exchange, answer: &Answer) -> Result<(), String> {
+    let name = exchange.name.as_str();
+    let other = OTHER_STATUS.iter().find(|(case, _)| *case == name);
+    // A disk's files are sent by the server itself, where Tecken redirects to its bucket.
+    let recorded = if exchange.status == 302 {
+        200
+    } else {
+        exchange.status
+    };
+    let expected = other.map_or(recorded, |(_, status)| *status);
+    if answer.status != expected {
+        return Err(format!(
+            "{} instead of {expected}: {}",
+            answer.status, answer.body
+        ));
+    }
+    for header in ["allow", "access-control-allow-origin"] {
+        let (theirs, ours) = (exchange.headers.get(header), answer.headers.get(header));
+        let lacks = theirs
+            .is_some_and(|theirs| !ours.is_some_and(|ours| ours.starts_with(theirs.as_str())));
+        if lacks && expected == recorded {
+            return Err(format!("{header} is {ours:?} instead of {theirs:?}"));
+        }
+    }
+    if OTHER_BODY.contains(&name) || expected != recorded || exchange.body.is_empty() {
+        return Ok(());
+    }
+    match serde_json::from_str::<Value>(&exchange.body) {
+        Ok(theirs) => compare_json(
+            &theirs,
+            &serde_json::from_str(&answer.body).unwrap_or_default(),
+        ),
+        Err(_) if answer.headers.contains_key("etag") => Ok(()),
+        Err(_) if answer.body == exchange.body || answer.body.is_empty() => Ok(()),
+        Err(_) => Err(format!("{:?} instead of {:?}", answer.body, exchange.body)),
+    }
+}
+
+/// Every member that Tecken has is there, with the same value unless it changes from run to run.
+fn compare_json(theirs: &Value, ours: &Value) -> Result<(), String> {
+    const VOLATILE: [&str; 5] = [
+        "id",
+        "created_at",
+        "completed_at",
+        "bucket",
+        "token_expires_at",
+    ];
+    let Value::Object(members) = theirs else {
+        let same = sorted(theirs) == sorted(ours);
+        return if same {
+            Ok(())
+        } else {
+            Err(format!("{ours} instead of {theirs}"))
+        };
+    };
+    for (name, value) in members {
+        let Some(our_value) = ours.get(name) else {
+            return Err(format!("lacks {name}"));
+        };
+        if VOLATILE.contains(&name.as_str()) {
+            if our_value.is_null() != value.is_null() {
+                return Err(format!("{name} is {our_value}"));
+            }
+        } else {
+            compare_json(value, our_value).map_err(|difference| format!("{name}: {difference}"))?;
+        }
+    }
+    Ok(())
+}
+
+fn sorted(value: &Value) -> Value {
+    let Value::Array(items) = value else {
+        return value.clone();
+    };
+    let mut items = items.clone();
+    items.sort_by_key(ToString::to_string);
+    Value::Array(items)
+}
+
+#[test]
+fn every_difference_is_documented() {
+    let text =
+        fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/compatibility.md"))
+            .unwrap();
+    for (case, _) in OTHER_STATUS {
+        assert!(
+            text.contains(case),
+            "docs/compatibility.md does not name {case}"
+        );
+    }
+    for case in OTHER_BODY {
+        assert!(
+            text.contains(case),
+            "docs/compatibility.md does not name {case}"
+        );
+    }
+}
