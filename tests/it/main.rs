@@ -14,6 +14,7 @@ mod golden;
 mod missing;
 mod operations;
 mod resilience;
+mod services;
 mod tokens;
 mod uploads;
 mod uploads_by_url;

@@ -3,10 +3,12 @@
 mod app;
 mod raw;
 pub(crate) mod remote;
+mod services;
 mod symbols;
 mod zip;
 
 pub(crate) use app::{Answer, App, eventually};
 pub(crate) use raw::RawConnection;
+pub(crate) use services::{OwnPostgres, OwnRedis};
 pub(crate) use symbols::{ID, random_bytes, sym};
 pub(crate) use zip::Zip;
