@@ -1,10 +1,10 @@
 # The commands of this project. `make` alone says what there is.
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test check format lint docs clean
+.PHONY: help build run test test-embedded check format lint docs clean
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 build: ## Build the server for release: target/release/symbold
 	cargo build --release --locked
@@ -12,7 +12,10 @@ build: ## Build the server for release: target/release/symbold
 run: ## Run the server from ./data on http://127.0.0.1:8000
 	cargo run --release --locked
 
-test: ## Run every test
+test: ## Run every test, beside a PostgreSQL, a Redis and an S3 server that are started for it
+	tests/with-services cargo test --workspace --locked
+
+test-embedded: ## Run the tests that need no other server; the others say that they were left out
 	cargo test --workspace --locked
 
 check: format lint docs ## Check formatting, lints and documentation
