@@ -5,6 +5,7 @@
 
 use std::fs::File;
 use std::io::{self, Read};
+use std::ops::Range;
 use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 
@@ -33,6 +34,21 @@ impl Part {
             Self::File { length, .. } => *length,
         }
     }
+
+    /// The bytes of a range, which lies within this part.
+    fn slice(&self, range: Range<u64>) -> Self {
+        match self {
+            Self::Memory(bytes) => {
+                let position = |at| usize::try_from(at).unwrap_or(usize::MAX);
+                Self::Memory(bytes.slice(position(range.start)..position(range.end)))
+            }
+            Self::File { file, offset, .. } => Self::File {
+                file: Arc::clone(file),
+                offset: offset + range.start,
+                length: range.end - range.start,
+            },
+        }
+    }
 }
 
 /// The pieces of an object, in order.
@@ -58,6 +74,22 @@ impl Payload {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+
+    /// The bytes of a range, without those of it that lie past the end.
+    #[must_use]
+    pub fn slice(&self, range: Range<u64>) -> Self {
+        let mut parts = Vec::new();
+        let mut before = 0;
+        for part in &self.parts {
+            let within = |at: u64| at.saturating_sub(before).min(part.len());
+            let range = within(range.start)..within(range.end);
+            if !range.is_empty() {
+                parts.push(part.slice(range));
+            }
+            before += part.len();
+        }
+        Self { parts }
     }
 
     /// Reads the payload from its start, with blocking calls.
@@ -119,11 +151,10 @@ mod tests {
 
     use super::*;
 
-    #[test]
-    fn parts_are_read_in_order_and_again() {
+    fn payload() -> Payload {
         let mut file = tempfile::tempfile().unwrap();
         file.write_all(b"0123456789").unwrap();
-        let payload = Payload::new(vec![
+        Payload::new(vec![
             Part::Memory(Bytes::from_static(b"head-")),
             Part::File {
                 file: Arc::new(file),
@@ -132,13 +163,35 @@ mod tests {
             },
             Part::Memory(Bytes::new()),
             Part::Memory(Bytes::from_static(b"-tail")),
-        ]);
+        ])
+    }
+
+    fn read(payload: &Payload) -> String {
+        let mut text = String::new();
+        payload.reader().read_to_string(&mut text).unwrap();
+        text
+    }
+
+    #[test]
+    fn parts_are_read_in_order_and_again() {
+        let payload = payload();
         assert_eq!(payload.len(), 15);
         for _ in 0..2 {
-            let mut text = String::new();
-            payload.reader().read_to_string(&mut text).unwrap();
-            assert_eq!(text, "head-23456-tail");
+            assert_eq!(read(&payload), "head-23456-tail");
         }
+    }
+
+    #[test]
+    fn every_range_of_a_payload_can_be_read() {
+        let (payload, whole) = (payload(), "head-23456-tail");
+        for start in 0..=whole.len() {
+            for end in start..=whole.len() {
+                let slice = payload.slice(start as u64..end as u64);
+                assert_eq!(read(&slice), whole[start..end]);
+                assert_eq!(slice.len(), (end - start) as u64);
+            }
+        }
+        assert_eq!(read(&payload.slice(12..99)), "ail");
     }
 
     #[test]
