@@ -14,7 +14,7 @@ use tokio::runtime::Handle;
 use crate::cache::{CacheConfig, CacheKey, Hooks, Memo, SharedCache};
 use crate::clock::SharedClock;
 use crate::metrics::{CacheLabels, Metrics};
-use crate::storage::{Fetched, ObjectInfo, StorageError};
+use crate::storage::{Address, Fetched, ObjectInfo, StorageError};
 use crate::symbol::SymbolKey;
 
 pub use source::Source;
@@ -132,6 +132,15 @@ impl Catalog {
         Ok(None)
     }
 
+    /// The address to send clients to for a file that was found; `None` when they are to get its bytes from here.
+    ///
+    /// # Errors
+    /// The source cannot make addresses right now.
+    pub async fn address(&self, found: &Found) -> Result<Option<Address>, CatalogError> {
+        let address = found.source.storage().address(&found.path).await;
+        address.map_err(|error| CatalogError(Arc::new(error)))
+    }
+
     /// Opens a file that was found. `None` when it has gone meanwhile; what was remembered of it is then dropped.
     ///
     /// # Errors
@@ -180,7 +189,7 @@ impl Catalog {
 }
 
 fn cache_key(source: &Source, path: &str) -> CacheKey {
-    CacheKey::new("object", &[source.storage().name(), path])
+    CacheKey::new("object", &[source.storage().location(), path])
 }
 
 /// A task that panicked is a storage that could not be asked.

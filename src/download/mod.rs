@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::catalog::{Catalog, CatalogError, Found, Lookup};
 use crate::metrics::Metrics;
 use crate::missing::{CodeInfo, MissingLog};
-use crate::storage::Fetched;
+use crate::storage::{Address, Fetched};
 use crate::symbol::{DebugId, NameError, SuffixList, SymbolKey};
 
 use std::sync::Arc;
@@ -97,6 +97,11 @@ impl DownloadService {
         };
         self.metrics.count(&self.metrics.downloads, kind);
         result
+    }
+
+    /// The address to send clients to for a file that was found; `None` when they are to get its bytes from here.
+    pub async fn address(&self, found: &Found) -> Result<Option<Address>, DownloadError> {
+        Ok(self.catalog.address(found).await?)
     }
 
     /// Opens a file that was found. It may have gone meanwhile.

@@ -2,6 +2,8 @@
 //!
 //! Whatever no other route matches ends here: a path of a symbol's form is looked up, anything else is not found.
 
+use std::time::Duration;
+
 use actix_web::body::SizedStream;
 use actix_web::http::header::{
     self, AcceptEncoding, ContentEncoding, Encoding, HeaderMap, HeaderValue,
@@ -18,9 +20,12 @@ use super::extract::{SymbolPath, SymbolQuery};
 use crate::catalog::Lookup;
 use crate::clock::{SharedClock, Stopwatch};
 use crate::download::{DownloadError, DownloadService};
-use crate::storage::{Fetched, ObjectInfo, ObjectStream, StorageError};
+use crate::storage::{Address, Fetched, ObjectInfo, ObjectStream, StorageError};
 
 const ALLOWED: &str = "GET, HEAD, OPTIONS";
+
+/// How long before the end of an address's life clients should stop to use it.
+const REDIRECT_MARGIN: Duration = Duration::from_mins(1);
 
 /// How much is inflated at a time, in bytes.
 const PIECE: usize = 64 * 1024;
@@ -101,8 +106,22 @@ async fn answer(
     let found = downloads
         .find(&symbol.wanted, lookup, Some(query.code))
         .await?;
+    if let Some(address) = downloads.address(&found).await? {
+        return Ok(redirect_response(&address));
+    }
     let fetched = downloads.open(&found).await?;
     Ok(body_response(fetched, accepts_gzip(request)))
+}
+
+/// Sends a client to the storage itself. Nobody may keep the answer for longer than its address is good.
+fn redirect_response(address: &Address) -> HttpResponse {
+    let mut response = HttpResponse::Found();
+    response.insert_header((header::LOCATION, address.url.as_str()));
+    if let Some(good_for) = address.good_for {
+        let seconds = good_for.saturating_sub(REDIRECT_MARGIN).as_secs();
+        response.insert_header((header::CACHE_CONTROL, format!("private, max-age={seconds}")));
+    }
+    response.finish()
 }
 
 fn head_response(info: &ObjectInfo, accepts_gzip: bool) -> HttpResponse {

@@ -15,6 +15,7 @@ pub(crate) async fn check_all(storage: &dyn Storage) {
     an_open_reader_keeps_its_version(storage).await;
     unusual_names_are_kept_apart(storage).await;
     empty_and_large_objects(storage).await;
+    addresses_are_urls(storage).await;
     storage.check().await.unwrap();
 }
 
@@ -131,4 +132,13 @@ async fn empty_and_large_objects(storage: &dyn Storage) {
         .collect();
     put(storage, PATH, &large).await;
     assert_eq!(read(storage, PATH).await, large);
+}
+
+async fn addresses_are_urls(storage: &dyn Storage) {
+    let Some(address) = storage.address("v1/a b+ü.pdb/AB/汉?.sym").await.unwrap() else {
+        return;
+    };
+    assert!(address.url.starts_with("http"), "{}", address.url);
+    let path = "/v1/a%20b%2B%C3%BC.pdb/AB/%E6%B1%89%3F.sym";
+    assert!(address.url.contains(path), "{}", address.url);
 }

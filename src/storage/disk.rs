@@ -17,7 +17,7 @@ use futures_util::{StreamExt, stream};
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
-use super::{Fetched, ObjectInfo, ObjectMeta, ObjectStream, Payload, Storage, StorageError};
+use super::{Address, Fetched, ObjectInfo, ObjectMeta, ObjectStream, Payload, Storage, StorageError};
 use crate::blocking;
 use crate::folders;
 use crate::scratch::Scratch;
@@ -40,6 +40,7 @@ const PIECE: usize = 256 * 1024;
 #[derive(Clone, Debug)]
 pub struct DiskStorage {
     root: Arc<Path>,
+    location: Arc<str>,
     scratch: Arc<Scratch>,
 }
 
@@ -72,8 +73,10 @@ impl DiskStorage {
         let open = || -> io::Result<Self> {
             fs::create_dir_all(root)?;
             let scratch = Scratch::open(&root.join(".incoming"))?;
+            let root = root.canonicalize()?;
             Ok(Self {
-                root: root.canonicalize()?.into(),
+                location: root.to_string_lossy().into(),
+                root: root.into(),
                 scratch: Arc::new(scratch),
             })
         };
@@ -136,6 +139,10 @@ impl Storage for DiskStorage {
         NAME
     }
 
+    fn location(&self) -> &str {
+        &self.location
+    }
+
     async fn head(&self, path: &str) -> Result<Option<ObjectInfo>, StorageError> {
         Ok(self.open_blocking(path).await?.map(|(_, info)| info))
     }
@@ -157,6 +164,10 @@ impl Storage for DiskStorage {
         };
         let stream = read_pieces(Arc::new(file), info.stored_size);
         Ok(Some(Fetched { info, stream }))
+    }
+
+    async fn address(&self, _path: &str) -> Result<Option<Address>, StorageError> {
+        Ok(None)
     }
 
     async fn check(&self) -> Result<(), StorageError> {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use super::{Fetched, ObjectInfo, ObjectMeta, Payload, Storage, StorageError};
+use super::{Address, Fetched, ObjectInfo, ObjectMeta, Payload, Storage, StorageError};
 use crate::clock::{SharedClock, Stopwatch};
 use crate::metrics::{Metrics, OperationLabel, StorageLabels};
 
@@ -58,6 +58,10 @@ impl Storage for MeteredStorage {
         self.inner.name()
     }
 
+    fn location(&self) -> &str {
+        self.inner.location()
+    }
+
     async fn head(&self, path: &str) -> Result<Option<ObjectInfo>, StorageError> {
         self.measure("head", self.inner.head(path), Option::is_none)
             .await
@@ -76,6 +80,11 @@ impl Storage for MeteredStorage {
     async fn fetch(&self, path: &str) -> Result<Option<Fetched>, StorageError> {
         self.measure("fetch", self.inner.fetch(path), Option::is_none)
             .await
+    }
+
+    /// Not counted: an address is made here, without asking anybody.
+    async fn address(&self, path: &str) -> Result<Option<Address>, StorageError> {
+        self.inner.address(path).await
     }
 
     async fn check(&self) -> Result<(), StorageError> {

@@ -15,6 +15,7 @@ mod contract;
 use std::fmt::Debug;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -106,11 +107,23 @@ impl Debug for Fetched {
     }
 }
 
+/// Where clients can fetch an object themselves.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Address {
+    /// The URL, percent-encoded.
+    pub url: String,
+    /// How long it is good for; `None` means for as long as the object is there.
+    pub good_for: Option<Duration>,
+}
+
 /// A place that holds objects.
 #[async_trait]
 pub trait Storage: Debug + Send + Sync {
     /// The name that people know it by: a bucket's name, or `disk`.
     fn name(&self) -> &str;
+
+    /// What tells it from every other storage, and is the same on every node: a bucket's address, or a directory.
+    fn location(&self) -> &str;
 
     /// What is known of the object at a path.
     async fn head(&self, path: &str) -> Result<Option<ObjectInfo>, StorageError>;
@@ -121,6 +134,10 @@ pub trait Storage: Debug + Send + Sync {
 
     /// Opens the object at a path for reading.
     async fn fetch(&self, path: &str) -> Result<Option<Fetched>, StorageError>;
+
+    /// The address to send clients to for the object at a path, without looking whether it is there. `None` when
+    /// they are to get its bytes from this server.
+    async fn address(&self, path: &str) -> Result<Option<Address>, StorageError>;
 
     /// Asks the storage for a sign of life.
     async fn check(&self) -> Result<(), StorageError>;
