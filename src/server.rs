@@ -55,7 +55,9 @@ impl Adaptors {
         let data_dir = Path::new(&config.data_dir);
         std::fs::create_dir_all(data_dir)
             .with_context(|| format!("cannot make data_dir {}", data_dir.display()))?;
-        let storage = storage::open(&config.storage, data_dir).context("cannot open [storage]")?;
+        let storage = storage::open(&config.storage, data_dir)
+            .await
+            .context("cannot open [storage]")?;
         let database = db::open(&config.database, data_dir)
             .await
             .context("cannot open [database]")?;

@@ -76,21 +76,6 @@ impl Config {
                 self.server.listen.parse::<std::net::SocketAddr>().is_ok(),
                 "is not an address and a port such as 127.0.0.1:8000",
             ),
-            (
-                "storage.prefix",
-                is_prefix(&self.storage.prefix),
-                PREFIX_RULE,
-            ),
-            (
-                "storage.try_prefix",
-                is_prefix(&self.storage.try_prefix),
-                PREFIX_RULE,
-            ),
-            (
-                "storage.try_prefix",
-                self.storage.prefix != self.storage.try_prefix,
-                "is the same as storage.prefix, so try symbols would be regular ones",
-            ),
             ("upload.slots", self.upload.slots > 0, "must be at least 1"),
             (
                 "upload.stores",
@@ -114,17 +99,10 @@ impl Config {
             ),
         ];
         let failed = checks.into_iter().filter(|(_, holds, _)| !holds);
+        let failed = failed.map(|(key, _, message)| (key.to_owned(), message));
         failed
-            .map(|(key, _, message)| Problem::new(key, "the configuration as a whole", message))
+            .chain(self.storage.contradictions())
+            .map(|(key, message)| Problem::new(&key, "the configuration as a whole", message))
             .collect()
     }
-}
-
-const PREFIX_RULE: &str =
-    "must be a path such as v1 or try/v1, without empty parts or parts that begin with a dot";
-
-fn is_prefix(prefix: &str) -> bool {
-    prefix
-        .split('/')
-        .all(|part| !part.starts_with('.') && crate::symbol::check_name(part).is_ok())
 }

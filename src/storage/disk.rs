@@ -17,7 +17,9 @@ use futures_util::{StreamExt, stream};
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
-use super::{Address, Fetched, ObjectInfo, ObjectMeta, ObjectStream, Payload, Storage, StorageError};
+use super::{
+    Address, Fetched, ObjectInfo, ObjectMeta, ObjectStream, Payload, Storage, StorageError,
+};
 use crate::blocking;
 use crate::folders;
 use crate::scratch::Scratch;

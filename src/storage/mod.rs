@@ -1,13 +1,15 @@
 //! Where the files of symbols lie: objects with metadata, by path.
 //!
-//! A storage knows paths and bytes and nothing of the product. Each kind is one file with its own settings; [`open`]
+//! A storage knows paths and bytes and nothing of the product. Each kind is a file or a folder of its own; [`open`]
 //! picks by configuration. `contract` is the suite that every kind passes. An object is visible whole or not at
 //! all, and what `put` has acknowledged stays.
 
+mod config;
 mod disk;
 mod error;
 mod metered;
 mod payload;
+mod s3;
 
 #[cfg(test)]
 mod contract;
@@ -23,43 +25,12 @@ use futures_util::stream::BoxStream;
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
+pub use config::{Access, StorageConfig, StorageKind};
 pub use disk::DiskStorage;
 pub use error::StorageError;
 pub use metered::MeteredStorage;
 pub use payload::{Part, Payload};
-
-/// Which storage to use and where it lies.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct StorageConfig {
-    /// The kind of storage: `disk`.
-    pub kind: StorageKind,
-    /// Directory of the disk storage; a relative one lies under `data_dir`.
-    pub directory: String,
-    /// Path prefix of regular symbols.
-    pub prefix: String,
-    /// Path prefix of try symbols.
-    pub try_prefix: String,
-}
-
-impl Default for StorageConfig {
-    fn default() -> Self {
-        Self {
-            kind: StorageKind::Disk,
-            directory: "objects".to_owned(),
-            prefix: "v1".to_owned(),
-            try_prefix: "try/v1".to_owned(),
-        }
-    }
-}
-
-/// The kinds of storage.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum StorageKind {
-    /// A directory of this machine.
-    Disk,
-}
+pub use s3::{S3Config, S3Storage};
 
 /// What is known of an object beside its bytes.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -146,11 +117,15 @@ pub trait Storage: Debug + Send + Sync {
 /// Opens the storage of the configuration. Relative directories lie under `data_dir`.
 ///
 /// # Errors
-/// The storage cannot be reached or written to.
-pub fn open(config: &StorageConfig, data_dir: &Path) -> Result<Arc<dyn Storage>, StorageError> {
+/// The storage cannot be reached or written to; the message names the setting to look at.
+pub async fn open(
+    config: &StorageConfig,
+    data_dir: &Path,
+) -> Result<Arc<dyn Storage>, StorageError> {
     match config.kind {
         StorageKind::Disk => Ok(Arc::new(DiskStorage::open(
             &data_dir.join(&config.directory),
         )?)),
+        StorageKind::S3 => Ok(Arc::new(S3Storage::open(config).await?)),
     }
 }

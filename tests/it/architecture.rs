@@ -40,9 +40,14 @@ const FRIENDS: [(&str, &str); 4] = [
 ];
 
 /// Drivers and the only places that may name them.
-const HOMES: [(&str, &[&str]); 6] = [
+const HOMES: [(&str, &[&str]); 11] = [
     ("actix_web", &["http", "server"]),
     ("actix_multipart", &["http"]),
+    ("aws_config", &["storage/s3"]),
+    ("aws_sdk_s3", &["storage/s3"]),
+    ("aws_smithy_http_client", &["storage/s3"]),
+    ("aws_smithy_types", &["storage/s3"]),
+    ("http_body", &["storage/s3"]),
     ("deadpool_sqlite", &["db/sqlite"]),
     ("rusqlite", &["db/sqlite"]),
     ("moka", &["cache"]),

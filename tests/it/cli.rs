@@ -345,3 +345,22 @@ fn a_full_disk_is_507_and_nothing_is_left() {
         );
     }
 }
+
+#[test]
+fn a_bucket_without_credentials_is_told_at_the_start() {
+    let folder = TempDir::new().unwrap();
+    let mut command = symbold(folder.path());
+    for (name, value) in [
+        ("SYMBOLD_STORAGE__KIND", "s3"),
+        ("SYMBOLD_STORAGE__BUCKET", "symbols"),
+        ("SYMBOLD_STORAGE__ENDPOINT", "http://127.0.0.1:9"),
+        ("AWS_EC2_METADATA_DISABLED", "true"),
+    ] {
+        command.env(name, value);
+    }
+    let output = command.output().unwrap();
+    assert!(!output.status.success());
+    let said = stderr(&output);
+    assert!(said.contains("no credentials were found"), "{said}");
+    assert!(said.contains("AWS_ACCESS_KEY_ID"), "{said}");
+}

@@ -15,6 +15,7 @@ mod missing;
 mod operations;
 mod resilience;
 mod services;
+mod storages;
 mod tokens;
 mod uploads;
 mod uploads_by_url;

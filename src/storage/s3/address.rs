@@ -1,0 +1,86 @@
+//! Where clients can fetch an object themselves.
+
+use std::time::Duration;
+
+use aws_sdk_s3::Client;
+use aws_sdk_s3::presigning::PresigningConfig;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+
+use super::error;
+use crate::storage::{Access, Address, StorageConfig, StorageError};
+
+/// Every byte except the unreserved ones (RFC 3986, 2.3) and the slash.
+const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~')
+    .remove(b'/');
+
+/// How addresses of objects are made.
+#[derive(Debug)]
+pub(super) enum Addresses {
+    /// They are the path, appended to this.
+    Public(String),
+    /// They are signed, and good for this long.
+    Presigned(Duration),
+    /// There are none.
+    None,
+}
+
+impl Addresses {
+    /// Takes what the configuration says, or the address that the client itself uses.
+    pub(super) async fn new(config: &StorageConfig, client: &Client) -> Result<Self, StorageError> {
+        match config.access {
+            Access::Proxy => Ok(Self::None),
+            Access::Presign => Ok(Self::Presigned(config.s3.presigned_for)),
+            Access::Redirect if !config.public_url.is_empty() => {
+                let base = config.public_url.trim_end_matches('/');
+                Ok(Self::Public(base.to_owned()))
+            }
+            Access::Redirect => {
+                let any = presign(client, &config.bucket, "x", config.s3.presigned_for).await?;
+                let address = any.split('?').next().unwrap_or_default();
+                Ok(Self::Public(
+                    address.strip_suffix("/x").unwrap_or(address).to_owned(),
+                ))
+            }
+        }
+    }
+
+    /// The address of the object at a path.
+    pub(super) async fn address(
+        &self,
+        client: &Client,
+        bucket: &str,
+        path: &str,
+    ) -> Result<Option<Address>, StorageError> {
+        let address = match self {
+            Self::None => return Ok(None),
+            Self::Public(base) => Address {
+                url: format!("{base}/{}", utf8_percent_encode(path, ESCAPED)),
+                good_for: None,
+            },
+            Self::Presigned(good_for) => Address {
+                url: presign(client, bucket, path, *good_for).await?,
+                good_for: Some(*good_for),
+            },
+        };
+        Ok(Some(address))
+    }
+}
+
+/// Signs a request for an object; nobody is asked, unless the credentials have to be renewed.
+async fn presign(
+    client: &Client,
+    bucket: &str,
+    path: &str,
+    good_for: Duration,
+) -> Result<String, StorageError> {
+    let presigning = PresigningConfig::expires_in(good_for)
+        .map_err(|failure| error::nonsense(bucket, &error::story(&failure)))?;
+    let request = client.get_object().bucket(bucket).key(path);
+    let signed = request.presigned(presigning).await;
+    let signed = signed.map_err(|failure| error::unavailable(bucket, "presign", &failure))?;
+    Ok(signed.uri().to_owned())
+}

@@ -1,0 +1,143 @@
+//! Objects in a bucket of Amazon S3, or of a store that speaks its protocol.
+//!
+//! One client with one pool of connections serves every call of a storage. Every call has a deadline and is tried up
+//! to three times; bodies pass through in pieces, in both directions, and are read again from their temporary file
+//! when a request has to be repeated. What other stores understand differently is not used: no conditional requests,
+//! no listing, no `aws-chunked` bodies, and checksums only where the configuration asks for them.
+//!
+//! `client` connects, `object` reads what a store tells of an object, `upload` stores, `address` says where clients
+//! can fetch an object themselves, and `error` tells absence from failure and puts failures into words.
+
+mod address;
+mod body;
+mod client;
+mod config;
+mod error;
+mod object;
+mod upload;
+
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use aws_config::SdkConfig;
+use aws_sdk_s3::Client;
+
+use self::address::Addresses;
+use super::{
+    Address, Fetched, ObjectInfo, ObjectMeta, Payload, Storage, StorageConfig, StorageError,
+};
+
+pub use config::S3Config;
+
+/// A bucket that holds objects. Clones share the connections.
+#[derive(Clone, Debug)]
+pub struct S3Storage {
+    client: Client,
+    bucket: Arc<str>,
+    location: Arc<str>,
+    settings: S3Config,
+    addresses: Arc<Addresses>,
+}
+
+impl S3Storage {
+    /// Connects to the bucket of the configuration, with credentials of the usual chain: the environment, a profile,
+    /// a web identity, the container, the machine.
+    ///
+    /// # Errors
+    /// There are no credentials, or the bucket cannot be used; the message names the setting to look at.
+    pub async fn open(config: &StorageConfig) -> Result<Self, StorageError> {
+        let sdk_config = client::load(config).await?;
+        Self::connect(config, &sdk_config).await
+    }
+
+    async fn connect(config: &StorageConfig, sdk_config: &SdkConfig) -> Result<Self, StorageError> {
+        let client = client::new(config, sdk_config);
+        let location = match config.endpoint.trim_end_matches('/') {
+            "" => config.bucket.clone(),
+            endpoint => format!("{endpoint}/{}", config.bucket),
+        };
+        let storage = Self {
+            addresses: Arc::new(Addresses::new(config, &client).await?),
+            client,
+            bucket: config.bucket.as_str().into(),
+            location: location.into(),
+            settings: config.s3.clone(),
+        };
+        storage.check_at_start().await?;
+        Ok(storage)
+    }
+
+    /// Checks the bucket, and finds out what is wrong with it.
+    async fn check_at_start(&self) -> Result<(), StorageError> {
+        let Err(failure) = self.client.head_bucket().bucket(&*self.bucket).send().await else {
+            return Ok(());
+        };
+        // The answer to HEAD has no body that could say why: ask once more in a way that has one.
+        let list = self.client.list_objects_v2().bucket(&*self.bucket);
+        let Err(reason) = list.max_keys(1).send().await else {
+            return Err(error::unavailable(&self.bucket, "check", &failure));
+        };
+        Err(error::unusable(&self.bucket, &failure, &reason))
+    }
+}
+
+#[async_trait]
+impl Storage for S3Storage {
+    fn name(&self) -> &str {
+        &self.bucket
+    }
+
+    fn location(&self) -> &str {
+        &self.location
+    }
+
+    async fn head(&self, path: &str) -> Result<Option<ObjectInfo>, StorageError> {
+        let request = self.client.head_object().bucket(&*self.bucket).key(path);
+        match request.send().await {
+            Ok(answer) => object::info(&self.bucket, &(&answer).into()).map(Some),
+            Err(failure) if error::is_absent(&failure) => Ok(None),
+            Err(failure) => Err(error::unavailable(&self.bucket, "head", &failure)),
+        }
+    }
+
+    async fn put(
+        &self,
+        path: &str,
+        payload: Payload,
+        meta: ObjectMeta,
+    ) -> Result<(), StorageError> {
+        if payload.len() > self.settings.parts_from.as_u64() {
+            self.put_in_parts(path, &payload, &meta).await
+        } else {
+            self.put_whole(path, &payload, &meta).await
+        }
+    }
+
+    async fn fetch(&self, path: &str) -> Result<Option<Fetched>, StorageError> {
+        let request = self.client.get_object().bucket(&*self.bucket).key(path);
+        let answer = match request.send().await {
+            Ok(answer) => answer,
+            Err(failure) if error::is_absent_for_sure(&failure) => return Ok(None),
+            Err(failure) => return Err(error::unavailable(&self.bucket, "fetch", &failure)),
+        };
+        let info = object::info(&self.bucket, &(&answer).into())?;
+        let stream = body::read(Arc::clone(&self.bucket), answer.body, info.stored_size);
+        Ok(Some(Fetched { info, stream }))
+    }
+
+    async fn address(&self, path: &str) -> Result<Option<Address>, StorageError> {
+        self.addresses
+            .address(&self.client, &self.bucket, path)
+            .await
+    }
+
+    async fn check(&self) -> Result<(), StorageError> {
+        let asked = self.client.head_bucket().bucket(&*self.bucket).send().await;
+        asked
+            .map(drop)
+            .map_err(|failure| error::unavailable(&self.bucket, "check", &failure))
+    }
+}
