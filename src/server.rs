@@ -42,6 +42,8 @@ const DISCONNECT_DEADLINE: Duration = Duration::from_secs(5);
 pub struct Adaptors {
     /// The object store.
     pub storage: Arc<dyn Storage>,
+    /// Further places that are only read, in the order of `storage.sources`.
+    pub sources: Vec<Arc<dyn Storage>>,
     /// The database.
     pub database: Arc<dyn Database>,
 }
@@ -58,10 +60,35 @@ impl Adaptors {
         let storage = storage::open(&config.storage, data_dir)
             .await
             .context("cannot open [storage]")?;
+        let mut sources = Vec::new();
+        for (number, source) in config.storage.sources.iter().enumerate() {
+            let opened = storage::open_source(source, data_dir).await;
+            sources.push(opened.with_context(|| format!("cannot open storage.sources[{number}]"))?);
+        }
         let database = db::open(&config.database, data_dir)
             .await
             .context("cannot open [database]")?;
-        Ok(Self { storage, database })
+        Ok(Self {
+            storage,
+            sources,
+            database,
+        })
+    }
+
+    /// The same with every storage's calls counted.
+    fn metered(self, metrics: &Metrics, clock: &SharedClock) -> Self {
+        let metered = |storage| -> Arc<dyn Storage> {
+            Arc::new(MeteredStorage::new(
+                storage,
+                metrics.clone(),
+                Arc::clone(clock),
+            ))
+        };
+        Self {
+            storage: metered(self.storage),
+            sources: self.sources.into_iter().map(metered).collect(),
+            database: self.database,
+        }
     }
 }
 
@@ -82,17 +109,16 @@ impl Server {
     /// The address cannot be listened on, or temporary files cannot be made.
     pub fn new(config: Config, adaptors: Adaptors, clock: SharedClock) -> anyhow::Result<Self> {
         let metrics = Metrics::default();
-        let storage: Arc<dyn Storage> = Arc::new(MeteredStorage::new(
-            adaptors.storage,
-            metrics.clone(),
-            Arc::clone(&clock),
-        ));
-        let database = adaptors.database;
+        let Adaptors {
+            storage,
+            sources,
+            database,
+        } = adaptors.metered(&metrics, &clock);
         let cpu = CpuPool::new(0).context("cannot start the threads for CPU work")?;
         let scratch = Path::new(&config.data_dir).join("incoming");
         let scratch =
             Scratch::open(&scratch).with_context(|| format!("cannot use {}", scratch.display()))?;
-        let catalog = Arc::new(catalog(&config, &storage, &metrics, &clock));
+        let catalog = Arc::new(catalog(&config, &storage, sources, &metrics, &clock));
         let log = MissingLog::new(&config.missing, Arc::clone(&clock), metrics.clone());
         let uploads = UploadService::new(
             config.upload.clone(),
@@ -221,11 +247,16 @@ fn http_server(
 fn catalog(
     config: &Config,
     storage: &Arc<dyn Storage>,
+    sources: Vec<Arc<dyn Storage>>,
     metrics: &Metrics,
     clock: &SharedClock,
 ) -> Catalog {
+    let mut regular = vec![Source::new(Arc::clone(storage), &config.storage.prefix)];
+    for (storage, settings) in sources.into_iter().zip(&config.storage.sources) {
+        regular.push(Source::new(storage, &settings.prefix));
+    }
     Catalog::new(
-        vec![Source::new(Arc::clone(storage), &config.storage.prefix)],
+        regular,
         Source::new(Arc::clone(storage), &config.storage.try_prefix),
         &config.cache,
         None,

@@ -285,6 +285,27 @@ mod tests {
     }
 
     #[test]
+    fn further_places_are_sections_of_their_own() {
+        let text = "[storage]\nprefix = \"v2\"\n\
+            [[storage.sources]]\nkind = \"s3\"\nbucket = \"one\"\n[storage.sources.s3]\nlookup = \"4s\"\n\
+            [[storage.sources]]\ndirectory = \"/two\"\nprefix = \"\"\n";
+        let config = load_text(text, &[]).unwrap();
+        assert_eq!(config.storage.prefix, "v2");
+        let [one, two] = &config.storage.sources[..] else {
+            panic!("two places: {config:?}");
+        };
+        assert_eq!((one.bucket.as_str(), one.prefix.as_str()), ("one", "v1"));
+        assert_eq!((two.directory.as_str(), two.prefix.as_str()), ("/two", ""));
+        assert_eq!(load_text(&config.to_toml(), &[]).unwrap(), config);
+        let error = load_text(&text.replace("bucket", "buckt"), &[]).unwrap_err();
+        assert!(
+            error.contains("storage.sources (from FILE) cannot be"),
+            "{error}"
+        );
+        assert!(error.contains("unknown field `buckt`"), "{error}");
+    }
+
+    #[test]
     fn the_environment_wins_over_the_file_and_numbers_stay_text_where_text_is_meant() {
         let environment = [
             ("SYMBOLD_STORAGE__PREFIX", "12345"),

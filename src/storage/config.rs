@@ -19,7 +19,7 @@ pub struct StorageConfig {
     pub endpoint: String,
     /// Region of the bucket; empty means the one of the environment or the profile.
     pub region: String,
-    /// Path prefix of regular symbols.
+    /// Path prefix of regular symbols; only that of a further place may be empty.
     pub prefix: String,
     /// Path prefix of try symbols.
     pub try_prefix: String,
@@ -29,6 +29,8 @@ pub struct StorageConfig {
     pub public_url: String,
     /// How the S3 storage is spoken to.
     pub s3: S3Config,
+    /// Further places to look for regular symbols in, in this order, after this one. They are only read.
+    pub sources: Vec<StorageConfig>,
 }
 
 impl Default for StorageConfig {
@@ -44,6 +46,7 @@ impl Default for StorageConfig {
             access: Access::Redirect,
             public_url: String::new(),
             s3: S3Config::default(),
+            sources: Vec::new(),
         }
     }
 }
@@ -93,6 +96,30 @@ impl StorageConfig {
                 ),
             ],
         ));
+        for (number, source) in self.sources.iter().enumerate() {
+            let section = format!("storage.sources[{number}]");
+            problems.extend(source.contradictions_of_place(&section));
+            problems.extend(failed(
+                &section,
+                &[
+                    (
+                        "prefix",
+                        source.prefix.is_empty() || is_prefix(&source.prefix),
+                        PREFIX_RULE,
+                    ),
+                    (
+                        "sources",
+                        source.sources.is_empty(),
+                        "belongs to [storage]: a further place has none of its own",
+                    ),
+                    (
+                        "try_prefix",
+                        source.try_prefix == Self::default().try_prefix,
+                        "belongs to [storage]: try symbols are looked for there alone",
+                    ),
+                ],
+            ));
+        }
         problems
     }
 
@@ -172,6 +199,11 @@ mod tests {
         let config = StorageConfig {
             kind: StorageKind::S3,
             endpoint: "localhost:9000".to_owned(),
+            sources: vec![StorageConfig {
+                directory: String::new(),
+                sources: vec![StorageConfig::default()],
+                ..StorageConfig::default()
+            }],
             ..StorageConfig::default()
         };
         let keys: Vec<_> = config
@@ -179,7 +211,15 @@ mod tests {
             .into_iter()
             .map(|(key, _)| key)
             .collect();
-        assert_eq!(keys, ["storage.bucket", "storage.endpoint",]);
+        assert_eq!(
+            keys,
+            [
+                "storage.bucket",
+                "storage.endpoint",
+                "storage.sources[0].directory",
+                "storage.sources[0].sources"
+            ]
+        );
         assert!(StorageConfig::default().contradictions().is_empty());
     }
 }

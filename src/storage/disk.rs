@@ -43,7 +43,8 @@ const PIECE: usize = 256 * 1024;
 pub struct DiskStorage {
     root: Arc<Path>,
     location: Arc<str>,
-    scratch: Arc<Scratch>,
+    /// Where new objects are written first; `None` in a directory that is only read.
+    scratch: Option<Arc<Scratch>>,
 }
 
 /// What follows an object's bytes in its file.
@@ -72,20 +73,35 @@ impl DiskStorage {
     /// # Errors
     /// The directory cannot be made or written to.
     pub fn open(root: &Path) -> Result<Self, StorageError> {
-        let open = || -> io::Result<Self> {
+        let open = || {
             fs::create_dir_all(root)?;
             let scratch = Scratch::open(&root.join(".incoming"))?;
-            let root = root.canonicalize()?;
-            Ok(Self {
-                location: root.to_string_lossy().into(),
-                root: root.into(),
-                scratch: Arc::new(scratch),
-            })
+            Self::at(root, Some(Arc::new(scratch)))
         };
-        open().map_err(|error| StorageError::Unavailable {
-            storage: NAME.to_owned(),
-            reason: format!("cannot open the directory {}: {error}", root.display()),
+        open().map_err(|error| cannot_open(root, &error))
+    }
+
+    /// Opens a directory that is there already, for reading only.
+    ///
+    /// # Errors
+    /// There is no such directory.
+    pub fn open_for_reading(root: &Path) -> Result<Self, StorageError> {
+        Self::at(root, None).map_err(|error| cannot_open(root, &error))
+    }
+
+    fn at(root: &Path, scratch: Option<Arc<Scratch>>) -> io::Result<Self> {
+        let root = root.canonicalize()?;
+        fs::read_dir(&root)?;
+        Ok(Self {
+            location: root.to_string_lossy().into(),
+            root: root.into(),
+            scratch,
         })
+    }
+
+    fn scratch(&self) -> io::Result<&Scratch> {
+        let scratch = self.scratch.as_deref();
+        scratch.ok_or_else(|| io::Error::new(io::ErrorKind::ReadOnlyFilesystem, "it is only read"))
     }
 
     fn file_path(&self, path: &str) -> PathBuf {
@@ -96,7 +112,7 @@ impl DiskStorage {
         let target = self.file_path(path);
         let folder = target.parent().ok_or(io::ErrorKind::InvalidInput)?;
         folders::make(folder)?;
-        let file = self.scratch.named_file()?;
+        let file = self.scratch()?.named_file()?;
         let mut writer = BufWriter::with_capacity(PIECE, file.as_file());
         let stored_size = io::copy(&mut payload.reader(), &mut writer)?;
         writer.write_all(&footer(&Footer { stored_size, meta })?)?;
@@ -174,8 +190,22 @@ impl Storage for DiskStorage {
 
     async fn check(&self) -> Result<(), StorageError> {
         let storage = self.clone();
-        let written = blocking::run(move || storage.scratch.unnamed_file()?.write_all(MAGIC)).await;
-        written.map_err(|error| StorageError::from_io(NAME, &error))
+        let checked = blocking::run(move || match &storage.scratch {
+            Some(scratch) => scratch.unnamed_file()?.write_all(MAGIC),
+            None => fs::read_dir(&storage.root).map(drop),
+        })
+        .await;
+        checked.map_err(|error| StorageError::from_io(NAME, &error))
+    }
+}
+
+fn cannot_open(root: &Path, error: &io::Error) -> StorageError {
+    StorageError::Unavailable {
+        storage: NAME.to_owned(),
+        reason: format!(
+            "cannot open the directory {} (setting storage.directory): {error}",
+            root.display()
+        ),
     }
 }
 
@@ -292,6 +322,26 @@ mod tests {
                 .stored_size,
             4
         );
+    }
+
+    #[tokio::test]
+    async fn a_directory_that_is_only_read_is_neither_made_nor_changed() {
+        let (root, storage) = open();
+        let put = async |storage: &DiskStorage| {
+            let bytes = Bytes::from_static(b"text").into();
+            storage
+                .put("v1/a/AB/a.sym", bytes, ObjectMeta::default())
+                .await
+        };
+        put(&storage).await.unwrap();
+        let source = DiskStorage::open_for_reading(root.path()).unwrap();
+        assert!(source.head("v1/a/AB/a.sym").await.unwrap().is_some());
+        source.check().await.unwrap();
+        put(&source).await.unwrap_err();
+        let missing = root.path().join("misspelt");
+        let error = DiskStorage::open_for_reading(&missing).unwrap_err();
+        assert!(error.to_string().contains("storage.directory"), "{error}");
+        assert!(!missing.exists());
     }
 
     #[tokio::test]

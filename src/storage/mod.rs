@@ -129,3 +129,19 @@ pub async fn open(
         StorageKind::S3 => Ok(Arc::new(S3Storage::open(config).await?)),
     }
 }
+
+/// Opens a further place of the configuration, which is only read.
+///
+/// # Errors
+/// The place does not exist or cannot be reached; the message names the setting to look at.
+pub async fn open_source(
+    config: &StorageConfig,
+    data_dir: &Path,
+) -> Result<Arc<dyn Storage>, StorageError> {
+    match config.kind {
+        StorageKind::Disk => Ok(Arc::new(DiskStorage::open_for_reading(
+            &data_dir.join(&config.directory),
+        )?)),
+        StorageKind::S3 => Ok(Arc::new(S3Storage::open(config).await?)),
+    }
+}

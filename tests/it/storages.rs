@@ -1,6 +1,7 @@
-//! Symbols in buckets.
+//! Symbols in buckets and in several places.
 
 use std::io::{Read, Write};
+use std::path::Path;
 
 use aws_sdk_s3::Client;
 use aws_sdk_s3::primitives::ByteStream;
@@ -77,6 +78,11 @@ impl Bucket {
 
 fn archive() -> Vec<u8> {
     Zip::new().file(KEY, text()).bytes()
+}
+
+/// An archive of one `.sym` file, which differs by its number of functions.
+fn archive_of(key: &str, functions: u32) -> Vec<u8> {
+    Zip::new().file(key, sym("a.pdb", ID, functions)).bytes()
 }
 
 fn header<'headers>(headers: &'headers HeaderMap, name: &str) -> &'headers str {
@@ -211,4 +217,42 @@ async fn a_bucket_that_is_not_there_is_told_at_the_start() {
         error.contains("look at storage.bucket") && error.contains("NoSuchBucket"),
         "{error}"
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn further_places_are_asked_in_order_and_never_written_to() {
+    let (first, second) = (App::start().await, App::start().await);
+    let (shared, only_second) = (format!("a.pdb/{ID}/a.sym"), format!("b.pdb/{ID}/b.sym"));
+    upload(&first, archive_of(&shared, 1)).await;
+    upload(&second, archive_of(&shared, 2)).await;
+    upload(&second, archive_of(&only_second, 3)).await;
+    let place = |data: &Path| StorageConfig {
+        directory: data.join("objects").display().to_string(),
+        ..StorageConfig::default()
+    };
+    let sources = vec![place(first.data_dir()), place(second.data_dir())];
+    let app = App::with(|config| config.storage.sources = sources).await;
+    assert!(app.fetch(&shared).await == sym("a.pdb", ID, 1));
+    assert!(app.fetch(&only_second).await == sym("a.pdb", ID, 3));
+    let absent = app.status(&format!("/c.pdb/{ID}/c.sym")).await;
+    assert_eq!(absent, StatusCode::NOT_FOUND);
+    upload(&app, archive_of(&shared, 4)).await;
+    assert!(app.fetch(&shared).await == sym("a.pdb", ID, 4));
+    assert!(first.fetch(&shared).await == sym("a.pdb", ID, 1));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bucket_can_be_a_further_place() {
+    let Some(bucket) = Bucket::make().await else {
+        return;
+    };
+    let owner = bucket.app(Access::Proxy).await;
+    upload(&owner, archive()).await;
+    let source = bucket.settings(Access::Redirect);
+    let app = App::with(|config| config.storage.sources = vec![source]).await;
+    let response = app.get(&format!("/{URL_PATH}")).await;
+    assert_eq!(response.status(), StatusCode::FOUND);
+    let own = format!("a.pdb/{ID}/a.sym");
+    upload(&app, archive_of(&own, 1)).await;
+    assert!(app.fetch(&own).await == sym("a.pdb", ID, 1));
 }
