@@ -55,8 +55,7 @@ impl Adaptors {
     /// Something cannot be reached or used; the message names it.
     pub async fn open(config: &Config) -> anyhow::Result<Self> {
         let data_dir = Path::new(&config.data_dir);
-        std::fs::create_dir_all(data_dir)
-            .with_context(|| format!("cannot make data_dir {}", data_dir.display()))?;
+        make_data_dir(config)?;
         let storage = storage::open(&config.storage, data_dir)
             .await
             .context("cannot open [storage]")?;
@@ -65,9 +64,7 @@ impl Adaptors {
             let opened = storage::open_source(source, data_dir).await;
             sources.push(opened.with_context(|| format!("cannot open storage.sources[{number}]"))?);
         }
-        let database = db::open(&config.database, data_dir)
-            .await
-            .context("cannot open [database]")?;
+        let database = open_database(config).await?;
         Ok(Self {
             storage,
             sources,
@@ -90,6 +87,22 @@ impl Adaptors {
             database: self.database,
         }
     }
+}
+
+/// Opens the database alone, for those who need nothing else.
+///
+/// # Errors
+/// It cannot be reached or used; the message names the setting.
+pub async fn open_database(config: &Config) -> anyhow::Result<Arc<dyn Database>> {
+    make_data_dir(config)?;
+    db::open(&config.database, Path::new(&config.data_dir))
+        .await
+        .context("cannot open [database]")
+}
+
+fn make_data_dir(config: &Config) -> anyhow::Result<()> {
+    let data_dir = &config.data_dir;
+    std::fs::create_dir_all(data_dir).with_context(|| format!("cannot make data_dir {data_dir}"))
 }
 
 /// A server that has opened everything and listens, but answers only once it runs.

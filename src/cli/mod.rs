@@ -12,7 +12,7 @@ use anyhow::Context;
 use clap::{Parser, Subcommand};
 
 use crate::config::{self, Config};
-use crate::server::Adaptors;
+use crate::server;
 
 /// A symbol server: takes zips of debug symbols over HTTP, serves every file back by path, counts what was asked for
 /// and missing.
@@ -96,7 +96,7 @@ fn check_config(config: &Config) {
 }
 
 async fn migrate(config: &Config) -> anyhow::Result<()> {
-    Adaptors::open(config).await?;
+    server::open_database(config).await?;
     eprintln!("symbold: the database's schema is up to date");
     Ok(())
 }

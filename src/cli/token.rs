@@ -11,7 +11,7 @@ use crate::auth::{AuthService, Permission, TokenRequest};
 use crate::clock::{Clock, SystemClock};
 use crate::config::Config;
 use crate::db::tokens::TokenRecord;
-use crate::server::Adaptors;
+use crate::server;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum TokenCommand {
@@ -43,9 +43,9 @@ pub(super) struct CreateArguments {
 }
 
 pub(super) async fn run(command: TokenCommand, config: &Config) -> anyhow::Result<()> {
-    let adaptors = Adaptors::open(config).await?;
+    let database = server::open_database(config).await?;
     let clock = Arc::new(SystemClock::new());
-    let auth = AuthService::new(adaptors.database, Arc::clone(&clock) as _);
+    let auth = AuthService::new(database, Arc::clone(&clock) as _);
     match command {
         TokenCommand::Create(arguments) => create(arguments, &auth).await,
         TokenCommand::List => list(&auth, clock.now()).await,
