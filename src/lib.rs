@@ -19,6 +19,7 @@ pub mod metrics;
 pub mod missing;
 pub mod scratch;
 pub mod server;
+pub mod service_url;
 pub mod storage;
 pub mod symbol;
 pub mod telemetry;

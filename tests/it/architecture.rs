@@ -27,6 +27,7 @@ const LAYERS: [(&str, u8); 24] = [
     ("folders", 0),
     ("metrics", 0),
     ("scratch", 0),
+    ("service_url", 0),
     ("symbol", 0),
     ("lib", 4),
 ];
