@@ -168,7 +168,8 @@ impl Server {
             config.missing.clone(),
             Arc::clone(&clock),
             metrics.clone(),
-        );
+        )
+        .context("cannot name the writer of missing symbols")?;
         let observation = Data::new(Observation::new(metrics, clock, config.log.requests));
         let listen = &config.server.listen;
         let listener = TcpListener::bind(listen)

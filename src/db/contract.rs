@@ -1,6 +1,7 @@
 //! What every engine must do, told as tests that each engine runs.
 
 mod missing;
+mod pages;
 mod tokens;
 mod uploads;
 
@@ -15,6 +16,7 @@ pub(crate) async fn check_all(database: &dyn Database) {
     tokens::check_all(database).await;
     uploads::check_all(database).await;
     missing::check_all(database).await;
+    pages::check_all(database).await;
 }
 
 /// A time that is easy to tell from others, to the microsecond that every engine keeps.

@@ -32,6 +32,19 @@ pub struct MissingCount {
     pub last_asked: OffsetDateTime,
 }
 
+/// Names a batch of counts, so that one that is sent again is not added again.
+///
+/// Whether a batch was written is not always known: a connection may break while the answer is on its way. A writer
+/// sends its batches with growing numbers, the next one only after it knows that the last one was written or has given
+/// it up for good.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BatchId {
+    /// The writer, by a random number of its own.
+    pub writer: [u8; 16],
+    /// The batch's number among those of its writer, from 1 on.
+    pub number: u32,
+}
+
 /// A row of the table.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MissingRecord {
@@ -102,7 +115,9 @@ pub struct PageRequest {
 pub trait MissingRecords {
     /// Adds every count to its row, making rows that do not exist, by atomic UPSERTs in one transaction: all counts
     /// are added or none. The counts name each symbol at most once.
-    async fn add_missing(&self, counts: &[MissingCount]) -> Result<(), DbError>;
+    ///
+    /// A batch of this number or a higher one of the same writer is left as it is: it has been added before.
+    async fn add_missing(&self, batch: BatchId, counts: &[MissingCount]) -> Result<(), DbError>;
 
     /// A page of the rows that pass the filter.
     async fn missing_page(
@@ -120,6 +135,7 @@ pub trait MissingRecords {
         limit: u32,
     ) -> Result<Vec<MissingRecord>, DbError>;
 
-    /// Deletes rows last asked for before the given time and returns how many there were.
+    /// Deletes rows last asked for before the given time and returns how many there were. Writers whose last batch is
+    /// as old are forgotten, too.
     async fn expire_missing(&self, before: OffsetDateTime) -> Result<u64, DbError>;
 }

@@ -5,10 +5,8 @@ use std::collections::BTreeMap;
 use futures_util::future::join_all;
 
 use super::minute;
-use crate::db::Database;
-use crate::db::missing::{
-    MissingCount, MissingFilter, MissingOrder, MissingRecord, MissingSymbol, PageRequest,
-};
+use crate::db::missing::{BatchId, MissingCount, MissingRecord, MissingSymbol};
+use crate::db::{Database, DbError};
 
 pub(super) async fn check_all(database: &dyn Database) {
     a_new_symbol_makes_a_row(database).await;
@@ -17,22 +15,15 @@ pub(super) async fn check_all(database: &dyn Database) {
     an_empty_code_id_is_none(database).await;
     a_thousand_symbols_are_one_batch(database).await;
     concurrent_batches_lose_no_count(database).await;
-    pages_are_ordered(database).await;
-    pages_are_cut_by_offset_and_limit(database).await;
-    texts_match_anywhere_and_literally(database).await;
-    times_bound_a_page(database).await;
+    a_batch_that_is_sent_again_counts_once(database).await;
+    the_batches_of_a_writer_count_in_order(database).await;
+    a_batch_that_fails_counts_when_it_is_sent_again(database).await;
+    names_may_be_as_long_as_the_grammar_allows(database).await;
     all_rows_are_read_some_at_a_time(database).await;
     old_rows_expire(database).await;
 }
 
-const BY_COUNT: PageRequest = PageRequest {
-    order: MissingOrder::Count,
-    descending: false,
-    offset: 0,
-    limit: 10_000,
-};
-
-fn symbol(debug_file: &str) -> MissingSymbol {
+pub(super) fn symbol(debug_file: &str) -> MissingSymbol {
     MissingSymbol {
         debug_file: debug_file.to_owned(),
         debug_id: "44E4EC8C2F41492B9369D6B9A059577C2".to_owned(),
@@ -42,7 +33,7 @@ fn symbol(debug_file: &str) -> MissingSymbol {
     }
 }
 
-fn asked(symbol: MissingSymbol, count: u64, minutes: i64) -> MissingCount {
+pub(super) fn asked(symbol: MissingSymbol, count: u64, minutes: i64) -> MissingCount {
     MissingCount {
         symbol,
         count,
@@ -50,7 +41,19 @@ fn asked(symbol: MissingSymbol, count: u64, minutes: i64) -> MissingCount {
     }
 }
 
-async fn empty(database: &dyn Database) {
+/// Adds a batch of a writer that adds no other.
+pub(super) async fn add(database: &dyn Database, counts: &[MissingCount]) -> Result<(), DbError> {
+    database.add_missing(first_batch(), counts).await
+}
+
+/// The first batch of another writer with every call.
+fn first_batch() -> BatchId {
+    let mut writer = [0; 16];
+    getrandom::fill(&mut writer).unwrap();
+    BatchId { writer, number: 1 }
+}
+
+pub(super) async fn empty(database: &dyn Database) {
     database.expire_missing(minute(1_000_000)).await.unwrap();
     assert_eq!(all(database).await, []);
 }
@@ -62,21 +65,9 @@ async fn all(database: &dyn Database) -> Vec<MissingRecord> {
         .unwrap()
 }
 
-async fn debug_files(
-    database: &dyn Database,
-    filter: &MissingFilter,
-    page: PageRequest,
-) -> Vec<String> {
-    let page = database.missing_page(filter, page).await.unwrap();
-    page.records
-        .into_iter()
-        .map(|record| record.symbol.debug_file)
-        .collect()
-}
-
 async fn a_new_symbol_makes_a_row(database: &dyn Database) {
     empty(database).await;
-    database.add_missing(&[]).await.unwrap();
+    add(database, &[]).await.unwrap();
     assert_eq!(all(database).await, []);
 
     let symbol = MissingSymbol {
@@ -85,7 +76,7 @@ async fn a_new_symbol_makes_a_row(database: &dyn Database) {
         ..symbol("汉.pdb")
     };
     let batch = [asked(symbol.clone(), u64::from(u32::MAX) * 8, 3)];
-    database.add_missing(&batch).await.unwrap();
+    add(database, &batch).await.unwrap();
     let rows = all(database).await;
     let expected = MissingRecord {
         id: rows[0].id,
@@ -101,7 +92,7 @@ async fn repeats_are_added_to_the_row(database: &dyn Database) {
     empty(database).await;
     for (count, minutes) in [(2, 5), (40, 9), (100, 7)] {
         let batch = [asked(symbol("a.pdb"), count, minutes)];
-        database.add_missing(&batch).await.unwrap();
+        add(database, &batch).await.unwrap();
     }
     let rows = all(database).await;
     assert_eq!(rows.len(), 1);
@@ -141,7 +132,7 @@ async fn symbols_that_differ_in_any_part_are_rows_apart(database: &dyn Database)
             .zip(1..)
             .map(|(symbol, count)| asked(symbol, count, 0))
             .collect();
-        database.add_missing(&batch).await.unwrap();
+        add(database, &batch).await.unwrap();
     }
     let counts: BTreeMap<MissingSymbol, u64> = all(database)
         .await
@@ -162,7 +153,7 @@ async fn an_empty_code_id_is_none(database: &dyn Database) {
         ..none.clone()
     };
     for symbol in [empty_texts, none.clone()] {
-        database.add_missing(&[asked(symbol, 1, 0)]).await.unwrap();
+        add(database, &[asked(symbol, 1, 0)]).await.unwrap();
     }
     let rows = all(database).await;
     assert_eq!(rows.len(), 1);
@@ -174,14 +165,11 @@ async fn a_thousand_symbols_are_one_batch(database: &dyn Database) {
     let batch: Vec<MissingCount> = (0..1_000)
         .map(|number| asked(symbol(&format!("{number}.pdb")), number + 1, 0))
         .collect();
-    database.add_missing(&batch).await.unwrap();
-    database.add_missing(&batch[500..]).await.unwrap();
-    let page = database
-        .missing_page(&MissingFilter::default(), BY_COUNT)
-        .await
-        .unwrap();
-    let sum: u64 = page.records.iter().map(|record| record.count).sum();
-    assert_eq!((page.total, sum), (1_000, 500_500 + 375_250));
+    add(database, &batch).await.unwrap();
+    add(database, &batch[500..]).await.unwrap();
+    let rows = all(database).await;
+    let sum: u64 = rows.iter().map(|row| row.count).sum();
+    assert_eq!((rows.len(), sum), (1_000, 500_500 + 375_250));
 }
 
 async fn concurrent_batches_lose_no_count(database: &dyn Database) {
@@ -194,7 +182,7 @@ async fn concurrent_batches_lose_no_count(database: &dyn Database) {
         if turn % 2 == 1 {
             batch.reverse();
         }
-        database.add_missing(&batch).await
+        add(database, &batch).await
     });
     for added in join_all(batches).await {
         added.unwrap();
@@ -206,140 +194,68 @@ async fn concurrent_batches_lose_no_count(database: &dyn Database) {
     }
 }
 
-/// Three rows that every order puts in another sequence, and a fourth that ties with the first by any of them.
-async fn fill_for_ordering(database: &dyn Database) {
+async fn a_batch_that_is_sent_again_counts_once(database: &dyn Database) {
     empty(database).await;
-    for (name, count, first, last) in [
-        ("a", 5, 1, 9),
-        ("b", 9, 2, 3),
-        ("c", 2, 3, 5),
-        ("d", 5, 1, 9),
-    ] {
-        for batch in [
-            asked(symbol(name), 1, first),
-            asked(symbol(name), count - 1, last),
-        ] {
-            database.add_missing(&[batch]).await.unwrap();
-        }
+    let id = first_batch();
+    let batch = [asked(symbol("a.pdb"), 3, 0), asked(symbol("b.pdb"), 4, 0)];
+    database.add_missing(id, &batch).await.unwrap();
+    let again = (0..8).map(|_| database.add_missing(id, &batch));
+    for added in join_all(again).await {
+        added.unwrap();
     }
+    let counts: Vec<u64> = all(database).await.iter().map(|row| row.count).collect();
+    assert_eq!(counts, [3, 4]);
 }
 
-async fn pages_are_ordered(database: &dyn Database) {
-    fill_for_ordering(database).await;
-    for (order, ascending) in [
-        (MissingOrder::ModifiedAt, ["b", "c", "a", "d"]),
-        (MissingOrder::CreatedAt, ["a", "d", "b", "c"]),
-        (MissingOrder::Count, ["c", "a", "d", "b"]),
-    ] {
-        let mut page = PageRequest { order, ..BY_COUNT };
-        let names = debug_files(database, &MissingFilter::default(), page).await;
-        assert_eq!(names, ascending, "{order:?}");
-
-        page.descending = true;
-        let mut names = debug_files(database, &MissingFilter::default(), page).await;
-        names.reverse();
-        assert_eq!(names, ascending, "{order:?}, descending");
-    }
-}
-
-async fn pages_are_cut_by_offset_and_limit(database: &dyn Database) {
-    fill_for_ordering(database).await;
-    for (offset, limit, expected) in [
-        (0, 2, vec!["c", "a"]),
-        (1, 2, vec!["a", "d"]),
-        (3, 2, vec!["b"]),
-        (4, 2, vec![]),
-        (0, 0, vec![]),
-        (u64::MAX, u32::MAX, vec![]),
-    ] {
-        let request = PageRequest {
-            offset,
-            limit,
-            ..BY_COUNT
-        };
-        let page = database
-            .missing_page(&MissingFilter::default(), request)
-            .await
-            .unwrap();
-        assert_eq!(page.total, 4, "the total is that of all pages");
-        let names: Vec<&str> = page
-            .records
-            .iter()
-            .map(|record| record.symbol.debug_file.as_str())
-            .collect();
-        assert_eq!(names, expected, "from {offset}, at most {limit}");
-    }
-}
-
-async fn texts_match_anywhere_and_literally(database: &dyn Database) {
+async fn the_batches_of_a_writer_count_in_order(database: &dyn Database) {
     empty(database).await;
-    let names = [
-        "100%_off",
-        "1000 off",
-        "it's \"x\\y\"",
-        "Ärger.pdb",
-        "XUL.pdb",
+    let (one, other) = (first_batch(), first_batch());
+    for (id, number, count) in [
+        (one, 1, 1),
+        (one, 2, 10),
+        (other, 2, 100),
+        (one, 1, 1_000),
+        (one, u32::MAX, 10_000),
+        (other, 3, 100_000),
+    ] {
+        let batch = [asked(symbol("a.pdb"), count, 0)];
+        let id = BatchId { number, ..id };
+        database.add_missing(id, &batch).await.unwrap();
+    }
+    assert_eq!(all(database).await[0].count, 110_111);
+}
+
+async fn a_batch_that_fails_counts_when_it_is_sent_again(database: &dyn Database) {
+    empty(database).await;
+    let id = first_batch();
+    let too_many = [
+        asked(symbol("a.pdb"), 1, 0),
+        asked(symbol("b.pdb"), u64::MAX, 0),
     ];
-    for (name, count) in names.into_iter().zip(1..) {
-        let batch = [asked(symbol(name), count, 0)];
-        database.add_missing(&batch).await.unwrap();
-    }
-    for (part, expected) in [
-        ("", &names[..]),
-        ("%", &names[..1]),
-        ("_", &names[..1]),
-        ("100", &names[..2]),
-        ("OFF", &names[..2]),
-        ("'", &names[2..3]),
-        ("\"X\\Y\"", &names[2..3]),
-        ("Ärg", &names[3..4]),
-        ("ärg", &[]),
-        ("xul.PDB", &names[4..]),
-        ("'; DROP TABLE missing_symbols; --", &[]),
-    ] {
-        let filter = MissingFilter {
-            debug_file: Some(part.to_owned()),
-            ..MissingFilter::default()
-        };
-        let page = database.missing_page(&filter, BY_COUNT).await.unwrap();
-        assert_eq!(page.total, expected.len() as u64, "{part}");
-        assert_eq!(debug_files(database, &filter, BY_COUNT).await, expected);
-    }
-    for (debug_id, file_name, expected) in [
-        (Some("9369d6b9"), None, 5),
-        (Some("xul"), None, 0),
-        (None, Some("L.s"), 5),
-        (Some("44E4"), Some("dll"), 0),
-    ] {
-        let filter = MissingFilter {
-            debug_id: debug_id.map(str::to_owned),
-            file_name: file_name.map(str::to_owned),
-            ..MissingFilter::default()
-        };
-        let page = database.missing_page(&filter, BY_COUNT).await.unwrap();
-        assert_eq!(page.total, expected, "{filter:?}");
-    }
+    let refused = database.add_missing(id, &too_many).await;
+    assert!(matches!(refused, Err(DbError::Conflict(_))), "{refused:?}");
+    assert_eq!(all(database).await, []);
+    database.add_missing(id, &too_many[..1]).await.unwrap();
+    assert_eq!(all(database).await[0].count, 1);
 }
 
-async fn times_bound_a_page(database: &dyn Database) {
+async fn names_may_be_as_long_as_the_grammar_allows(database: &dyn Database) {
     empty(database).await;
-    for (name, minutes) in [("a", 1), ("b", 2), ("c", 3)] {
-        let batch = [asked(symbol(name), 1, minutes)];
-        database.add_missing(&batch).await.unwrap();
-    }
-    for (from, before, expected) in [
-        (Some(2), None, vec!["b", "c"]),
-        (None, Some(2), vec!["a"]),
-        (Some(1), Some(3), vec!["a", "b"]),
-        (Some(2), Some(2), vec![]),
-    ] {
-        let filter = MissingFilter {
-            modified_from: from.map(minute),
-            modified_before: before.map(minute),
-            ..MissingFilter::default()
-        };
-        assert_eq!(debug_files(database, &filter, BY_COUNT).await, expected);
-    }
+    // A cookie is no letter that any collation or index could shorten.
+    let long = |last: &str| format!("{}{last}", "🍪".repeat(149));
+    let symbols = ["a", "b"].map(|last| MissingSymbol {
+        debug_file: long("x"),
+        debug_id: long("x"),
+        file_name: long("x"),
+        code_file: Some(long("x")),
+        code_id: Some(long(last)),
+    });
+    let batch = symbols.clone().map(|symbol| asked(symbol, 1, 0));
+    add(database, &batch).await.unwrap();
+    add(database, &batch).await.unwrap();
+    let read = all(database).await.into_iter();
+    let counts: BTreeMap<MissingSymbol, u64> = read.map(|row| (row.symbol, row.count)).collect();
+    assert_eq!(counts, symbols.map(|symbol| (symbol, 2)).into());
 }
 
 async fn all_rows_are_read_some_at_a_time(database: &dyn Database) {
@@ -347,7 +263,7 @@ async fn all_rows_are_read_some_at_a_time(database: &dyn Database) {
     let batch: Vec<MissingCount> = (0..50)
         .map(|number| asked(symbol(&format!("{number}.pdb")), 1, (number * 7) % 10))
         .collect();
-    database.add_missing(&batch).await.unwrap();
+    add(database, &batch).await.unwrap();
 
     let mut read: Vec<MissingRecord> = Vec::new();
     loop {
@@ -368,10 +284,11 @@ async fn old_rows_expire(database: &dyn Database) {
     empty(database).await;
     for (name, minutes) in [("old", 1), ("on the boundary", 2), ("young", 3)] {
         let batch = [asked(symbol(name), 1, minutes)];
-        database.add_missing(&batch).await.unwrap();
+        add(database, &batch).await.unwrap();
     }
     assert_eq!(database.expire_missing(minute(2)).await.unwrap(), 1);
     assert_eq!(database.expire_missing(minute(2)).await.unwrap(), 0);
-    let left = debug_files(database, &MissingFilter::default(), BY_COUNT).await;
+    let left = all(database).await.into_iter();
+    let left: Vec<String> = left.map(|row| row.symbol.debug_file).collect();
     assert_eq!(left, ["on the boundary", "young"]);
 }

@@ -8,7 +8,7 @@ use super::SqliteDatabase;
 use super::values::Time;
 use crate::db::DbError;
 use crate::db::missing::{
-    MissingCount, MissingFilter, MissingOrder, MissingPage, MissingRecord, MissingRecords,
+    BatchId, MissingCount, MissingFilter, MissingOrder, MissingPage, MissingRecord, MissingRecords,
     MissingSymbol, PageRequest,
 };
 
@@ -24,9 +24,23 @@ const MATCHING: &str = "FROM missing_symbols
 
 #[async_trait]
 impl MissingRecords for SqliteDatabase {
-    async fn add_missing(&self, counts: &[MissingCount]) -> Result<(), DbError> {
+    async fn add_missing(&self, batch: BatchId, counts: &[MissingCount]) -> Result<(), DbError> {
+        let Some(written_at) = counts.iter().map(|count| count.last_asked).max() else {
+            return Ok(());
+        };
         let counts = counts.to_vec();
         self.write(move |transaction| {
+            let is_new = transaction
+                .prepare_cached(
+                    "INSERT INTO missing_writers (id, batch, written_at) VALUES (?1, ?2, ?3)
+                     ON CONFLICT (id) DO UPDATE SET batch = excluded.batch, written_at = excluded.written_at
+                     WHERE batch < excluded.batch",
+                )?
+                .execute((batch.writer, batch.number, Time(written_at)))?
+                > 0;
+            if !is_new {
+                return Ok(());
+            }
             let mut upsert = transaction.prepare_cached(
                 "INSERT INTO missing_symbols (debug_file, debug_id, file_name, code_file, code_id, count, created_at,
                      modified_at)
@@ -126,9 +140,16 @@ impl MissingRecords for SqliteDatabase {
                 .await?;
             expired += deleted as u64;
             if deleted < EXPIRED_AT_ONCE {
-                return Ok(expired);
+                break;
             }
         }
+        self.write(move |transaction| {
+            let forgotten = "DELETE FROM missing_writers WHERE written_at < ?1";
+            transaction.execute(forgotten, [Time(before)])?;
+            Ok(())
+        })
+        .await?;
+        Ok(expired)
     }
 }
 

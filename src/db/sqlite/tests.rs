@@ -8,7 +8,7 @@ use time::macros::datetime;
 
 use super::*;
 use crate::db::contract;
-use crate::db::missing::{MissingCount, MissingRecords, MissingSymbol};
+use crate::db::missing::{BatchId, MissingCount, MissingRecords, MissingSymbol};
 use crate::db::tokens::{NewToken, TokenRecords};
 
 /// Enough for a test that waits in vain.
@@ -34,6 +34,13 @@ fn counts(numbers: std::ops::Range<u32>) -> Vec<MissingCount> {
             last_asked: datetime!(2026-11-23 10:00 UTC),
         })
         .collect()
+}
+
+async fn add(database: &SqliteDatabase, counts: &[MissingCount]) -> Result<(), DbError> {
+    let mut writer = [0; 16];
+    getrandom::fill(&mut writer).unwrap();
+    let batch = BatchId { writer, number: 1 };
+    database.add_missing(batch, counts).await
 }
 
 async fn total(database: &SqliteDatabase) -> (u32, u64) {
@@ -67,7 +74,7 @@ fn migrations_count_from_one() {
 async fn records_survive_reopening() {
     let (_folder, path) = folder();
     let database = SqliteDatabase::open(&path).await.unwrap();
-    database.add_missing(&counts(0..3)).await.unwrap();
+    add(&database, &counts(0..3)).await.unwrap();
     drop(database);
 
     let database = SqliteDatabase::open(&path).await.unwrap();
@@ -131,7 +138,7 @@ async fn two_servers_on_one_file_lose_no_count() {
     let two = SqliteDatabase::open(&path).await.unwrap();
     let writers = (0..20).map(|turn| {
         let database = if turn % 2 == 0 { &one } else { &two }.clone();
-        tokio::spawn(async move { database.add_missing(&counts(0..50)).await })
+        tokio::spawn(async move { add(&database, &counts(0..50)).await })
     });
     for added in join_all(writers).await {
         added.unwrap().unwrap();
@@ -144,7 +151,7 @@ async fn two_servers_on_one_file_lose_no_count() {
 async fn the_file_is_for_its_owner_alone() {
     let (_folder, path) = folder();
     let database = SqliteDatabase::open(&path).await.unwrap();
-    database.add_missing(&counts(0..1)).await.unwrap();
+    add(&database, &counts(0..1)).await.unwrap();
     for suffix in ["", "-wal", "-shm"] {
         let mut file = path.clone().into_os_string();
         file.push(suffix);
@@ -227,7 +234,7 @@ async fn a_busy_pool_is_unavailable() {
     });
     has_begun.await.unwrap();
 
-    let refused = database.add_missing(&counts(0..1)).await;
+    let refused = add(&database, &counts(0..1)).await;
     assert!(
         matches!(&refused, Err(DbError::Unavailable(reason)) if reason == "every connection is busy"),
         "{refused:?}"
@@ -239,7 +246,7 @@ async fn a_busy_pool_is_unavailable() {
 
     finish.send(()).unwrap();
     held.await.unwrap().unwrap();
-    database.add_missing(&counts(0..1)).await.unwrap();
+    add(&database, &counts(0..1)).await.unwrap();
 }
 
 #[tokio::test]
@@ -248,20 +255,20 @@ async fn a_lock_of_another_process_is_unavailable() {
     let database = SqliteDatabase::open_with(&path, IMPATIENCE).await.unwrap();
     let other = Connection::open(&path).unwrap();
     other.execute_batch("BEGIN IMMEDIATE").unwrap();
-    let refused = database.add_missing(&counts(0..1)).await;
+    let refused = add(&database, &counts(0..1)).await;
     assert!(
         matches!(&refused, Err(DbError::Unavailable(reason)) if reason.contains("locked")),
         "{refused:?}"
     );
     other.execute_batch("COMMIT").unwrap();
-    database.add_missing(&counts(0..1)).await.unwrap();
+    add(&database, &counts(0..1)).await.unwrap();
 }
 
 #[tokio::test]
 async fn a_full_disk_is_unavailable_and_writes_nothing() {
     let (_folder, path) = folder();
     let database = SqliteDatabase::open(&path).await.unwrap();
-    database.add_missing(&counts(0..5)).await.unwrap();
+    add(&database, &counts(0..5)).await.unwrap();
     database
         .write(|transaction| {
             transaction.pragma_update(None, "max_page_count", 1)?;
@@ -269,7 +276,7 @@ async fn a_full_disk_is_unavailable_and_writes_nothing() {
         })
         .await
         .unwrap();
-    let refused = database.add_missing(&counts(0..1_000)).await;
+    let refused = add(&database, &counts(0..1_000)).await;
     assert!(
         matches!(&refused, Err(DbError::Unavailable(reason)) if reason.contains("full")),
         "{refused:?}"
@@ -319,7 +326,7 @@ async fn a_panic_costs_one_call_and_one_connection() {
         }
     });
     assert!(panicking.await.unwrap_err().is_panic());
-    database.add_missing(&counts(0..1)).await.unwrap();
+    add(&database, &counts(0..1)).await.unwrap();
     assert_eq!(total(&database).await, (1, 1));
     drop(database);
     SqliteDatabase::open(&path)
@@ -331,7 +338,7 @@ async fn a_panic_costs_one_call_and_one_connection() {
 async fn many_rows_expire_in_steps() {
     let (_folder, path) = folder();
     let database = SqliteDatabase::open(&path).await.unwrap();
-    database.add_missing(&counts(0..20_001)).await.unwrap();
+    add(&database, &counts(0..20_001)).await.unwrap();
     let expired = database
         .expire_missing(datetime!(2027-01-01 0:00 UTC))
         .await;

@@ -62,6 +62,7 @@ impl From<Error> for DbError {
             | Error::IntegralValueOutOfRange(..)
             | Error::InvalidColumnType(..)
             | Error::Utf8Error(..) => Self::Corrupt(text),
+            Error::ToSqlConversionFailure(..) => Self::Conflict(text),
             _ => match error.sqlite_error_code() {
                 Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => Self::Corrupt(text),
                 Some(ErrorCode::ConstraintViolation) => Self::Conflict(text),

@@ -68,3 +68,10 @@ CREATE TABLE missing_symbols (
 ) STRICT;
 
 CREATE INDEX missing_symbols_by_modified_at ON missing_symbols (modified_at);
+
+-- The last batch of each writer, so that one that is sent again is not added again.
+CREATE TABLE missing_writers (
+    id BLOB PRIMARY KEY,
+    batch INTEGER NOT NULL,
+    written_at INTEGER NOT NULL
+) STRICT;
