@@ -82,12 +82,13 @@ fn redact(url: &str) -> String {
         None => address.to_owned(),
     };
     for (parameter, separator) in parameters.split('&').zip(once('?').chain(repeat('&'))) {
+        if parameter.is_empty() {
+            continue;
+        }
+        shown.push(separator);
         match parameter.split_once('=') {
-            Some((name, _)) if !is_harmless(name) => {
-                shown.push_str(&format!("{separator}{name}={HIDDEN}"));
-            }
-            _ if parameter.is_empty() => {}
-            _ => shown.push_str(&format!("{separator}{parameter}")),
+            Some((name, _)) if !is_harmless(name) => shown.extend([name, "=", HIDDEN]),
+            _ => shown.push_str(parameter),
         }
     }
     shown
