@@ -5,7 +5,7 @@ mod serve;
 mod token;
 mod upload;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::Context;
@@ -96,7 +96,9 @@ fn check_config(config: &Config) {
 }
 
 async fn migrate(config: &Config) -> anyhow::Result<()> {
-    server::open_database(config).await?;
+    let mut config = config.clone();
+    config.database.migrate = true;
+    server::open_database(&config).await?;
     eprintln!("symbold: the database's schema is up to date");
     Ok(())
 }

@@ -76,6 +76,11 @@ impl Config {
                 self.server.listen.parse::<std::net::SocketAddr>().is_ok(),
                 "is not an address and a port such as 127.0.0.1:8000",
             ),
+            (
+                "database.connections",
+                self.database.connections > 0,
+                "must be at least 1",
+            ),
             ("upload.slots", self.upload.slots > 0, "must be at least 1"),
             (
                 "upload.stores",

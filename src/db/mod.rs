@@ -8,6 +8,7 @@ pub(crate) mod contract;
 mod error;
 pub mod migrate;
 pub mod missing;
+pub mod postgres;
 pub mod sqlite;
 pub mod tokens;
 pub mod uploads;
@@ -19,8 +20,11 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
+use crate::service_url::ServiceUrl;
+
 pub use error::DbError;
 pub use missing::MissingRecords;
+pub use postgres::PostgresDatabase;
 pub use sqlite::SqliteDatabase;
 pub use tokens::TokenRecords;
 pub use uploads::UploadRecords;
@@ -36,14 +40,22 @@ pub trait Database: UploadRecords + MissingRecords + TokenRecords + Debug + Send
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct DatabaseConfig {
-    /// `sqlite:` and a file; a relative one lies under `data_dir`.
-    pub url: String,
+    /// `sqlite:` and a file, of which a relative one lies under `data_dir`; or the address of a PostgreSQL database,
+    /// as in `postgres://user:password@host/database`.
+    pub url: ServiceUrl,
+    /// How many connections to PostgreSQL are open at most.
+    pub connections: usize,
+    /// Whether a start brings PostgreSQL's schema up to date. If not, `symbold migrate` has to come first. An SQLite
+    /// file, which belongs to one server, is always brought up to date.
+    pub migrate: bool,
 }
 
 impl Default for DatabaseConfig {
     fn default() -> Self {
         Self {
-            url: "sqlite:symbold.sqlite".to_owned(),
+            url: ServiceUrl::from("sqlite:symbold.sqlite"),
+            connections: 10,
+            migrate: true,
         }
     }
 }
@@ -53,12 +65,13 @@ impl Default for DatabaseConfig {
 /// # Errors
 /// The address is of no known kind, or the database cannot be opened.
 pub async fn open(config: &DatabaseConfig, data_dir: &Path) -> Result<Arc<dyn Database>, DbError> {
-    match config.url.split_once(':') {
+    match config.url.reveal().split_once(':') {
         Some(("sqlite", file)) if !file.is_empty() => {
             Ok(Arc::new(SqliteDatabase::open(&data_dir.join(file)).await?))
         }
+        Some(("postgres" | "postgresql", _)) => Ok(Arc::new(PostgresDatabase::open(config).await?)),
         _ => Err(DbError::Schema(format!(
-            "database.url {:?} is not sqlite: and a file",
+            "database.url {} is neither sqlite: and a file nor postgres://user:password@host/database",
             config.url
         ))),
     }

@@ -41,7 +41,7 @@ const FRIENDS: [(&str, &str); 4] = [
 ];
 
 /// Drivers and the only places that may name them.
-const HOMES: [(&str, &[&str]); 11] = [
+const HOMES: [(&str, &[&str]); 14] = [
     ("actix_web", &["http", "server"]),
     ("actix_multipart", &["http"]),
     ("aws_config", &["storage/s3"]),
@@ -51,6 +51,9 @@ const HOMES: [(&str, &[&str]); 11] = [
     ("http_body", &["storage/s3"]),
     ("deadpool_sqlite", &["db/sqlite"]),
     ("rusqlite", &["db/sqlite"]),
+    ("deadpool_postgres", &["db/postgres"]),
+    ("tokio_postgres", &["db/postgres"]),
+    ("tokio_postgres_rustls", &["db/postgres"]),
     ("moka", &["cache"]),
     ("reqwest", &["client", "cli/healthcheck", "upload"]),
 ];

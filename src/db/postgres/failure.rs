@@ -1,0 +1,89 @@
+//! What the errors of PostgreSQL mean.
+
+use std::error::Error as _;
+use std::time::Duration;
+
+use deadpool_postgres::{PoolError, TimeoutType};
+use tokio_postgres::Error;
+use tokio_postgres::error::SqlState;
+
+use super::CONNECT_PATIENCE;
+use crate::db::DbError;
+
+/// Tells whether the server rolled a statement back for the sake of another one, so that it can simply be sent again.
+pub(super) fn gave_way(error: &Error) -> bool {
+    matches!(
+        error.code(),
+        Some(&SqlState::T_R_DEADLOCK_DETECTED | &SqlState::T_R_SERIALIZATION_FAILURE)
+    )
+}
+
+/// Tells whether the connection is lost, with or without a last word of the server, or of no use any more. Whether the
+/// statement was carried out is then unknown.
+pub(super) fn lost_connection(error: &Error) -> bool {
+    match error.code().map(SqlState::code) {
+        // Shutdowns and terminations; a broken connection; a standby that has become a primary, or the other way round.
+        Some(code) => ["57P", "08", "25006"]
+            .iter()
+            .any(|start| code.starts_with(start)),
+        None => true,
+    }
+}
+
+/// What went wrong, in the server's words where it said something.
+pub(super) fn describe(error: &Error) -> String {
+    if let Some(said) = error.as_db_error() {
+        return format!("{} (SQLSTATE {})", said.message(), said.code().code());
+    }
+    match error.source() {
+        Some(source) => format!("{error}: {source}"),
+        None => error.to_string(),
+    }
+}
+
+impl From<Error> for DbError {
+    /// Values that the server does not take are conflicts, and broken pages are corrupt. Everything else may pass.
+    fn from(error: Error) -> Self {
+        let text = describe(&error);
+        let code = error.code().map_or("", SqlState::code);
+        match code.get(..2) {
+            // Data exceptions, the same row twice in one statement, constraints, limits of rows and indexes.
+            Some("21" | "22" | "23" | "54") => Self::Conflict(text),
+            _ if matches!(code, "XX001" | "XX002") => Self::Corrupt(text),
+            _ => Self::Unavailable(text),
+        }
+    }
+}
+
+impl From<PoolError> for DbError {
+    fn from(error: PoolError) -> Self {
+        match error {
+            PoolError::Backend(error) => cannot_connect(&error),
+            PoolError::Timeout(TimeoutType::Wait) => {
+                Self::Unavailable("every connection is busy".to_owned())
+            }
+            PoolError::Timeout(TimeoutType::Create | TimeoutType::Recycle) => no_connection(),
+            other => Self::Unavailable(other.to_string()),
+        }
+    }
+}
+
+pub(super) fn cannot_connect(error: &Error) -> DbError {
+    let mut text = format!("cannot connect: {}", describe(error));
+    if text.contains("invalid peer certificate") {
+        text.push_str(
+            "; the parameter sslrootcert=FILE of database.url names the authority that signed the certificate",
+        );
+    }
+    DbError::Unavailable(text)
+}
+
+pub(super) fn no_connection() -> DbError {
+    let seconds = CONNECT_PATIENCE.as_secs();
+    DbError::Unavailable(format!("no connection within {seconds} seconds"))
+}
+
+pub(super) fn no_answer(patience: Duration) -> DbError {
+    let seconds = patience.as_secs();
+    DbError::Unavailable(format!("no answer within {seconds} seconds"))
+}

@@ -1,0 +1,209 @@
+//! PostgreSQL: the engine of many nodes that share their records.
+//!
+//! Every call is one statement, and so one transaction: it is carried out whole or not at all, and no connection idles
+//! inside of one. Connections belong to the runtime that opened the database, and every call runs there as a task of
+//! its own, whoever asks: the HTTP workers have runtimes of their own, which may be blocked or end. A caller who gives
+//! up does not stop a call.
+//!
+//! Every call has a deadline, also against a server that is there and says nothing. A connection that kept a call
+//! waiting for that long is closed, since its answer could still arrive and be taken for that of the next call. What
+//! can do no harm a second time is sent again when the connection broke; what the server rolled back for the sake of
+//! another statement is always sent again.
+
+mod connect;
+mod failure;
+mod missing;
+mod schema;
+#[cfg(test)]
+mod tests;
+mod tokens;
+mod uploads;
+mod values;
+
+use std::fmt;
+use std::panic::resume_unwind;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use deadpool_postgres::{Manager, ManagerConfig, Object, Pool, RecyclingMethod, Runtime};
+use tokio::runtime::Handle;
+use tokio::time::{Instant, timeout_at};
+use tokio_postgres::Row;
+
+use super::migrate::Migration;
+use super::{Database, DatabaseConfig, DbError};
+use connect::Connector;
+use values::{Parameter, parameters};
+
+/// How long a call may take in all.
+const PATIENCE: Duration = Duration::from_secs(6);
+
+/// How long a call waits until one of the connections is free.
+const POOL_PATIENCE: Duration = Duration::from_secs(1);
+
+/// How long opening a connection may take.
+const CONNECT_PATIENCE: Duration = Duration::from_secs(3);
+
+/// How often a call is sent at most.
+const ATTEMPTS: usize = 3;
+
+const MIGRATIONS: &[Migration] = &[Migration {
+    number: 1,
+    name: "records",
+    sql: include_str!("migrations/0001_records.sql"),
+}];
+
+/// All records in one PostgreSQL database, which other nodes use too.
+#[derive(Clone)]
+pub struct PostgresDatabase {
+    pool: Pool,
+    runtime: Handle,
+}
+
+impl PostgresDatabase {
+    /// Connects to the server and brings the schema up to date, if that is wanted. The connections will live on the
+    /// runtime that this is called on.
+    ///
+    /// # Errors
+    /// [`DbError::Unavailable`] when the server does not answer or refuses; [`DbError::Schema`] when the address makes
+    /// no sense or the schema is of another version of the program. Every message names the address, without its
+    /// password.
+    pub async fn open(config: &DatabaseConfig) -> Result<Self, DbError> {
+        let connector = Connector::new(&config.url).await?;
+        schema::prepare(&connector, MIGRATIONS, config.migrate)
+            .await
+            .map_err(|error| match error {
+                DbError::Unavailable(reason) => {
+                    DbError::Unavailable(format!("{reason} (database.url is {})", config.url))
+                }
+                DbError::Schema(sentence) => {
+                    DbError::Schema(format!("{sentence} (database.url is {})", config.url))
+                }
+                other => other,
+            })?;
+        Ok(Self {
+            pool: pool(connector, config.connections),
+            runtime: Handle::current(),
+        })
+    }
+
+    /// Runs a statement that does no harm when it is carried out twice.
+    async fn query(
+        &self,
+        sql: impl Into<String>,
+        parameters: Vec<Parameter>,
+    ) -> Result<Vec<Row>, DbError> {
+        let sql = sql.into();
+        self.run(Call {
+            sql,
+            parameters,
+            is_repeatable: true,
+        })
+        .await
+    }
+
+    /// Runs a statement that must not be carried out twice. When the connection breaks, it is unknown whether it was.
+    async fn query_once(&self, sql: &str, parameters: Vec<Parameter>) -> Result<Vec<Row>, DbError> {
+        let sql = sql.to_owned();
+        self.run(Call {
+            sql,
+            parameters,
+            is_repeatable: false,
+        })
+        .await
+    }
+
+    async fn run(&self, call: Call) -> Result<Vec<Row>, DbError> {
+        let pool = self.pool.clone();
+        match self
+            .runtime
+            .spawn(async move { call.run(&pool).await })
+            .await
+        {
+            Ok(result) => result,
+            Err(failure) if failure.is_panic() => resume_unwind(failure.into_panic()),
+            Err(_) => Err(DbError::Unavailable("the server is stopping".to_owned())),
+        }
+    }
+}
+
+impl fmt::Debug for PostgresDatabase {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PostgresDatabase")
+            .field("pool", &self.pool.status())
+            .finish_non_exhaustive()
+    }
+}
+
+#[async_trait]
+impl Database for PostgresDatabase {
+    async fn check(&self) -> Result<(), DbError> {
+        self.query("SELECT max(number) FROM schema_migrations", parameters![])
+            .await?;
+        Ok(())
+    }
+}
+
+/// One statement with its values.
+struct Call {
+    sql: String,
+    parameters: Vec<Parameter>,
+    is_repeatable: bool,
+}
+
+impl Call {
+    async fn run(&self, pool: &Pool) -> Result<Vec<Row>, DbError> {
+        let deadline = Instant::now() + PATIENCE;
+        let mut attempt = 1;
+        loop {
+            let Ok(client) = timeout_at(deadline, pool.get()).await else {
+                return Err(failure::no_answer(PATIENCE));
+            };
+            let client = client?;
+            let error = match timeout_at(deadline, self.send(&client)).await {
+                Ok(Ok(rows)) => return Ok(rows),
+                Ok(Err(error)) => error,
+                Err(_) => {
+                    give_up(pool, client);
+                    return Err(failure::no_answer(PATIENCE));
+                }
+            };
+            let is_lost = failure::lost_connection(&error);
+            if is_lost {
+                give_up(pool, client);
+            }
+            let may_repeat = failure::gave_way(&error) || (is_lost && self.is_repeatable);
+            if attempt == ATTEMPTS || !may_repeat {
+                return Err(error.into());
+            }
+            attempt += 1;
+        }
+    }
+
+    async fn send(&self, client: &Object) -> Result<Vec<Row>, tokio_postgres::Error> {
+        let statement = client.prepare_cached(&self.sql).await?;
+        let parameters: Vec<_> = self.parameters.iter().map(values::as_sql).collect();
+        client.query(&statement, &parameters).await
+    }
+}
+
+/// Closes a connection, and those that lie idle: what befell one has most likely befallen all.
+fn give_up(pool: &Pool, client: Object) {
+    drop(Object::take(client));
+    pool.retain(|_, _| false);
+}
+
+fn pool(connector: Connector, connections: usize) -> Pool {
+    let settings = ManagerConfig {
+        recycling_method: RecyclingMethod::Fast,
+    };
+    let manager = Manager::from_config(connector.config, connector.tls, settings);
+    Pool::builder(manager)
+        .max_size(connections)
+        .wait_timeout(Some(POOL_PATIENCE))
+        .create_timeout(Some(CONNECT_PATIENCE))
+        .recycle_timeout(Some(POOL_PATIENCE))
+        .runtime(Runtime::Tokio1)
+        .build()
+        .expect("a pool with timeouts has a runtime")
+}

@@ -1,0 +1,176 @@
+//! Uploads and their files in PostgreSQL.
+
+use async_trait::async_trait;
+use time::OffsetDateTime;
+use tokio_postgres::Row;
+
+use super::PostgresDatabase;
+use super::values::{Parameter, array, column, inserted_id, natural, number, numbers, parameters};
+use crate::db::DbError;
+use crate::db::uploads::{
+    FileRecord, NewUpload, Outcome, UploadRecord, UploadRecords, UploadState,
+};
+
+/// The files are numbered in the order of the arrays.
+const COMPLETE: &str = "
+    WITH completed AS (
+        UPDATE uploads SET completed_at = $2, skipped_keys = $3
+        WHERE id = $1 AND completed_at IS NULL AND failure IS NULL
+        RETURNING id
+    ), recorded AS (
+        INSERT INTO upload_files (upload_id, key, is_update, is_compressed, stored_size, original_size, sha256,
+            replaced_sha256, debug_file, debug_id, code_file, code_id, generator, stored_at)
+        SELECT completed.id, key, is_update, is_compressed, stored_size, original_size, sha256,
+            replaced_sha256, debug_file, debug_id, code_file, code_id, generator, stored_at
+        FROM completed CROSS JOIN unnest($4::text[], $5::boolean[], $6::boolean[], $7::bigint[], $8::bigint[],
+            $9::text[], $10::text[], $11::text[], $12::text[], $13::text[], $14::text[], $15::text[],
+            $16::timestamptz[]) WITH ORDINALITY
+            AS file (key, is_update, is_compressed, stored_size, original_size, sha256, replaced_sha256, debug_file,
+                debug_id, code_file, code_id, generator, stored_at, place)
+        ORDER BY place
+    )
+    SELECT id FROM completed";
+
+#[async_trait]
+impl UploadRecords for PostgresDatabase {
+    async fn begin_upload(&self, upload: &NewUpload) -> Result<i64, DbError> {
+        let upload = upload.clone();
+        let rows = self
+            .query_once(
+                "INSERT INTO uploads (uploader, file_name, size, bucket, is_try, content_hash, download_url,
+                     redirect_urls, ignored_keys, created_at)
+                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) RETURNING id",
+                parameters![
+                    upload.user,
+                    upload.file_name,
+                    number(upload.size)?,
+                    upload.bucket,
+                    upload.is_try,
+                    upload.content_hash,
+                    upload.download_url,
+                    upload.redirect_urls,
+                    upload.ignored_keys,
+                    upload.created_at
+                ],
+            )
+            .await?;
+        inserted_id(&rows)
+    }
+
+    async fn complete_upload(
+        &self,
+        id: i64,
+        outcome: &Outcome,
+        at: OffsetDateTime,
+    ) -> Result<(), DbError> {
+        let mut parameters = parameters![id, at, outcome.skipped_keys.clone()];
+        parameters.extend(arrays(&outcome.files)?);
+        let completed = self.query_once(COMPLETE, parameters).await?;
+        if completed.is_empty() {
+            return Err(DbError::Conflict(format!("upload {id} is not pending")));
+        }
+        Ok(())
+    }
+
+    async fn fail_upload(&self, id: i64, reason: &str) -> Result<(), DbError> {
+        self.query(
+            "UPDATE uploads SET failure = $2 WHERE id = $1 AND completed_at IS NULL AND failure IS NULL",
+            parameters![id, reason.to_owned()],
+        )
+        .await?;
+        Ok(())
+    }
+
+    async fn upload(&self, id: i64) -> Result<Option<(UploadRecord, Vec<FileRecord>)>, DbError> {
+        let rows = self
+            .query(
+                "SELECT id, uploader, file_name, size, bucket, is_try, content_hash, download_url, redirect_urls,
+                     ignored_keys, skipped_keys, created_at, completed_at, failure
+                 FROM uploads WHERE id = $1",
+                parameters![id],
+            )
+            .await?;
+        let Some(row) = rows.first() else {
+            return Ok(None);
+        };
+        let upload = upload_record(row)?;
+        // An upload is completed together with its files, once and for all: these two reads cannot contradict.
+        if !matches!(upload.state, UploadState::Completed(_)) {
+            return Ok(Some((upload, Vec::new())));
+        }
+        let files = self
+            .query(
+                "SELECT key, is_update, is_compressed, stored_size, original_size, sha256, replaced_sha256, debug_file,
+                     debug_id, code_file, code_id, generator, stored_at
+                 FROM upload_files WHERE upload_id = $1 ORDER BY id",
+                parameters![id],
+            )
+            .await?;
+        let files: Result<Vec<FileRecord>, DbError> = files.iter().map(file_record).collect();
+        Ok(Some((upload, files?)))
+    }
+}
+
+/// The files, column by column.
+fn arrays(files: &[FileRecord]) -> Result<Vec<Parameter>, DbError> {
+    Ok(vec![
+        array(files, |file| file.key.clone()),
+        array(files, |file| file.is_update),
+        array(files, |file| file.is_compressed),
+        numbers(files, |file| file.stored_size)?,
+        numbers(files, |file| file.original_size)?,
+        array(files, |file| file.sha256.clone()),
+        array(files, |file| file.replaced_sha256.clone()),
+        array(files, |file| file.debug_file.clone()),
+        array(files, |file| file.debug_id.clone()),
+        array(files, |file| file.code_file.clone()),
+        array(files, |file| file.code_id.clone()),
+        array(files, |file| file.generator.clone()),
+        array(files, |file| file.stored_at),
+    ])
+}
+
+fn upload_record(row: &Row) -> Result<UploadRecord, DbError> {
+    let completed_at: Option<OffsetDateTime> = column(row, "completed_at")?;
+    let failure: Option<String> = column(row, "failure")?;
+    let state = match (completed_at, failure) {
+        (None, None) => UploadState::Pending,
+        (Some(at), _) => UploadState::Completed(at),
+        (None, Some(reason)) => UploadState::Failed(reason),
+    };
+    Ok(UploadRecord {
+        id: column(row, "id")?,
+        upload: NewUpload {
+            user: column(row, "uploader")?,
+            file_name: column(row, "file_name")?,
+            size: natural(row, "size")?,
+            bucket: column(row, "bucket")?,
+            is_try: column(row, "is_try")?,
+            content_hash: column(row, "content_hash")?,
+            download_url: column(row, "download_url")?,
+            redirect_urls: column(row, "redirect_urls")?,
+            ignored_keys: column(row, "ignored_keys")?,
+            created_at: column(row, "created_at")?,
+        },
+        state,
+        skipped_keys: column(row, "skipped_keys")?,
+    })
+}
+
+fn file_record(row: &Row) -> Result<FileRecord, DbError> {
+    Ok(FileRecord {
+        key: column(row, "key")?,
+        is_update: column(row, "is_update")?,
+        is_compressed: column(row, "is_compressed")?,
+        stored_size: natural(row, "stored_size")?,
+        original_size: natural(row, "original_size")?,
+        sha256: column(row, "sha256")?,
+        replaced_sha256: column(row, "replaced_sha256")?,
+        debug_file: column(row, "debug_file")?,
+        debug_id: column(row, "debug_id")?,
+        code_file: column(row, "code_file")?,
+        code_id: column(row, "code_id")?,
+        generator: column(row, "generator")?,
+        stored_at: column(row, "stored_at")?,
+    })
+}
