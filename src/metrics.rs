@@ -54,7 +54,9 @@ pub struct RouteLabel {
 pub struct CacheLabels {
     /// Which cache.
     pub cache: &'static str,
-    /// `hit` or `miss`.
+    /// `local` for this process's memory, `shared` for the tier that all nodes share.
+    pub tier: &'static str,
+    /// `hit` or `miss`, or `fault` for a shared tier that was of no use.
     pub result: &'static str,
 }
 
@@ -99,6 +101,14 @@ pub struct Metrics {
     pub downloads: Family<ResultLabel, Counter>,
     /// Lookups in the caches.
     pub cache_lookups: Family<CacheLabels, Counter>,
+    /// Operations on the shared cache that failed.
+    pub shared_cache_faults: Counter,
+    /// 1 while the shared cache is left alone because it failed too often.
+    pub shared_cache_breaker_open: Gauge,
+    /// 1 while this node hears what other nodes tell.
+    pub shared_cache_listening: Gauge,
+    /// Changes that the other nodes could not be told of yet.
+    pub shared_cache_untold: Gauge,
     /// Calls of storages.
     pub storage_calls: Family<StorageLabels, Counter>,
     /// Time of storage calls.
@@ -131,6 +141,10 @@ impl Default for Metrics {
             http_request_seconds: Family::new_with_constructor(Buckets(&CALL_SECONDS)),
             downloads: Family::default(),
             cache_lookups: Family::default(),
+            shared_cache_faults: Counter::default(),
+            shared_cache_breaker_open: Gauge::default(),
+            shared_cache_listening: Gauge::default(),
+            shared_cache_untold: Gauge::default(),
             storage_calls: Family::default(),
             storage_call_seconds: Family::new_with_constructor(Buckets(&CALL_SECONDS)),
             uploads: Family::default(),
@@ -153,6 +167,7 @@ impl Metrics {
     pub fn render(&self) -> String {
         let mut registry = Registry::with_prefix("symbold");
         self.register_requests(&mut registry);
+        self.register_caches(&mut registry);
         self.register_uploads(&mut registry);
         self.register_missing(&mut registry);
         let mut rendered = String::new();
@@ -184,11 +199,6 @@ impl Metrics {
             "Answers to symbol requests by kind",
             self.downloads.clone(),
         );
-        to.register(
-            "cache_lookups",
-            "Lookups in the caches",
-            self.cache_lookups.clone(),
-        );
         let calls = self.storage_calls.clone();
         to.register(
             "storage_calls",
@@ -197,6 +207,38 @@ impl Metrics {
         );
         let seconds = self.storage_call_seconds.clone();
         to.register("storage_call_seconds", "Time of storage calls", seconds);
+    }
+
+    fn register_caches(&self, to: &mut Registry) {
+        to.register(
+            "cache_lookups",
+            "Lookups in the caches by tier and result",
+            self.cache_lookups.clone(),
+        );
+        let faults = self.shared_cache_faults.clone();
+        to.register(
+            "shared_cache_faults",
+            "Operations on the shared cache that failed",
+            faults,
+        );
+        let breaker = self.shared_cache_breaker_open.clone();
+        to.register(
+            "shared_cache_breaker_open",
+            "Whether the shared cache is left alone for a while",
+            breaker,
+        );
+        let listening = self.shared_cache_listening.clone();
+        to.register(
+            "shared_cache_listening",
+            "Whether this node hears the others",
+            listening,
+        );
+        let untold = self.shared_cache_untold.clone();
+        to.register(
+            "shared_cache_untold",
+            "Changes that the other nodes could not be told of yet",
+            untold,
+        );
     }
 
     fn register_uploads(&self, to: &mut Registry) {

@@ -17,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::auth::AuthService;
+use crate::cache::{self, SharedCache};
 use crate::catalog::{Catalog, Source};
 use crate::clock::SharedClock;
 use crate::config::Config;
@@ -131,7 +132,9 @@ impl Server {
         let scratch = Path::new(&config.data_dir).join("incoming");
         let scratch =
             Scratch::open(&scratch).with_context(|| format!("cannot use {}", scratch.display()))?;
-        let catalog = Arc::new(catalog(&config, &storage, sources, &metrics, &clock));
+        let cache =
+            cache::open(&config.cache, &metrics, &clock).context("setting cache.redis_url")?;
+        let catalog = catalog(&config, &storage, sources, cache.clone(), &metrics, &clock);
         let log = MissingLog::new(&config.missing, Arc::clone(&clock), metrics.clone());
         let uploads = UploadService::new(
             config.upload.clone(),
@@ -143,6 +146,7 @@ impl Server {
             metrics.clone(),
         )
         .context("cannot prepare uploads by address (section upload.by_url)")?;
+        let health = Health::new(storage, Arc::clone(&database), cache, Arc::clone(&clock));
         let services = HttpServices {
             auth: AuthService::new(Arc::clone(&database), Arc::clone(&clock)),
             uploads: Arc::new(uploads),
@@ -153,11 +157,7 @@ impl Server {
                 metrics.clone(),
             ),
             missing: MissingReport::new(Arc::clone(&database), Arc::clone(&clock)),
-            health: Arc::new(Health::new(
-                storage,
-                Arc::clone(&database),
-                Arc::clone(&clock),
-            )),
+            health: Arc::new(health),
             metrics: metrics.clone(),
             clock: Arc::clone(&clock),
             runtime: Handle::current(),
@@ -262,20 +262,21 @@ fn catalog(
     config: &Config,
     storage: &Arc<dyn Storage>,
     sources: Vec<Arc<dyn Storage>>,
+    cache: Option<Arc<dyn SharedCache>>,
     metrics: &Metrics,
     clock: &SharedClock,
-) -> Catalog {
+) -> Arc<Catalog> {
     let mut regular = vec![Source::new(Arc::clone(storage), &config.storage.prefix)];
     for (storage, settings) in sources.into_iter().zip(&config.storage.sources) {
         regular.push(Source::new(storage, &settings.prefix));
     }
-    Catalog::new(
+    Arc::new(Catalog::new(
         regular,
         Source::new(Arc::clone(storage), &config.storage.try_prefix),
         &config.cache,
-        None,
+        cache,
         metrics,
         Arc::clone(clock),
         Handle::current(),
-    )
+    ))
 }

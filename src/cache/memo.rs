@@ -4,13 +4,12 @@
 //! once, the question is asked once; its failure goes to all who wait and is never kept. What the shared tier cannot
 //! tell, for whatever reason, it simply does not know.
 //!
-//! [`Memo::forget`] must win against an answer that was looked up before it and arrives after it. Each key therefore
-//! has a generation: an answer carries the generation that it was asked in, `forget` starts the next one, and answers
-//! of an earlier generation are not used.
+//! [`Memo::forget`] must win against an answer that was looked up before it and arrives after it, on this node and on
+//! the others: what is kept says when it was asked, and [`Coherence`] tells whether it still holds.
 
-use std::hash::{BuildHasher, RandomState};
+mod counters;
+
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -18,11 +17,10 @@ use moka::future::Cache;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use super::{CacheConfig, CacheKey, SharedCache};
+use super::{CacheConfig, CacheKey, Coherence, Reading, SharedCache, Token};
 use crate::clock::SharedClock;
 
-/// Keys share generations by their hash; two keys that share one only cost each other a lookup.
-const GENERATIONS: usize = 4096;
+pub use counters::LookupCounters;
 
 /// An entry's weight beside its key, in bytes: the value and the cache's own bookkeeping, roughly.
 const ENTRY_WEIGHT: usize = 400;
@@ -51,28 +49,13 @@ impl From<&CacheConfig> for MemoSettings {
     }
 }
 
-/// What is called on every hit and on every miss of this process's memory.
-pub struct Hooks {
-    /// The answer was in memory.
-    pub hit: Box<dyn Fn() + Send + Sync>,
-    /// It was not.
-    pub miss: Box<dyn Fn() + Send + Sync>,
-}
-
-impl std::fmt::Debug for Hooks {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Hooks")
-    }
-}
-
 /// Remembers answers of one kind of question.
 pub struct Memo<V> {
     settings: MemoSettings,
     entries: Cache<CacheKey, Entry<V>>,
     shared: Option<Arc<dyn SharedCache>>,
-    generations: Box<[AtomicU64]>,
-    hasher: RandomState,
-    hooks: Hooks,
+    coherence: Arc<Coherence>,
+    counters: LookupCounters,
     clock: SharedClock,
 }
 
@@ -87,8 +70,15 @@ impl<V> std::fmt::Debug for Memo<V> {
 #[derive(Clone, Debug)]
 struct Entry<V> {
     answer: Option<V>,
-    generation: u64,
+    asked: Moment,
     expires_at: Duration,
+}
+
+/// When a question was asked.
+#[derive(Clone, Copy, Debug)]
+struct Moment {
+    generation: u64,
+    time: Duration,
 }
 
 /// An answer in the shared tier. It names its key, so that a value that got under a wrong one is not believed.
@@ -107,7 +97,7 @@ where
     pub fn new(
         settings: MemoSettings,
         shared: Option<Arc<dyn SharedCache>>,
-        hooks: Hooks,
+        counters: LookupCounters,
         clock: SharedClock,
     ) -> Self {
         let weigh = |key: &CacheKey, _: &Entry<V>| {
@@ -119,14 +109,16 @@ where
             // Only so that memory is given back: what counts is the entry's own time, by our clock.
             .time_to_live(settings.present_for.max(settings.absent_for))
             .build();
-        let generations = (0..GENERATIONS).map(|_| AtomicU64::new(0)).collect();
+        let coherence = match &shared {
+            Some(shared) => Arc::clone(shared.coherence()),
+            None => Arc::new(Coherence::alone()),
+        };
         Self {
             settings,
             entries,
             shared,
-            generations,
-            hasher: RandomState::new(),
-            hooks,
+            coherence,
+            counters,
             clock,
         }
     }
@@ -143,19 +135,20 @@ where
     {
         if let Some(entry) = self.entries.get(key).await {
             if self.is_valid(key, &entry) {
-                (self.hooks.hit)();
+                self.counters.local_hit.inc();
                 return Ok(entry.answer);
             }
             self.entries.invalidate(key).await;
         }
-        (self.hooks.miss)();
+        self.counters.local_miss.inc();
         let mut answer = None;
         for _ in 0..ATTEMPTS {
             let entry = self
                 .entries
                 .try_get_with(key.clone(), self.look_up(key, &ask))
                 .await?;
-            if self.is_valid(key, &entry) {
+            // Only a change overtakes it: an answer that took long is still the answer.
+            if entry.asked.generation == self.coherence.generation(key.as_str()) {
                 return Ok(entry.answer);
             }
             self.entries.invalidate(key).await;
@@ -173,29 +166,29 @@ where
         A: FnOnce() -> F,
         F: Future<Output = Result<Option<V>, E>>,
     {
-        let generation = self.generation(key);
-        let asked_in = generation.load(Ordering::Acquire);
+        let asked = self.moment(key);
+        let token = self.read_shared(key).await.map(|reading| reading.token);
         let answer = ask().await?;
         // A new generation, so that no lookup that began earlier can put its older answer over this one.
-        let next = asked_in + 1;
-        if generation
-            .compare_exchange(asked_in, next, Ordering::AcqRel, Ordering::Acquire)
-            .is_ok()
-        {
-            self.tell_shared(key, answer.as_ref()).await;
+        if let Some(generation) = self.coherence.supersede(key.as_str(), asked.generation) {
+            self.tell_shared(key, answer.as_ref(), token).await;
+            let asked = Moment {
+                generation,
+                ..asked
+            };
             self.entries
-                .insert(key.clone(), self.entry(answer.clone(), next))
+                .insert(key.clone(), self.entry(answer.clone(), asked))
                 .await;
         }
         Ok(answer)
     }
 
-    /// Drops the remembered answer, and any that is being looked up right now.
+    /// Drops the remembered answer, here and on every node, and any that is being looked up right now.
     pub async fn forget(&self, key: &CacheKey) {
-        self.generation(key).fetch_add(1, Ordering::AcqRel);
+        self.coherence.forget(key.as_str());
         self.entries.invalidate(key).await;
         if let Some(shared) = &self.shared
-            && let Err(error) = shared.delete(key).await
+            && let Err(error) = shared.invalidate(key).await
         {
             tracing::debug!(event = "shared_cache_fault", %error, "could not drop a shared answer");
         }
@@ -205,29 +198,50 @@ where
     where
         F: Future<Output = Result<Option<V>, E>>,
     {
-        let generation = self.generation(key).load(Ordering::Acquire);
-        if let Some(shared) = self.ask_shared(key).await {
-            return Ok(self.entry(shared.answer, generation));
+        let asked = self.moment(key);
+        let reading = self.read_shared(key).await;
+        if let Some(shared) = reading.as_ref().and_then(|known| self.believe(key, known)) {
+            return Ok(self.entry(shared.answer, asked));
         }
         let answer = ask().await?;
-        if self.generation(key).load(Ordering::Acquire) == generation {
-            self.tell_shared(key, answer.as_ref()).await;
+        if self.coherence.generation(key.as_str()) == asked.generation {
+            let token = reading.map(|reading| reading.token);
+            self.tell_shared(key, answer.as_ref(), token).await;
         }
-        Ok(self.entry(answer, generation))
+        Ok(self.entry(answer, asked))
     }
 
-    async fn ask_shared(&self, key: &CacheKey) -> Option<SharedAnswer<V>> {
+    /// What the shared tier holds, as far as it can be asked.
+    async fn read_shared(&self, key: &CacheKey) -> Option<Reading> {
         match self.shared.as_ref()?.get(key).await {
-            Ok(bytes) => decode(key, &bytes?),
+            Ok(reading) => Some(reading),
             Err(error) => {
+                self.counters.shared_fault.inc();
                 tracing::debug!(event = "shared_cache_fault", %error, "could not read a shared answer");
                 None
             }
         }
     }
 
-    async fn tell_shared(&self, key: &CacheKey, answer: Option<&V>) {
-        let Some(shared) = &self.shared else { return };
+    /// The answer that was read from the shared tier, if it is one and holds.
+    fn believe(&self, key: &CacheKey, reading: &Reading) -> Option<SharedAnswer<V>> {
+        let value = reading.value.as_ref();
+        let value = value.filter(|_| self.coherence.trusts_shared_tier(self.clock.elapsed()));
+        let answer = value.and_then(|value| decode(key, value));
+        let counter = match (value, &answer) {
+            (None, _) => &self.counters.shared_miss,
+            (Some(_), None) => &self.counters.shared_fault,
+            (Some(_), Some(_)) => &self.counters.shared_hit,
+        };
+        counter.inc();
+        answer
+    }
+
+    /// Gives an answer to the shared tier; without a token, nobody could tell what it is worth.
+    async fn tell_shared(&self, key: &CacheKey, answer: Option<&V>, token: Option<Token>) {
+        let (Some(shared), Some(token)) = (&self.shared, token) else {
+            return;
+        };
         let shared_answer = SharedAnswer {
             key: key.to_string(),
             answer,
@@ -235,16 +249,24 @@ where
         let Ok(bytes) = serde_json::to_vec(&shared_answer) else {
             return;
         };
-        if let Err(error) = shared.set(key, bytes.into(), self.time_of(answer)).await {
+        let keep = self.time_of(answer);
+        if let Err(error) = shared.set(key, bytes.into(), keep, token).await {
             tracing::debug!(event = "shared_cache_fault", %error, "could not share an answer");
         }
     }
 
-    fn entry(&self, answer: Option<V>, generation: u64) -> Entry<V> {
+    fn moment(&self, key: &CacheKey) -> Moment {
+        Moment {
+            generation: self.coherence.generation(key.as_str()),
+            time: self.clock.elapsed(),
+        }
+    }
+
+    fn entry(&self, answer: Option<V>, asked: Moment) -> Entry<V> {
         let expires_at = self.clock.elapsed() + self.time_of(answer.as_ref());
         Entry {
             answer,
-            generation,
+            asked,
             expires_at,
         }
     }
@@ -258,13 +280,9 @@ where
     }
 
     fn is_valid(&self, key: &CacheKey, entry: &Entry<V>) -> bool {
-        entry.generation == self.generation(key).load(Ordering::Acquire)
-            && self.clock.elapsed() < entry.expires_at
-    }
-
-    fn generation(&self, key: &CacheKey) -> &AtomicU64 {
-        let hash = usize::try_from(self.hasher.hash_one(key) % GENERATIONS as u64).unwrap_or(0);
-        &self.generations[hash]
+        let now = self.clock.elapsed();
+        let Moment { generation, time } = entry.asked;
+        now < entry.expires_at && self.coherence.holds(key.as_str(), generation, time, now)
     }
 }
 

@@ -1,14 +1,26 @@
 //! Remembering the answers of expensive questions.
 //!
 //! [`Memo`] is the one way to cache a lookup: this process's memory, then the tier that all nodes share, then the
-//! question itself, asked once however many wait for it. [`Guard`] remembers only that something was done, so that it
-//! is done at most once per window. Keys are made in one place, [`CacheKey`].
+//! question itself, asked once however many wait for it. [`Coherence`] decides which of the remembered answers still
+//! hold. [`Guard`] remembers only that something was done, so that it is done at most once per window. Keys are made
+//! in one place, [`CacheKey`].
+//!
+//! [`SharedCache`] is the seam to the shared tier; [`RedisCache`] is the one kind there is, and `contract` the suite
+//! that every kind passes.
 
+mod coherence;
 mod guard;
 mod key;
 mod memo;
+mod redis;
+
+#[cfg(test)]
+mod contract;
+#[cfg(test)]
+mod testing;
 
 use std::fmt::Debug;
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -16,9 +28,18 @@ use bytes::Bytes;
 use bytesize::ByteSize;
 use serde::{Deserialize, Serialize};
 
+use crate::clock::SharedClock;
+use crate::metrics::Metrics;
+use crate::service_url::ServiceUrl;
+
+pub use coherence::Coherence;
 pub use guard::Guard;
 pub use key::CacheKey;
-pub use memo::{Hooks, Memo, MemoSettings};
+pub use memo::{LookupCounters, Memo, MemoSettings};
+pub use redis::RedisCache;
+
+/// The least that `uncoordinated_for` may be, for within that time the others are asked for four signs of life.
+const SHORTEST_PATIENCE: Duration = Duration::from_millis(100);
 
 /// How lookups are remembered.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -32,6 +53,52 @@ pub struct CacheConfig {
     /// How long a file that was not found is taken to be absent still. Uploads through this server end it at once.
     #[serde(with = "humantime_serde")]
     pub absent_for: Duration,
+    /// The Redis that all nodes share: `redis://`, `rediss://` or `redis+unix:///path`; empty for a node without others.
+    pub redis_url: ServiceUrl,
+    /// Keeps installations apart that share one Redis; all nodes of one have the same.
+    pub namespace: String,
+    /// How long Redis may take to answer before a lookup goes on without it.
+    #[serde(with = "humantime_serde")]
+    pub redis_timeout: Duration,
+    /// How long an answer is remembered while this node cannot hear of the uploads to the others.
+    #[serde(with = "humantime_serde")]
+    pub uncoordinated_for: Duration,
+}
+
+impl CacheConfig {
+    /// What is wrong with values that are of the right kind: keys, each with what it does not keep to.
+    #[must_use]
+    pub fn contradictions(&self) -> Vec<(&'static str, &'static str)> {
+        let checks = [
+            (
+                "cache.redis_url",
+                self.redis_url.is_empty() || redis::address(&self.redis_url).is_ok(),
+                "is not an address such as redis://host:6379, rediss://user:password@host or redis+unix:///path",
+            ),
+            (
+                "cache.namespace",
+                is_plain(&self.namespace),
+                "must be 1 to 64 letters, digits, '-', '_' and '.'",
+            ),
+            (
+                "cache.redis_timeout",
+                !self.redis_timeout.is_zero(),
+                "must be longer than zero",
+            ),
+            (
+                "cache.uncoordinated_for",
+                self.uncoordinated_for >= SHORTEST_PATIENCE,
+                "must be at least 100ms",
+            ),
+        ];
+        let failed = checks.into_iter().filter(|(_, holds, _)| !holds);
+        failed.map(|(key, _, message)| (key, message)).collect()
+    }
+}
+
+fn is_plain(name: &str) -> bool {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
+    (1..=64).contains(&name.len()) && name.bytes().all(is_plain)
 }
 
 impl Default for CacheConfig {
@@ -40,27 +107,74 @@ impl Default for CacheConfig {
             local_size: ByteSize::mib(64),
             present_for: Duration::from_hours(1),
             absent_for: Duration::from_mins(1),
+            redis_url: ServiceUrl::default(),
+            namespace: "default".to_owned(),
+            redis_timeout: Duration::from_millis(50),
+            uncoordinated_for: Duration::from_secs(1),
         }
     }
 }
 
-/// The shared tier failed. For its users that is the same as not knowing.
-#[derive(Debug, thiserror::Error)]
-#[error("the shared cache is unavailable: {0}")]
+/// The shared tier could not be used, or what it held could not. For its users that is the same as not knowing.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the shared cache is of no use: {0}")]
 pub struct CacheError(pub String);
 
-/// A store of bytes that all nodes share, each value for a limited time.
+/// Stands for the time at which a key was read, in the eyes of the tier that gave it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Token(pub u64);
+
+/// What the shared tier holds of a key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reading {
+    /// The value, if there is one.
+    pub value: Option<Bytes>,
+    /// To be presented with the answer of the question that is asked next.
+    pub token: Token,
+}
+
+/// A store of bytes that all nodes share, each value for a limited time, and the way in which nodes tell each other
+/// what has changed.
+///
+/// A value that was set with a token from before an `invalidate` of its key is never read after it, in whatever order
+/// the two arrive: the answer of a slow lookup cannot outlive an upload.
 #[async_trait]
 pub trait SharedCache: Debug + Send + Sync {
-    /// The value of a key.
-    async fn get(&self, key: &CacheKey) -> Result<Option<Bytes>, CacheError>;
+    /// The value of a key, with the token for a later `set`.
+    async fn get(&self, key: &CacheKey) -> Result<Reading, CacheError>;
 
-    /// Keeps a value for the given time.
-    async fn set(&self, key: &CacheKey, value: Bytes, keep: Duration) -> Result<(), CacheError>;
+    /// Keeps a value for the given time. Values that are too long are not kept.
+    async fn set(
+        &self,
+        key: &CacheKey,
+        value: Bytes,
+        keep: Duration,
+        token: Token,
+    ) -> Result<(), CacheError>;
 
-    /// Drops the value of a key.
-    async fn delete(&self, key: &CacheKey) -> Result<(), CacheError>;
+    /// Ends the value of a key, and tells all nodes to forget what they remember of it. What cannot be told now is
+    /// told later, as soon as the tier is back.
+    async fn invalidate(&self, key: &CacheKey) -> Result<(), CacheError>;
 
     /// Asks the store for a sign of life.
     async fn check(&self) -> Result<(), CacheError>;
+
+    /// What this node may believe, kept up to date with what the other nodes tell.
+    fn coherence(&self) -> &Arc<Coherence>;
+}
+
+/// Opens the shared tier of the configuration, if it names one. Nothing is waited for: until it can be reached, and
+/// whenever it cannot, lookups go on without it. Call it on the runtime that is to carry its connections.
+///
+/// # Errors
+/// The address is not one.
+pub fn open(
+    config: &CacheConfig,
+    metrics: &Metrics,
+    clock: &SharedClock,
+) -> Result<Option<Arc<dyn SharedCache>>, CacheError> {
+    if config.redis_url.is_empty() {
+        return Ok(None);
+    }
+    Ok(Some(Arc::new(RedisCache::open(config, metrics, clock)?)))
 }

@@ -11,9 +11,9 @@ use std::sync::Arc;
 
 use tokio::runtime::Handle;
 
-use crate::cache::{CacheConfig, CacheKey, Hooks, Memo, SharedCache};
+use crate::cache::{CacheConfig, CacheKey, LookupCounters, Memo, SharedCache};
 use crate::clock::SharedClock;
-use crate::metrics::{CacheLabels, Metrics};
+use crate::metrics::Metrics;
 use crate::storage::{Address, Fetched, ObjectInfo, StorageError};
 use crate::symbol::SymbolKey;
 
@@ -74,22 +74,8 @@ impl Catalog {
             !regular.is_empty(),
             "a catalog has at least one regular source"
         );
-        let counter = |result| {
-            metrics.cache_lookups.get_or_create_owned(&CacheLabels {
-                cache: "catalog",
-                result,
-            })
-        };
-        let (hits, misses) = (counter("hit"), counter("miss"));
-        let hooks = Hooks {
-            hit: Box::new(move || {
-                hits.inc();
-            }),
-            miss: Box::new(move || {
-                misses.inc();
-            }),
-        };
-        let memo = Memo::new(config.into(), shared, hooks, clock);
+        let counters = LookupCounters::new(metrics, "catalog");
+        let memo = Memo::new(config.into(), shared, counters, clock);
         let regular = regular.into_iter().map(Arc::new).collect();
         Self {
             regular,

@@ -76,7 +76,7 @@ fn run(arguments: Arguments) -> anyhow::Result<()> {
         tokio::runtime::Runtime::new().context("cannot start the asynchronous runtime")?;
     runtime.block_on(async {
         match command {
-            Command::Serve => serve::serve(config).await,
+            Command::Serve => Box::pin(serve::serve(config)).await,
             Command::CheckConfig => {
                 check_config(&config);
                 Ok(())

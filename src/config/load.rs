@@ -365,6 +365,16 @@ mod tests {
             error.contains("upload.level") && error.contains("storage.prefix"),
             "{error}"
         );
+        let error = load_text(
+            "[cache]\nredis_url = \"http://:secret@h\"\nnamespace = \"a b\"\nuncoordinated_for = \"1ms\"",
+            &[],
+        )
+        .unwrap_err();
+        assert_eq!(error.lines().count(), 4, "{error}");
+        assert!(
+            error.contains("cache.redis_url") && !error.contains("secret"),
+            "{error}"
+        );
         assert!(
             load_text("upload = 3", &[])
                 .unwrap_err()

@@ -107,6 +107,12 @@ impl Config {
         let failed = failed.map(|(key, _, message)| (key.to_owned(), message));
         failed
             .chain(self.storage.contradictions())
+            .chain(
+                self.cache
+                    .contradictions()
+                    .into_iter()
+                    .map(|(key, message)| (key.to_owned(), message)),
+            )
             .map(|(key, message)| Problem::new(&key, "the configuration as a whole", message))
             .collect()
     }

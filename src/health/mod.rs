@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use tokio::sync::Mutex;
 
+use crate::cache::SharedCache;
 use crate::clock::SharedClock;
 use crate::db::Database;
 use crate::storage::Storage;
@@ -23,6 +24,8 @@ const DEADLINE: Duration = Duration::from_secs(5);
 pub struct Check {
     /// The dependency.
     pub name: &'static str,
+    /// Whether requests fail without it. Without the others everything works, only slower.
+    pub is_needed: bool,
     /// What is wrong with it, if anything.
     pub problem: Option<String>,
 }
@@ -32,6 +35,7 @@ pub struct Check {
 pub struct Health {
     storage: Arc<dyn Storage>,
     database: Arc<dyn Database>,
+    cache: Option<Arc<dyn SharedCache>>,
     clock: SharedClock,
     last: Mutex<Option<(Duration, Vec<Check>)>>,
 }
@@ -39,10 +43,16 @@ pub struct Health {
 impl Health {
     /// Makes the service.
     #[must_use]
-    pub fn new(storage: Arc<dyn Storage>, database: Arc<dyn Database>, clock: SharedClock) -> Self {
+    pub fn new(
+        storage: Arc<dyn Storage>,
+        database: Arc<dyn Database>,
+        cache: Option<Arc<dyn SharedCache>>,
+        clock: SharedClock,
+    ) -> Self {
         Self {
             storage,
             database,
+            cache,
             clock,
             last: Mutex::new(None),
         }
@@ -57,18 +67,25 @@ impl Health {
         {
             return checks.clone();
         }
-        let (storage, database) = tokio::join!(
-            ask("storage", self.storage.check()),
-            ask("database", self.database.check())
+        let (storage, database, cache) = tokio::join!(
+            ask("storage", true, self.storage.check()),
+            ask("database", true, self.database.check()),
+            self.ask_cache(),
         );
-        let checks = vec![storage, database];
+        let checks: Vec<_> = [storage, database].into_iter().chain(cache).collect();
         *last = Some((self.clock.elapsed(), checks.clone()));
         checks
+    }
+
+    async fn ask_cache(&self) -> Option<Check> {
+        let cache = self.cache.as_ref()?;
+        Some(ask("cache", false, cache.check()).await)
     }
 }
 
 async fn ask<E: std::fmt::Display>(
     name: &'static str,
+    is_needed: bool,
     check: impl Future<Output = Result<(), E>>,
 ) -> Check {
     let problem = match tokio::time::timeout(DEADLINE, check).await {
@@ -79,5 +96,9 @@ async fn ask<E: std::fmt::Display>(
             DEADLINE.as_secs()
         )),
     };
-    Check { name, problem }
+    Check {
+        name,
+        is_needed,
+        problem,
+    }
 }

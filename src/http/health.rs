@@ -4,7 +4,7 @@ use actix_web::web::{self, Data, ServiceConfig};
 use actix_web::{HttpResponse, Responder};
 use serde_json::{Map, Value, json};
 
-use crate::health::Health;
+use crate::health::{Check, Health};
 
 pub(super) fn configure(app: &mut ServiceConfig) {
     app.route("/__lbheartbeat__", web::to(alive))
@@ -16,17 +16,16 @@ async fn alive() -> impl Responder {
     HttpResponse::Ok().finish()
 }
 
-/// Every dependency by name; 500 when one does not answer, as Tecken does.
+/// Every dependency by name; 500 when one that is needed does not answer, as Tecken does. One without which everything
+/// still works is a warning, so that a blip of it does not take every node out of service at once.
 async fn heartbeat(health: Data<Health>) -> impl Responder {
     let mut checks = Map::new();
     let mut details = Map::new();
+    let mut worst = State::Ok;
     for check in health.checks().await {
-        let state = if check.problem.is_some() {
-            "error"
-        } else {
-            "ok"
-        };
-        checks.insert(check.name.to_owned(), Value::from(state));
+        let state = State::of(&check);
+        worst = worst.max(state);
+        checks.insert(check.name.to_owned(), Value::from(state.name()));
         if let Some(problem) = check.problem {
             tracing::warn!(
                 event = "dependency_down",
@@ -34,16 +33,48 @@ async fn heartbeat(health: Data<Health>) -> impl Responder {
                 problem,
                 "a dependency does not answer"
             );
-            details.insert(
-                check.name.to_owned(),
-                json!({"level": 40, "status": "error"}),
-            );
+            let detail = json!({"level": state.level(), "status": state.name()});
+            details.insert(check.name.to_owned(), detail);
         }
     }
-    let (mut response, overall) = if details.is_empty() {
-        (HttpResponse::Ok(), "ok")
-    } else {
-        (HttpResponse::InternalServerError(), "error")
+    let mut response = match worst {
+        State::Ok | State::Warning => HttpResponse::Ok(),
+        State::Error => HttpResponse::InternalServerError(),
     };
-    response.json(json!({"status": overall, "checks": checks, "details": details}))
+    response.json(json!({"status": worst.name(), "checks": checks, "details": details}))
+}
+
+/// How a dependency fares, in Dockerflow's words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum State {
+    Ok,
+    Warning,
+    Error,
+}
+
+impl State {
+    fn of(check: &Check) -> Self {
+        match (&check.problem, check.is_needed) {
+            (None, _) => Self::Ok,
+            (Some(_), false) => Self::Warning,
+            (Some(_), true) => Self::Error,
+        }
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::Warning => "warning",
+            Self::Error => "error",
+        }
+    }
+
+    /// The level of Python's logging, in which Dockerflow counts.
+    fn level(self) -> u8 {
+        match self {
+            Self::Ok => 0,
+            Self::Warning => 30,
+            Self::Error => 40,
+        }
+    }
 }

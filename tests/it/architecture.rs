@@ -41,7 +41,7 @@ const FRIENDS: [(&str, &str); 4] = [
 ];
 
 /// Drivers and the only places that may name them.
-const HOMES: [(&str, &[&str]); 14] = [
+const HOMES: [(&str, &[&str]); 15] = [
     ("actix_web", &["http", "server"]),
     ("actix_multipart", &["http"]),
     ("aws_config", &["storage/s3"]),
@@ -49,6 +49,7 @@ const HOMES: [(&str, &[&str]); 14] = [
     ("aws_smithy_http_client", &["storage/s3"]),
     ("aws_smithy_types", &["storage/s3"]),
     ("http_body", &["storage/s3"]),
+    ("deadpool_redis", &["cache/redis"]),
     ("deadpool_sqlite", &["db/sqlite"]),
     ("rusqlite", &["db/sqlite"]),
     ("deadpool_postgres", &["db/postgres"]),

@@ -279,7 +279,7 @@ async fn lookups_are_remembered_and_refreshed_on_demand() {
     app.status(&format!("{MISSING}?_refresh")).await;
     assert_eq!(asked().await, 3, "one more on demand");
     let hits = app
-        .metric("symbold_cache_lookups_total{cache=\"catalog\",result=\"hit\"}")
+        .metric("symbold_cache_lookups_total{cache=\"catalog\",tier=\"local\",result=\"hit\"}")
         .await;
     assert_eq!(hits, 7, "{hits}");
 }

@@ -1,66 +1,26 @@
 //! The memo proved by counting how often the question is asked.
 
-use std::collections::HashMap;
 use std::convert::Infallible;
 use std::future::{Ready, ready};
-use std::sync::Mutex;
-use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use async_trait::async_trait;
 use futures_util::future::join_all;
 use time::macros::datetime;
 use tokio::sync::Notify;
 
 use super::*;
-use crate::cache::CacheError;
-use crate::clock::ManualClock;
+use crate::cache::contract;
+use crate::cache::testing::{Hub, MapCache};
+use crate::clock::{Clock, ManualClock};
 
 const PRESENT_FOR: Duration = Duration::from_hours(1);
 const ABSENT_FOR: Duration = Duration::from_mins(1);
-
-/// A shared tier in memory that can be told to fail.
-#[derive(Debug, Default)]
-struct MapCache {
-    values: Mutex<HashMap<CacheKey, Bytes>>,
-    is_broken: std::sync::atomic::AtomicBool,
-}
-
-impl MapCache {
-    fn values(&self) -> Result<std::sync::MutexGuard<'_, HashMap<CacheKey, Bytes>>, CacheError> {
-        if self.is_broken.load(Ordering::Relaxed) {
-            return Err(CacheError("broken by the test".to_owned()));
-        }
-        Ok(self.values.lock().unwrap())
-    }
-}
-
-#[async_trait]
-impl SharedCache for MapCache {
-    async fn get(&self, key: &CacheKey) -> Result<Option<Bytes>, CacheError> {
-        Ok(self.values()?.get(key).cloned())
-    }
-
-    async fn set(&self, key: &CacheKey, value: Bytes, _: Duration) -> Result<(), CacheError> {
-        self.values()?.insert(key.clone(), value);
-        Ok(())
-    }
-
-    async fn delete(&self, key: &CacheKey) -> Result<(), CacheError> {
-        self.values()?.remove(key);
-        Ok(())
-    }
-
-    async fn check(&self) -> Result<(), CacheError> {
-        self.values().map(drop)
-    }
-}
 
 struct Bench {
     memo: Memo<u32>,
     clock: Arc<ManualClock>,
     asked: AtomicUsize,
-    hits: Arc<AtomicUsize>,
-    misses: Arc<AtomicUsize>,
+    counters: LookupCounters,
 }
 
 impl Bench {
@@ -71,25 +31,20 @@ impl Bench {
             present_for: PRESENT_FOR,
             absent_for: ABSENT_FOR,
         };
-        let (hits, misses) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
-        let counter = |count: &Arc<AtomicUsize>| {
-            let count = Arc::clone(count);
-            Box::new(move || {
-                count.fetch_add(1, Ordering::Relaxed);
-            }) as Box<dyn Fn() + Send + Sync>
-        };
-        let hooks = Hooks {
-            hit: counter(&hits),
-            miss: counter(&misses),
-        };
-        let memo = Memo::new(settings, shared, hooks, Arc::clone(&clock) as SharedClock);
+        let counters = LookupCounters::default();
+        let shared_clock: SharedClock = Arc::<ManualClock>::clone(&clock);
+        let memo = Memo::new(settings, shared, counters.clone(), shared_clock);
         Self {
             memo,
             clock,
             asked: AtomicUsize::new(0),
-            hits,
-            misses,
+            counters,
         }
+    }
+
+    /// A node among others.
+    fn among(node: &Arc<MapCache>) -> Self {
+        Self::new(Some(Arc::<MapCache>::clone(node)))
     }
 
     fn ask(&self, answer: Option<u32>) -> Ready<Result<Option<u32>, Infallible>> {
@@ -129,8 +84,8 @@ async fn present_and_absent_are_kept_for_their_own_times() {
     assert_eq!(bench.asked(), 3);
     assert_eq!(
         (
-            bench.hits.load(Ordering::Relaxed),
-            bench.misses.load(Ordering::Relaxed)
+            bench.counters.local_hit.get(),
+            bench.counters.local_miss.get()
         ),
         (2, 3)
     );
@@ -191,7 +146,7 @@ async fn a_failure_is_shared_but_not_kept() {
 async fn an_answer_overtaken_by_forget_is_not_kept() {
     let bench = Bench::new(None);
     let (asked, gate) = (Notify::new(), Notify::new());
-    let is_stored = std::sync::atomic::AtomicBool::new(false);
+    let is_stored = AtomicBool::new(false);
     let look = || async {
         let seen = is_stored.load(Ordering::SeqCst).then_some(1);
         asked.notify_one();
@@ -218,36 +173,6 @@ async fn an_answer_overtaken_by_forget_is_not_kept() {
 }
 
 #[tokio::test]
-async fn the_shared_tier_is_asked_before_the_question() {
-    let shared = Arc::new(MapCache::default());
-    let one = Bench::new(Some(Arc::clone(&shared) as Arc<dyn SharedCache>));
-    let two = Bench::new(Some(Arc::clone(&shared) as Arc<dyn SharedCache>));
-    assert_eq!(one.get(Some(1)).await, Some(1));
-    assert_eq!(two.get(Some(2)).await, Some(1));
-    assert_eq!((one.asked(), two.asked()), (1, 0));
-    one.memo.forget(&key()).await;
-    assert!(shared.values().unwrap().is_empty());
-}
-
-#[tokio::test]
-async fn a_broken_or_foreign_shared_answer_is_a_miss() {
-    let shared = Arc::new(MapCache::default());
-    let bench = Bench::new(Some(Arc::clone(&shared) as Arc<dyn SharedCache>));
-    let other_key = br#"{"key":"found:other","answer":9}"#;
-    for junk in [&b"junk"[..], b"", b"null", other_key] {
-        shared
-            .values()
-            .unwrap()
-            .insert(key(), Bytes::copy_from_slice(junk));
-        assert_eq!(bench.get(Some(1)).await, Some(1));
-        bench.memo.forget(&key()).await;
-    }
-    shared.is_broken.store(true, Ordering::Relaxed);
-    assert_eq!(bench.get(Some(1)).await, Some(1));
-    assert_eq!(bench.asked(), 5);
-}
-
-#[tokio::test]
 async fn a_flood_of_absent_keys_keeps_the_popular_one_and_the_bound() {
     let bench = Bench::new(None);
     for number in 0..20_000 {
@@ -268,4 +193,132 @@ async fn a_flood_of_absent_keys_keeps_the_popular_one_and_the_bound() {
         20_000 + 1,
         "the popular key was asked for once"
     );
+}
+
+#[tokio::test]
+async fn the_local_double_keeps_the_contract_of_shared_tiers() {
+    let hub = Arc::new(Hub::default());
+    contract::check_all(&*hub.node(), &*hub.node()).await;
+}
+
+#[tokio::test]
+async fn the_shared_tier_is_asked_before_the_question() {
+    let hub = Arc::new(Hub::default());
+    let (one, two) = (Bench::among(&hub.node()), Bench::among(&hub.node()));
+    assert_eq!(one.get(Some(1)).await, Some(1));
+    assert_eq!(two.get(Some(2)).await, Some(1));
+    assert_eq!((one.asked(), two.asked()), (1, 0));
+    assert_eq!(one.counters.shared_miss.get(), 1);
+    assert_eq!(two.counters.shared_hit.get(), 1);
+}
+
+#[tokio::test]
+async fn what_one_node_forgets_all_forget() {
+    let hub = Arc::new(Hub::default());
+    let (one, two) = (Bench::among(&hub.node()), Bench::among(&hub.node()));
+    assert_eq!(one.get(None).await, None);
+    assert_eq!(two.get(None).await, None);
+    one.memo.forget(&key()).await;
+    assert_eq!(two.get(Some(1)).await, Some(1));
+    assert_eq!(two.asked(), 1);
+}
+
+#[tokio::test]
+async fn a_broken_or_foreign_shared_answer_is_a_counted_miss() {
+    let hub = Arc::new(Hub::default());
+    let node = hub.node();
+    let bench = Bench::among(&node);
+    let other_key = br#"{"key":"found:other","answer":9}"#;
+    for junk in [&b"junk"[..], b"", b"null", other_key] {
+        hub.plant(&key(), junk);
+        assert_eq!(bench.get(Some(1)).await, Some(1));
+        bench.memo.forget(&key()).await;
+    }
+    node.is_broken.store(true, Ordering::Relaxed);
+    assert_eq!(bench.get(Some(1)).await, Some(1));
+    assert_eq!(bench.asked(), 5);
+    assert_eq!(bench.counters.shared_fault.get(), 5);
+}
+
+/// Two nodes; on the first a lookup sees "absent" before an upload through the second, and ends after it.
+#[tokio::test]
+async fn a_late_absence_on_one_node_harms_none() {
+    let hub = Arc::new(Hub::default());
+    let (reader, uploader, third) = (
+        Bench::among(&hub.node()),
+        Bench::among(&hub.node()),
+        Bench::among(&hub.node()),
+    );
+    hub.hold_messages_back();
+    let (seen, gate) = (Notify::new(), Notify::new());
+    let look = || async {
+        seen.notify_one();
+        gate.notified().await;
+        reader.ask(None).await
+    };
+    let key = key();
+    let slow = reader.memo.get_or_ask(&key, look);
+    let upload = async {
+        seen.notified().await;
+        uploader.memo.forget(&key).await;
+        gate.notify_one();
+    };
+    let (answer, ()) = tokio::join!(slow, upload);
+    assert_eq!(answer.unwrap(), None, "it was asked before the upload");
+    // The reader has written its answer to the shared tier by now, and has not heard of the upload.
+    assert_eq!(third.get(Some(1)).await, Some(1));
+    assert_eq!(uploader.get(Some(2)).await, Some(1), "from the third");
+    assert_eq!(reader.get(Some(3)).await, None);
+    hub.let_messages_arrive();
+    assert_eq!(reader.get(Some(3)).await, Some(1));
+    assert_eq!((reader.asked(), third.asked(), uploader.asked()), (1, 1, 0));
+}
+
+#[tokio::test]
+async fn without_hearing_the_others_answers_live_for_the_patience_only() {
+    let patience = Duration::from_secs(1);
+    let node = Arc::new(Hub::default()).node_with(Coherence::among_nodes(patience));
+    let bench = Bench::among(&node);
+    assert_eq!(bench.get(None).await, None);
+    bench.clock.advance(patience / 2);
+    assert_eq!(bench.get(Some(1)).await, None);
+    bench.clock.advance(patience / 2);
+    assert_eq!(bench.get(Some(1)).await, Some(1));
+    bench.clock.advance(patience);
+    assert_eq!(bench.get(Some(2)).await, Some(2));
+    assert_eq!(
+        bench.counters.shared_hit.get(),
+        0,
+        "nor is the tier trusted"
+    );
+
+    node.coherence().begin_listening(bench.clock.elapsed());
+    assert_eq!(bench.get(Some(3)).await, Some(3));
+    bench.clock.advance(patience);
+    node.coherence().heard(bench.clock.elapsed());
+    assert_eq!(bench.get(Some(4)).await, Some(3), "it hears the others");
+}
+
+#[tokio::test]
+async fn a_slow_answer_is_given_even_when_it_cannot_be_kept() {
+    let patience = Duration::from_secs(1);
+    let node = Arc::new(Hub::default()).node_with(Coherence::among_nodes(patience));
+    let bench = Bench::among(&node);
+    let slow = || {
+        bench.clock.advance(2 * patience);
+        bench.ask(Some(1))
+    };
+    let answer = bench.memo.get_or_ask(&key(), slow).await.unwrap();
+    assert_eq!((answer, bench.asked()), (Some(1), 1));
+    assert_eq!(bench.get(Some(2)).await, Some(2));
+}
+
+#[tokio::test]
+async fn refreshing_updates_the_shared_tier_too() {
+    let hub = Arc::new(Hub::default());
+    let (one, two) = (Bench::among(&hub.node()), Bench::among(&hub.node()));
+    assert_eq!(one.get(None).await, None);
+    let refreshed = one.memo.refresh(&key(), || one.ask(Some(1))).await;
+    assert_eq!(refreshed.unwrap(), Some(1));
+    assert_eq!(two.get(None).await, Some(1));
 }

@@ -1,0 +1,117 @@
+//! Hearing what other nodes tell.
+//!
+//! One connection is there only to listen. As long as it is asked for a sign of life and gives one, this node hears
+//! everything: Redis sends what was published before its answer to a later question. A connection that is closed, or
+//! gives no sign in time, is taken for lost, and a new one is made after a pause that grows a little and differs
+//! between nodes.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+use deadpool_redis::redis::aio::{PubSubSink, PubSubStream};
+use deadpool_redis::redis::{Client, Msg, RedisError, Value};
+use futures_util::{FutureExt, StreamExt};
+use prometheus_client::metrics::gauge::Gauge;
+use tokio::time::{sleep, timeout};
+
+use super::super::Coherence;
+use crate::clock::SharedClock;
+use crate::service_url::ServiceUrl;
+
+/// Listens for as long as it runs.
+pub(super) struct Bus {
+    pub(super) client: Client,
+    pub(super) channel: String,
+    /// Without a sign of life for this long, what is remembered is not believed; all other times follow from it.
+    pub(super) patience: Duration,
+    pub(super) coherence: Arc<Coherence>,
+    pub(super) is_listening: Gauge,
+    pub(super) clock: SharedClock,
+    /// For the log.
+    pub(super) url: ServiceUrl,
+}
+
+/// Why this node does not hear the others.
+#[derive(Debug, thiserror::Error)]
+enum Lost {
+    #[error("{0}")]
+    Fault(#[from] RedisError),
+    #[error("the connection was closed")]
+    Closed,
+    #[error("no sign of life in time")]
+    Silent(#[from] tokio::time::error::Elapsed),
+}
+
+impl Bus {
+    /// Listens, and begins anew whenever the connection is lost.
+    pub(super) async fn run(self) {
+        let (shortest, longest) = (self.patience / 16, self.patience / 2);
+        let mut pause = shortest;
+        let mut is_known = false;
+        loop {
+            let Err(lost) = self.listen().await;
+            if self.is_listening.set(0) == 1 {
+                (pause, is_known) = (shortest, false);
+            }
+            if !is_known {
+                is_known = true;
+                self.log_loss(&lost);
+            }
+            sleep(jittered(pause)).await;
+            pause = (pause * 2).min(longest);
+        }
+    }
+
+    fn log_loss(&self, lost: &Lost) {
+        tracing::warn!(
+            event = "shared_cache_lost",
+            reason = %lost,
+            setting = "cache.redis_url",
+            url = %self.url,
+            "cannot hear the other nodes; what is remembered is kept for cache.uncoordinated_for only"
+        );
+    }
+
+    async fn listen(&self) -> Result<Infallible, Lost> {
+        let (mut sink, mut messages) = timeout(self.patience / 2, self.subscribe()).await??;
+        self.coherence.begin_listening(self.clock.elapsed());
+        loop {
+            let asked_at = self.clock.elapsed();
+            timeout(self.patience / 2, sink.ping::<Value>()).await??;
+            while let Some(next) = messages.next().now_or_never() {
+                self.heed(&next.ok_or(Lost::Closed)?);
+            }
+            self.coherence.heard(asked_at);
+            if self.is_listening.set(1) == 0 {
+                tracing::info!(event = "shared_cache_heard", url = %self.url, "hearing the other nodes");
+            }
+            let listening = async {
+                while let Some(message) = messages.next().await {
+                    self.heed(&message);
+                }
+            };
+            if timeout(self.patience / 4, listening).await.is_ok() {
+                return Err(Lost::Closed);
+            }
+        }
+    }
+
+    async fn subscribe(&self) -> Result<(PubSubSink, PubSubStream), RedisError> {
+        let (mut sink, messages) = self.client.get_async_pubsub().await?.split();
+        sink.subscribe(&self.channel).await?;
+        Ok((sink, messages))
+    }
+
+    /// Whatever was sent: forgetting what need not be forgotten costs a lookup and nothing else.
+    fn heed(&self, message: &Msg) {
+        self.coherence
+            .forget(&String::from_utf8_lossy(message.get_payload_bytes()));
+    }
+}
+
+/// A time between half of the given one and the whole, so that nodes do not act in step.
+pub(super) fn jittered(longest: Duration) -> Duration {
+    let random = getrandom::u32().unwrap_or(u32::MAX);
+    longest.mul_f64(0.5 + 0.5 * f64::from(random) / f64::from(u32::MAX))
+}
