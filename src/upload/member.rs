@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::archive::{Digest, Entry};
 use super::{UploadError, UploadService, content};
@@ -10,6 +11,10 @@ use crate::db::uploads::FileRecord;
 use crate::storage::{ObjectInfo, ObjectMeta};
 use crate::symbol::SymbolKey;
 use crate::symbol::header::SymHeader;
+
+/// For how long after a file was stored somebody may still remember that it was absent; rather too long, since the
+/// storage may have another idea of the time.
+const JUST_NOW: Duration = Duration::from_mins(10);
 
 /// A member that was verified and is to be stored.
 #[derive(Clone, Debug)]
@@ -44,10 +49,11 @@ impl UploadService {
     ) -> Result<Stored, UploadError> {
         let path = source.path(&member.key);
         let existing = source.storage().head(&path).await?;
-        if existing
-            .as_ref()
-            .is_some_and(|existing| member.is_same_as(existing))
-        {
+        if let Some(existing) = existing.as_ref().filter(|it| member.is_same_as(it)) {
+            // Who stored it just now may have failed before the other nodes were told.
+            if self.clock.now() - existing.modified_at < JUST_NOW {
+                self.catalog.forget(&source, &path).await;
+            }
             return Ok(Stored::Skipped(member.entry.name));
         }
         let (entry, gzipped) = (member.entry.clone(), member.gzipped);
