@@ -12,6 +12,7 @@ mod cli;
 mod downloads;
 mod golden;
 mod missing;
+mod nodes;
 mod operations;
 mod resilience;
 mod services;

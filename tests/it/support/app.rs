@@ -55,6 +55,12 @@ impl App {
         Self::launch(Arc::new(tempfile::tempdir().unwrap()), clock, |_| {}).await
     }
 
+    /// Starts another server on the same data, as a second node.
+    pub(crate) async fn beside(&self, change: impl FnOnce(&mut Config)) -> Self {
+        let clock = Arc::new(SystemClock::new());
+        Self::launch(Arc::clone(&self.data), clock, change).await
+    }
+
     /// Stops the server and starts another one on the same data.
     pub(crate) async fn restart(self) -> Self {
         let data = self.shut_down_keeping_data().await;
