@@ -20,7 +20,7 @@
 //! # What remains
 //! A generation lives longer than any value, so only Redis itself can lose it: by eviction, by a `FLUSHALL`, or by a
 //! failover to a replica that lags behind. A late answer with the stamp of "no generation" is then believed until its
-//! time ends: `absent_for` for an absent file. The same bound holds where one node can reach Redis and the uploading
+//! time ends: `absent_for` for an absent file, `present_for` for one that was replaced. The same bounds hold where one node can reach Redis and the uploading
 //! one cannot, or the uploading one dies with something left to say.
 //!
 //! # When it fails

@@ -62,8 +62,12 @@ mod tests {
 
         #[test]
         fn no_bytes_are_too_strange(bytes: Vec<u8>) {
-            if let Some((token, value)) = take_off(bytes.clone()) {
-                prop_assert_eq!(put_before(token, &value), bytes.to_ascii_lowercase()[..LENGTH].iter().chain(&bytes[LENGTH..]).copied().collect::<Vec<_>>());
+            match take_off(bytes.clone()) {
+                Some((token, value)) => {
+                    prop_assert_eq!(Some(token), read(&bytes[..LENGTH]));
+                    prop_assert_eq!(value, &bytes[LENGTH..]);
+                }
+                None => prop_assert!(bytes.len() < LENGTH || read(&bytes[..LENGTH]).is_none()),
             }
         }
     }
