@@ -91,6 +91,33 @@ impl Drop for Running {
     }
 }
 
+#[test]
+fn a_redis_that_is_away_is_a_warning_without_its_password() {
+    let folder = TempDir::new().unwrap();
+    let mut command = symbold(folder.path());
+    command.env("SYMBOLD_CACHE__REDIS_URL", "redis://:s3cret@127.0.0.1:1");
+    command.env("SYMBOLD_LOG__LEVEL", "debug");
+    let mut server = command
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let log = BufReader::new(server.stderr.take().unwrap());
+    let mut said = String::new();
+    for line in log.lines().map_while(Result::ok) {
+        said.push_str(&line);
+        if line.contains("shared_cache_lost") {
+            break;
+        }
+    }
+    server.kill().unwrap();
+    server.wait().unwrap();
+    let (_, warning) = said.rsplit_once("WARN").unwrap();
+    assert!(warning.contains("cache.redis_url"), "{warning}");
+    assert!(warning.contains("redis://:…@127.0.0.1:1"), "{warning}");
+    assert!(!said.contains("s3cret"), "{said}");
+}
+
 fn folder_of_symbols(folder: &Path) -> std::path::PathBuf {
     let symbols = folder.join("symbols");
     let module = symbols.join("xul.pdb").join(ID);

@@ -126,6 +126,20 @@ async fn an_upload_through_one_node_is_seen_by_the_other() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_repeated_upload_is_seen_when_nobody_was_told_of_the_first() {
+    let Some(redis) = OwnRedis::launch() else {
+        return;
+    };
+    let (one, other) = connected_nodes(&redis).await;
+    assert_eq!(status(&other, 0).await, StatusCode::NOT_FOUND);
+    let silent = one.beside(|_| {}).await;
+    upload(&silent, 0).await;
+    upload(&one, 0).await;
+    assert_eq!(one.storage_calls("put").await, 0, "it was there already");
+    is_seen_in_time(&other, 0).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_upload_is_seen_by_the_other_node_when_redis_crashes_and_comes_back() {
     let Some(mut redis) = OwnRedis::launch() else {
         return;
@@ -277,19 +291,42 @@ async fn the_heartbeat_lists_redis() {
     .await;
 }
 
+/// A node's way to Redis, without the node.
+async fn cache(redis: &OwnRedis, metrics: &Metrics, clock: &Arc<SystemClock>) -> RedisCache {
+    let config = CacheConfig {
+        redis_url: redis.url().as_str().into(),
+        ..CacheConfig::default()
+    };
+    let clock: Arc<dyn Clock> = Arc::<SystemClock>::clone(clock);
+    let cache = RedisCache::open(&config, metrics, &clock).unwrap();
+    eventually("it is connected", async || cache.check().await.is_ok()).await;
+    cache
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_that_may_have_missed_something_believes_nothing_from_before() {
+    let Some(redis) = OwnRedis::launch() else {
+        return;
+    };
+    let (metrics, clock) = (Metrics::default(), Arc::new(SystemClock::new()));
+    let cache = cache(&redis, &metrics, &clock).await;
+    let before = cache.coherence().generation("a");
+    let kill = cmd("CLIENT").arg("KILL").arg("TYPE").arg("pubsub").clone();
+    tell(&redis, &kill).await;
+    eventually("it begins anew", async || {
+        cache.coherence().generation("a") != before
+    })
+    .await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_redis_that_hangs_costs_its_timeout_a_few_times_and_then_nothing() {
     let Some(redis) = OwnRedis::launch() else {
         return;
     };
     let (metrics, clock) = (Metrics::default(), Arc::new(SystemClock::new()));
-    let config = CacheConfig {
-        redis_url: redis.url().as_str().into(),
-        ..CacheConfig::default()
-    };
-    let shared_clock: Arc<dyn Clock> = Arc::<SystemClock>::clone(&clock);
-    let cache = RedisCache::open(&config, &metrics, &shared_clock).unwrap();
-    eventually("it is connected", async || cache.check().await.is_ok()).await;
+    let cache = cache(&redis, &metrics, &clock).await;
+    let timeout = CacheConfig::default().redis_timeout.as_secs_f64();
     let key = CacheKey::new("object", &["disk", "a"]);
     cache.get(&key).await.unwrap();
 
@@ -298,14 +335,13 @@ async fn a_redis_that_hangs_costs_its_timeout_a_few_times_and_then_nothing() {
     for lost in join_all((0..5).map(|_| cache.get(&key))).await {
         lost.unwrap_err();
     }
-    assert!(stopwatch.seconds() >= config.redis_timeout.as_secs_f64());
+    assert!(stopwatch.seconds() >= timeout);
     assert_eq!(metrics.shared_cache_breaker_open.get(), 1);
     let stopwatch = Stopwatch::start(clock.as_ref());
     for _ in 0..1000 {
         cache.get(&key).await.unwrap_err();
     }
-    let without = stopwatch.seconds();
-    assert!(without < 100.0 * config.redis_timeout.as_secs_f64());
+    assert!(stopwatch.seconds() < 100.0 * timeout);
 
     redis.thaw();
     eventually("it is used again", async || cache.get(&key).await.is_ok()).await;
