@@ -1,4 +1,4 @@
-//! The first start with an empty embedded database: an administrator and a token, so that one can begin.
+//! The first start with an empty database: an administrator and a token, so that one can begin.
 
 use std::fs::OpenOptions;
 use std::io::Write;

@@ -11,7 +11,7 @@ use tempfile::TempDir;
 use crate::support::{ID, sym};
 
 /// The program with nothing of this machine's environment and everything under a folder.
-fn symbold(folder: &Path) -> Command {
+pub(crate) fn symbold(folder: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_symbold"));
     command.env_clear().current_dir(folder);
     command.env("SYMBOLD_SERVER__LISTEN", "127.0.0.1:0");
@@ -32,15 +32,15 @@ fn stderr(output: &Output) -> String {
 }
 
 /// A server that runs until it is dropped or told to stop.
-struct Running {
+pub(crate) struct Running {
     child: Child,
-    url: String,
+    pub(crate) url: String,
     /// The line of the log that tells the address.
     started: String,
 }
 
 impl Running {
-    fn start(command: &mut Command) -> Self {
+    pub(crate) fn start(command: &mut Command) -> Self {
         let mut child = command
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -70,7 +70,7 @@ impl Running {
     }
 
     /// Tells it to stop and gives its exit code and what it said.
-    fn stop(mut self) -> (Option<i32>, String) {
+    pub(crate) fn stop(mut self) -> (Option<i32>, String) {
         self.terminate();
         let status = self.child.wait().unwrap();
         let mut said = String::new();

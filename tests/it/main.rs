@@ -14,6 +14,7 @@ mod golden;
 mod missing;
 mod nodes;
 mod operations;
+mod postgres;
 mod resilience;
 mod services;
 mod storages;

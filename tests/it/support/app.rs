@@ -27,7 +27,7 @@ pub(crate) struct App {
     /// The administrator's token, which may upload.
     pub(crate) token: String,
     pub(crate) client: Client,
-    auth: symbold::auth::AuthService,
+    auth: AuthService,
     database: Arc<dyn Database>,
     stop: CancellationToken,
     task: JoinHandle<anyhow::Result<()>>,
@@ -85,11 +85,7 @@ impl App {
         let database = Arc::clone(&adaptors.database);
         let server = Server::new(config, adaptors, clock).unwrap();
         let auth = server.auth().clone();
-        first_run::ensure_token(&auth, data.path()).await.unwrap();
-        let token = std::fs::read_to_string(data.path().join(first_run::TOKEN_FILE))
-            .unwrap()
-            .trim()
-            .to_owned();
+        let token = administrators_token(&auth, data.path()).await;
         let address = server.address().unwrap();
         let stop = CancellationToken::new();
         let task = tokio::spawn(server.run(stop.clone()));
@@ -198,7 +194,7 @@ impl App {
         auth.create(request).await.unwrap().reveal().to_owned()
     }
 
-    pub(crate) fn auth(&self) -> &symbold::auth::AuthService {
+    pub(crate) fn auth(&self) -> &AuthService {
         &self.auth
     }
 
@@ -242,6 +238,22 @@ impl App {
             .unwrap();
         page["records"].as_array().unwrap().clone()
     }
+}
+
+/// The token of the first start, or another one of the same owner where the first start was that of another server on
+/// the same database.
+async fn administrators_token(auth: &AuthService, data_dir: &Path) -> String {
+    first_run::ensure_token(auth, data_dir).await.unwrap();
+    if let Ok(token) = std::fs::read_to_string(data_dir.join(first_run::TOKEN_FILE)) {
+        return token.trim().to_owned();
+    }
+    let request = TokenRequest {
+        email: "admin@localhost".to_owned(),
+        permissions: vec![Permission::UploadSymbols, Permission::ViewAllUploads],
+        days: 1,
+        note: String::new(),
+    };
+    auth.create(request).await.unwrap().reveal().to_owned()
 }
 
 fn form(archive: impl Into<Vec<u8>>) -> Form {

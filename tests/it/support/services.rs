@@ -209,18 +209,18 @@ impl Kind for Postgres {
             .args(["--encoding=UTF8", "--locale=C.UTF-8"]);
         let output = initdb.output().unwrap();
         assert!(output.status.success(), "{output:?}");
+        // In the file, where `ALTER SYSTEM` wins over it, for a test that wants to connect by TCP.
+        let settings = data.join("postgresql.conf");
+        let mut settings = File::options().append(true).open(settings).unwrap();
+        settings.write_all(b"listen_addresses = ''\n").unwrap();
         Self
     }
 
     fn command(&self, programs: &Path, folder: &Path) -> Command {
         let data = folder.join("data");
         let mut command = not_as_root(&programs.join("postgres"), folder);
-        command.arg("-D").arg(&data).arg("-k").arg(&data).args([
-            "-c",
-            "listen_addresses=",
-            "-c",
-            "fsync=off",
-        ]);
+        command.arg("-D").arg(&data).arg("-k").arg(&data);
+        command.args(["-c", "fsync=off"]);
         command
     }
 

@@ -1,6 +1,6 @@
 //! Servers that stop, stand still or refuse.
 
-use super::server::{Server, database_on};
+use super::server::{OwnPostgres, database_on};
 use super::*;
 
 /// Enough for a call that ends in time, on a machine that is busy with other tests.
@@ -21,7 +21,7 @@ async fn unavailable<T: fmt::Debug>(
 
 #[tokio::test]
 async fn a_server_that_stops_and_comes_back() {
-    let Some(mut server) = Server::start() else {
+    let Some(mut server) = OwnPostgres::launch() else {
         return;
     };
     let config = database_on(&server.url()).await;
@@ -35,7 +35,7 @@ async fn a_server_that_stops_and_comes_back() {
     unavailable(MARGIN, database.insert_token(&token())).await;
     unavailable(MARGIN, add(&database, &batch)).await;
 
-    server.start_again();
+    server.start();
     database.check().await.unwrap();
     database.insert_token(&token()).await.unwrap();
     let (_, before) = total(&database).await;
@@ -45,7 +45,7 @@ async fn a_server_that_stops_and_comes_back() {
 
 #[tokio::test]
 async fn a_server_that_stands_still() {
-    let Some(server) = Server::start() else {
+    let Some(server) = OwnPostgres::launch() else {
         return;
     };
     let mut config = database_on(&server.url()).await;
@@ -85,7 +85,7 @@ async fn a_server_that_stands_still() {
 
 #[tokio::test]
 async fn a_server_that_only_reads() {
-    let Some(server) = Server::start() else {
+    let Some(server) = OwnPostgres::launch() else {
         return;
     };
     let config = database_on(&server.url()).await;
@@ -176,7 +176,7 @@ async fn statements_that_take_too_long() {
 
 #[tokio::test]
 async fn a_server_without_a_free_connection() {
-    let Some(server) = Server::start() else {
+    let Some(server) = OwnPostgres::launch() else {
         return;
     };
     let administrator = database_on(&server.url()).await;

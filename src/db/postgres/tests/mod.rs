@@ -1,5 +1,6 @@
 mod contention;
 mod faults;
+mod lost_answers;
 mod opening;
 mod server;
 
