@@ -1,6 +1,9 @@
 # The commands of this project. `make` alone says what there is.
 
 .DEFAULT_GOAL := help
+
+# The tests over the wire that choose no backend themselves: they run on both.
+ON_SERVICES := downloads:: golden:: missing:: operations:: resilience:: tokens:: uploads::
 .PHONY: help build run test test-embedded check format lint docs clean
 
 help: ## Show this list
@@ -12,8 +15,8 @@ build: ## Build the server for release: target/release/symbold
 run: ## Run the server from ./data on http://127.0.0.1:8000
 	cargo run --release --locked
 
-test: ## Run every test, beside a PostgreSQL, a Redis and an S3 server that are started for it
-	tests/with-services cargo test --workspace --locked
+test: ## Run every test, on the embedded defaults and on a PostgreSQL, a Redis and an S3 server started for it
+	tests/with-services sh -c 'cargo test --workspace --locked && TEST_BACKENDS=services cargo test --locked --test it -- $(ON_SERVICES)'
 
 test-embedded: ## Run the tests that need no other server; the others say that they were left out
 	cargo test --workspace --locked

@@ -8,6 +8,7 @@ use futures_util::future::join_all;
 use reqwest::header::{HeaderMap, HeaderValue};
 use reqwest::{Method, StatusCode};
 
+use crate::support::backends::needs_embedded_storage;
 use crate::support::{Answer, App, ID, Zip, random_bytes, sym};
 
 const KEY: &str = "xul.pdb/44E4EC8C2F41492B9369D6B9A059577C2/xul.sym";
@@ -312,6 +313,9 @@ async fn a_thousand_requests_for_a_cold_key_ask_the_storage_once() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_file_that_vanished_is_not_found_and_forgotten() {
+    if needs_embedded_storage("a_file_that_vanished_is_not_found_and_forgotten") {
+        return;
+    }
     let app = with_xul().await;
     assert_eq!(app.status(&format!("/{KEY}")).await, StatusCode::OK);
     fs::remove_file(app.data_dir().join("objects/v1").join(KEY)).unwrap();
@@ -324,6 +328,9 @@ async fn a_file_that_vanished_is_not_found_and_forgotten() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_storage_failure_is_503_and_neither_remembered_nor_counted() {
+    if needs_embedded_storage("a_storage_failure_is_503_and_neither_remembered_nor_counted") {
+        return;
+    }
     let app = with_xul().await;
     let path = app.data_dir().join("objects/v1").join(KEY);
     let whole = fs::read(&path).unwrap();
@@ -349,6 +356,9 @@ async fn a_storage_failure_is_503_and_neither_remembered_nor_counted() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_body_that_cannot_be_read_to_its_end_is_cut_not_shortened() {
+    if needs_embedded_storage("a_body_that_cannot_be_read_to_its_end_is_cut_not_shortened") {
+        return;
+    }
     let app = App::start().await;
     // Large enough that the answer is on its way long before the damage shows.
     app.upload(Zip::new().file(KEY, sym("xul.pdb", ID, 60_000)))

@@ -5,7 +5,6 @@ use std::path::Path;
 
 use aws_sdk_s3::Client;
 use aws_sdk_s3::primitives::ByteStream;
-use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 use flate2::Compression;
 use flate2::read::GzDecoder;
 use flate2::write::GzEncoder;
@@ -16,6 +15,7 @@ use symbold::config::Config;
 use symbold::server::Adaptors;
 use symbold::storage::{Access, StorageConfig, StorageKind};
 
+use crate::support::backends::s3_client;
 use crate::support::{App, ID, Zip, random_bytes, sym};
 
 const KEY: &str = "c++ filt.pdb/44E4EC8C2F41492B9369D6B9A059577C2/c++ filt.sym";
@@ -40,15 +40,7 @@ impl Bucket {
             eprintln!("left out: symbols in S3 (TEST_S3_ENDPOINT is not set; make test runs it)");
             return None;
         };
-        let http_client = aws_smithy_http_client::Builder::new()
-            .tls_provider(Provider::Rustls(CryptoMode::Ring))
-            .build_https();
-        let loader = aws_config::defaults(aws_config::BehaviorVersion::v2026_01_12())
-            .http_client(http_client);
-        let config = aws_sdk_s3::config::Builder::from(&loader.load().await)
-            .endpoint_url(&endpoint)
-            .force_path_style(true);
-        let client = Client::from_conf(config.build());
+        let client = s3_client(&endpoint).await;
         let mut random = [0; 8];
         getrandom::fill(&mut random).unwrap();
         let name = format!("test-{}", hex::encode(random));

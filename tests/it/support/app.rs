@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::backends;
 use reqwest::multipart::{Form, Part};
 use reqwest::{Client, Method, RequestBuilder, Response, StatusCode};
 use serde_json::Value;
@@ -80,6 +81,7 @@ impl App {
         "127.0.0.1:0".clone_into(&mut config.server.listen);
         config.server.workers = 1;
         config.missing.flush_every = Duration::from_millis(5);
+        backends::arrange(&mut config, data.path()).await;
         change(&mut config);
         let adaptors = Adaptors::open(&config).await.unwrap();
         let database = Arc::clone(&adaptors.database);

@@ -1,6 +1,7 @@
 //! A server of its own for every test, and the words to talk to it with.
 
 mod app;
+pub(crate) mod backends;
 mod raw;
 pub(crate) mod remote;
 mod services;

@@ -1,0 +1,92 @@
+//! What the servers of a run stand on: the embedded defaults, or with `TEST_BACKENDS=services` PostgreSQL, Redis and S3.
+//!
+//! Every server has a database, a bucket and a namespace of its own, named after its data directory, so that a server
+//! that is started again on the same directory finds what it had.
+
+use std::io::Write;
+use std::path::Path;
+
+use aws_sdk_s3::Client;
+use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
+use symbold::config::Config;
+use symbold::storage::{Access, StorageKind};
+use tokio_postgres::NoTls;
+
+/// Tells whether the servers of this run stand on services.
+pub(crate) fn are_services() -> bool {
+    variable("TEST_BACKENDS").as_deref() == Some("services")
+}
+
+/// Says that a test looks into the embedded storage, and passes it over in a run on services.
+pub(crate) fn needs_embedded_storage(test: &str) -> bool {
+    if are_services() {
+        // Not `eprintln`, whose text the test harness keeps to itself when a test passes.
+        let _ = writeln!(
+            std::io::stderr(),
+            "left out: {test} (it looks into the disk storage)"
+        );
+    }
+    are_services()
+}
+
+/// Puts a server on its own part of the services.
+pub(crate) async fn arrange(config: &mut Config, data: &Path) {
+    if !are_services() {
+        return;
+    }
+    let name = data.file_name().unwrap().to_string_lossy();
+    let name = format!("it{}", hex::encode(name.as_bytes()));
+    let service = |name: &str| variable(name).unwrap_or_else(|| panic!("{name} is not set"));
+    config.database.url = database(&service("TEST_POSTGRES_URL"), &name).await.into();
+    config.cache.redis_url = service("TEST_REDIS_URL").into();
+    config.cache.namespace.clone_from(&name);
+    config.storage.kind = StorageKind::S3;
+    config.storage.access = Access::Proxy;
+    config.storage.endpoint = service("TEST_S3_ENDPOINT");
+    config.storage.bucket.clone_from(&name);
+    make_bucket(&config.storage.endpoint, &name).await;
+}
+
+async fn database(url: &str, name: &str) -> String {
+    let (client, connection) = tokio_postgres::connect(url, NoTls).await.unwrap();
+    tokio::spawn(connection);
+    // It exists if this server was started before.
+    drop(
+        client
+            .batch_execute(&format!("CREATE DATABASE {name}"))
+            .await,
+    );
+    let (place, parameters) = url.split_once('?').unwrap_or((url, ""));
+    let (server, _) = place.rsplit_once('/').unwrap();
+    format!("{server}/{name}?{parameters}")
+}
+
+async fn make_bucket(endpoint: &str, name: &str) {
+    // It exists if this server was started before.
+    drop(
+        s3_client(endpoint)
+            .await
+            .create_bucket()
+            .bucket(name)
+            .send()
+            .await,
+    );
+}
+
+/// A client of the store.
+pub(crate) async fn s3_client(endpoint: &str) -> Client {
+    let http_client = aws_smithy_http_client::Builder::new()
+        .tls_provider(Provider::Rustls(CryptoMode::Ring))
+        .build_https();
+    let loader =
+        aws_config::defaults(aws_config::BehaviorVersion::v2026_01_12()).http_client(http_client);
+    let config = aws_sdk_s3::config::Builder::from(&loader.load().await)
+        .endpoint_url(endpoint)
+        .force_path_style(true);
+    Client::from_conf(config.build())
+}
+
+#[expect(clippy::disallowed_methods, reason = "the tests' own settings")]
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}
