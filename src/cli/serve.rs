@@ -20,7 +20,9 @@ pub(super) async fn serve(config: Config) -> anyhow::Result<()> {
     let adaptors = Adaptors::open(&config).await?;
     let server = Server::new(config.clone(), adaptors, Arc::new(SystemClock::new()))?;
     let url = public_url(&config, &server)?;
-    if let Some(token_file) =
+    if !config.database.is_embedded() {
+        hint_at_tokens(&server).await?;
+    } else if let Some(token_file) =
         first_run::ensure_token(server.auth(), Path::new(&config.data_dir)).await?
     {
         let program = std::env::args()
@@ -45,6 +47,17 @@ fn public_url(config: &Config, server: &Server) -> anyhow::Result<String> {
         return Ok(config.server.public_url.trim_end_matches('/').to_owned());
     }
     Ok(format!("http://{}", server.address()?))
+}
+
+/// Nodes that share a database have no first start of their own, so nobody makes a token for them.
+async fn hint_at_tokens(server: &Server) -> anyhow::Result<()> {
+    if server.auth().list().await?.is_empty() {
+        tracing::warn!(
+            event = "no_tokens",
+            "there is no token yet, so nobody can upload: make one with `symbold token create`"
+        );
+    }
+    Ok(())
 }
 
 /// A token that SIGTERM or SIGINT cancels. A second signal ends the program at once.

@@ -60,6 +60,14 @@ impl Default for DatabaseConfig {
     }
 }
 
+impl DatabaseConfig {
+    /// Tells whether the records lie on this machine, in the engine that needs no service.
+    #[must_use]
+    pub fn is_embedded(&self) -> bool {
+        self.url.reveal().starts_with("sqlite:")
+    }
+}
+
 /// Opens the database of the configuration and brings its schema up to date.
 ///
 /// # Errors

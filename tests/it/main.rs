@@ -17,6 +17,7 @@ mod operations;
 mod postgres;
 mod resilience;
 mod services;
+mod storage_faults;
 mod storages;
 mod tokens;
 mod uploads;

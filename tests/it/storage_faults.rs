@@ -1,0 +1,120 @@
+//! Servers whose object store goes away while they run.
+
+use std::time::Duration;
+
+use reqwest::StatusCode;
+use symbold::storage::{Access, StorageKind};
+use tokio::time::Instant;
+
+use crate::support::backends::s3_client;
+use crate::support::gate::{Gate, Way};
+use crate::support::{App, ID, Zip, sym};
+
+const KEY: &str = "a.pdb/44E4EC8C2F41492B9369D6B9A059577C2/a.sym";
+
+/// No answer may take longer while the store is away.
+const BOUND: Duration = Duration::from_secs(10);
+
+/// A server whose way to its bucket the test holds, if a store runs.
+async fn behind_a_gate() -> Option<(App, Gate)> {
+    #[expect(clippy::disallowed_methods, reason = "the tests' own setting")]
+    let Ok(endpoint) = std::env::var("TEST_S3_ENDPOINT") else {
+        let left_out =
+            "left out: servers that lose S3 (TEST_S3_ENDPOINT is not set; make test runs it)";
+        drop(std::io::Write::write_all(
+            &mut std::io::stderr(),
+            format!("{left_out}\n").as_bytes(),
+        ));
+        return None;
+    };
+    let mut random = [0; 8];
+    getrandom::fill(&mut random).unwrap();
+    let bucket = format!("faults-{}", hex::encode(random));
+    s3_client(&endpoint)
+        .await
+        .create_bucket()
+        .bucket(&bucket)
+        .send()
+        .await
+        .unwrap();
+    let gate = Gate::to(endpoint.trim_start_matches("http://").to_owned()).await;
+    let app = App::with(|config| {
+        config.storage.kind = StorageKind::S3;
+        config.storage.access = Access::Redirect;
+        config.storage.endpoint = format!("http://{}", gate.address);
+        config.storage.bucket = bucket;
+        config.storage.s3.lookup_attempt = Duration::from_millis(500);
+        config.storage.s3.lookup = Duration::from_secs(2);
+        config.storage.s3.put = Duration::from_secs(1);
+    })
+    .await;
+    Some((app, gate))
+}
+
+fn archive(functions: u32) -> Zip {
+    Zip::new().file(KEY, sym("a.pdb", ID, functions))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_store_that_is_away_is_503_never_absence_and_comes_back_by_itself() {
+    let Some((app, gate)) = behind_a_gate().await else {
+        return;
+    };
+    assert_eq!(app.upload(archive(10)).await.status, StatusCode::CREATED);
+    assert_eq!(app.status(&format!("/{KEY}")).await, StatusCode::FOUND);
+    for way in [Way::Cut, Way::Silent] {
+        gate.set(way);
+        let other = format!("/{way:?}.pdb/{ID}/other.sym");
+        let start = Instant::now();
+        assert_eq!(
+            app.status(&format!("/{KEY}")).await,
+            StatusCode::FOUND,
+            "what is remembered goes on"
+        );
+        let response = app.get(&other).await;
+        assert_eq!(
+            response.status(),
+            StatusCode::SERVICE_UNAVAILABLE,
+            "{way:?}"
+        );
+        assert!(response.headers().contains_key("retry-after"));
+        assert_eq!(response.headers()["cache-control"], "no-store");
+        assert_eq!(
+            app.head(&other).await.status(),
+            StatusCode::SERVICE_UNAVAILABLE
+        );
+        assert!(
+            start.elapsed() < BOUND,
+            "{way:?} took {:?}",
+            start.elapsed()
+        );
+        let answer = app.upload(archive(20)).await;
+        assert_eq!(
+            (answer.status, answer.code()),
+            (StatusCode::SERVICE_UNAVAILABLE, "storage_unavailable")
+        );
+        assert!(answer.retry_after.is_some());
+        assert_eq!(
+            app.status("/a.pdb/AB/file.ptr").await,
+            StatusCode::NOT_FOUND,
+            "what needs no store goes on"
+        );
+        gate.set(Way::Open);
+        assert_eq!(
+            app.status(&other).await,
+            StatusCode::NOT_FOUND,
+            "the failure was not remembered"
+        );
+        app.get(&format!("{other}?_refresh")).await;
+    }
+    assert_eq!(
+        app.upload(archive(20)).await.status,
+        StatusCode::CREATED,
+        "the repeat converges"
+    );
+    let counted = app.missing().await;
+    assert!(
+        counted.len() == 2 && counted.iter().all(|row| row["count"] == 2),
+        "only answers of 404 were counted: {counted:?}"
+    );
+}
