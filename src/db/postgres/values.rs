@@ -30,7 +30,7 @@ where
     Box::new(rows.iter().map(value).collect::<Vec<T>>())
 }
 
-/// As [`array`], of numbers.
+/// One number of each row, as such an array.
 pub(super) fn numbers<Row>(
     rows: &[Row],
     value: impl Fn(&Row) -> u64,

@@ -100,9 +100,11 @@ async fn a_server_that_only_reads() {
         execute(&config, "SELECT pg_reload_conf()").await;
         let shown = format!("SHOW default_transaction_read_only /* {value} */");
         // The sessions hear of it one after the other, each before its next statement.
-        while database.query(shown.as_str(), parameters![]).await.unwrap()[0].get::<_, &str>(0)
-            != value
-        {}
+        eventually(async || {
+            let rows = database.query(shown.as_str(), parameters![]).await.unwrap();
+            rows[0].get::<_, &str>(0) == value
+        })
+        .await;
     };
 
     set("on").await;

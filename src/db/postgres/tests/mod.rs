@@ -39,6 +39,13 @@ async fn add(database: &PostgresDatabase, counts: &[MissingCount]) -> Result<(),
     database.add_missing(first_batch(), counts).await
 }
 
+/// Asks until something holds; fails if it never does.
+async fn eventually(holds: impl AsyncFn() -> bool) {
+    let asking = async { while !holds().await {} };
+    let asked = tokio::time::timeout(Duration::from_secs(20), asking).await;
+    assert!(asked.is_ok(), "asked in vain");
+}
+
 /// How many rows there are, and the sum of their counts.
 async fn total(database: &PostgresDatabase) -> (i64, i64) {
     let sum = "SELECT count(*), coalesce(sum(count), 0)::bigint FROM missing_symbols";

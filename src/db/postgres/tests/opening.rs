@@ -50,7 +50,7 @@ async fn a_node_waits_until_another_has_migrated() {
     });
     let waiting = "SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted
         AND database = (SELECT oid FROM pg_database WHERE datname = current_database())";
-    while other.query(waiting, &[]).await.unwrap().is_empty() {}
+    eventually(async || !other.query(waiting, &[]).await.unwrap().is_empty()).await;
     let made = MIGRATIONS[0].sql;
     other.batch_execute(made).await.unwrap();
     let remembered = format!(
