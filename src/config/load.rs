@@ -104,8 +104,13 @@ fn read_file(file: &Path) -> Result<Table, Problem> {
     let text = std::fs::read_to_string(file).map_err(|error| {
         Problem::new("configuration", &source, format!("cannot be read: {error}"))
     })?;
-    text.parse()
-        .map_err(|error| Problem::new("configuration", &source, format!("is not TOML: {error}")))
+    text.parse().map_err(|error: toml::de::Error| {
+        let start = error.span().map_or(0, |span| span.start);
+        let line = text[..start].lines().count().max(1);
+        // Only the message: the error itself would show the line, which may hold a password.
+        let message = format!("is not TOML: {} in line {line}", error.message());
+        Problem::new("configuration", &source, message)
+    })
 }
 
 /// Gathers the values of a file, section by section.
