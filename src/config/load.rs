@@ -284,6 +284,13 @@ mod tests {
     }
 
     #[test]
+    fn the_example_for_many_machines_is_valid() {
+        let text = include_str!("../../config/production.example.toml");
+        let config = load_text(text, &[]).unwrap();
+        assert!(!config.database.is_embedded() && !config.cache.redis_url.is_empty());
+    }
+
+    #[test]
     fn what_takes_effect_can_be_read_back() {
         let config = load_text("[upload]\nsize = \"3 GiB\"\nidle = \"7s\"", &[]).unwrap();
         assert_eq!(load_text(&config.to_toml(), &[]).unwrap(), config);
