@@ -4,11 +4,14 @@
 //! runtimes of their own and only parse and stream. Stopping goes in the opposite order of starting: no new
 //! connections, requests in flight finish, what has been counted is written, and everything has a deadline.
 
+use std::any::Any;
 use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use actix_web::dev::Extensions;
+use actix_web::rt::net::TcpStream;
 use actix_web::web::Data;
 use actix_web::{App, HttpServer};
 use anyhow::Context;
@@ -246,6 +249,7 @@ fn http_server(
     };
     let mut server = HttpServer::new(factory)
         .max_connections(settings.connections)
+        .on_connect(send_at_once)
         .client_request_timeout(settings.head)
         .keep_alive(settings.keep_alive)
         // An early refusal must reach a client that is still sending.
@@ -256,6 +260,16 @@ fn http_server(
         server = server.workers(settings.workers);
     }
     Ok(server.listen(listener)?.run())
+}
+
+/// Lets the head of an answer and its body go out as they are written. The kernel would hold the body back until the
+/// client has acknowledged the head, which clients put off for 40 ms.
+fn send_at_once(connection: &dyn Any, _: &mut Extensions) {
+    if let Some(stream) = connection.downcast_ref::<TcpStream>()
+        && let Err(error) = stream.set_nodelay(true)
+    {
+        tracing::debug!(event = "slow_connection", %error, "a connection could not be told to send at once");
+    }
 }
 
 fn catalog(
