@@ -17,6 +17,8 @@ const INTERRUPTED: i32 = 130;
 
 pub(super) async fn serve(config: Config) -> anyhow::Result<()> {
     telemetry::start(&config.log).context("setting log.level")?;
+    // Before anybody is told that the server is ready, so that a stop right after it is a clean one.
+    let stop = stop_at_signal()?;
     let adaptors = Adaptors::open(&config).await?;
     let server = Server::new(config.clone(), adaptors, Arc::new(SystemClock::new()))?;
     let url = public_url(&config, &server)?;
@@ -37,7 +39,7 @@ pub(super) async fn serve(config: Config) -> anyhow::Result<()> {
         data_dir = config.data_dir,
         "ready"
     );
-    server.run(stop_at_signal()?).await?;
+    server.run(stop).await?;
     tracing::info!(event = "stopped", "stopped");
     Ok(())
 }
