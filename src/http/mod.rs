@@ -69,7 +69,7 @@ pub fn configure(services: &HttpServices, app: &mut ServiceConfig) {
 
 /// The route of a path, as the metrics name it: every symbol's path is one route.
 fn route_of(path: &str) -> &'static str {
-    const ROUTES: [&str; 11] = [
+    const ROUTES: &[&str] = &[
         "/",
         "/__heartbeat__",
         "/__lbheartbeat__",
@@ -79,17 +79,19 @@ fn route_of(path: &str) -> &'static str {
         "/missingsymbols.csv",
         "/upload",
         "/upload/auth_info",
-        "/api/uploads/upload/{id}",
-        "/{debug_file}/{id}/{file}",
     ];
+    // Routes that end in something of the client's, by what comes before it.
+    const FAMILIES: &[(&str, &str)] = &[("/api/uploads/upload/", "/api/uploads/upload/{id}")];
     let path = if path.len() > 1 {
         path.trim_end_matches('/')
     } else {
         path
     };
-    match ROUTES.iter().position(|route| *route == path) {
-        Some(index) => ROUTES[index],
-        None if path.starts_with("/api/uploads/upload/") => ROUTES[9],
-        None => ROUTES[10],
-    }
+    let family = || FAMILIES.iter().find(|(start, _)| path.starts_with(start));
+    ROUTES
+        .iter()
+        .find(|route| **route == path)
+        .or_else(|| family().map(|(_, route)| route))
+        .copied()
+        .unwrap_or("/{debug_file}/{id}/{file}")
 }

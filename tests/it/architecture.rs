@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Every module of the crate with its layer; a module may import its own friends and lower layers.
-const LAYERS: [(&str, u8); 25] = [
+const LAYERS: &[(&str, u8)] = &[
     ("cli", 4),
     ("client", 4),
     ("config", 4),
@@ -33,7 +33,7 @@ const LAYERS: [(&str, u8); 25] = [
 ];
 
 /// Services that may import each other, from the left to the right.
-const FRIENDS: [(&str, &str); 4] = [
+const FRIENDS: &[(&str, &str)] = &[
     ("upload", "catalog"),
     ("upload", "auth"),
     ("download", "catalog"),
@@ -41,7 +41,7 @@ const FRIENDS: [(&str, &str); 4] = [
 ];
 
 /// Drivers and the only places that may name them.
-const HOMES: [(&str, &[&str]); 15] = [
+const HOMES: &[(&str, &[&str])] = &[
     ("actix_web", &["http", "server"]),
     ("actix_multipart", &["http"]),
     ("aws_config", &["storage/s3"]),
