@@ -1,5 +1,6 @@
 //! What every engine must do, told as tests that each engine runs.
 
+mod files;
 mod missing;
 mod pages;
 mod tokens;
@@ -15,6 +16,7 @@ pub(crate) async fn check_all(database: &dyn Database) {
     database.check().await.unwrap();
     tokens::check_all(database).await;
     uploads::check_all(database).await;
+    files::check_all(database).await;
     missing::check_all(database).await;
     pages::check_all(database).await;
 }

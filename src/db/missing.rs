@@ -1,5 +1,7 @@
 //! Symbols that were asked for and not found.
 
+use std::fmt::Debug;
+
 use async_trait::async_trait;
 use time::OffsetDateTime;
 
@@ -112,7 +114,7 @@ pub struct PageRequest {
 
 /// The missing-symbols table.
 #[async_trait]
-pub trait MissingRecords {
+pub trait MissingRecords: Debug + Send + Sync {
     /// Adds every count to its row, making rows that do not exist, by atomic UPSERTs in one transaction: all counts
     /// are added or none. The counts name each symbol at most once.
     ///

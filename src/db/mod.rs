@@ -6,6 +6,7 @@
 #[cfg(test)]
 pub(crate) mod contract;
 mod error;
+pub mod files;
 pub mod migrate;
 pub mod missing;
 pub mod postgres;
@@ -23,6 +24,7 @@ use serde::{Deserialize, Serialize};
 use crate::service_url::ServiceUrl;
 
 pub use error::DbError;
+pub use files::FileRecords;
 pub use missing::MissingRecords;
 pub use postgres::PostgresDatabase;
 pub use sqlite::SqliteDatabase;
@@ -31,7 +33,9 @@ pub use uploads::UploadRecords;
 
 /// All records of one engine.
 #[async_trait]
-pub trait Database: UploadRecords + MissingRecords + TokenRecords + Debug + Send + Sync {
+pub trait Database:
+    UploadRecords + FileRecords + MissingRecords + TokenRecords + Debug + Send + Sync
+{
     /// Asks the database for a sign of life.
     async fn check(&self) -> Result<(), DbError>;
 }

@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 use super::{MissingConfig, MissingLog};
 use crate::clock::SharedClock;
 use crate::db::missing::{BatchId, MissingCount};
-use crate::db::{Database, DbError};
+use crate::db::{DbError, MissingRecords};
 use crate::metrics::Metrics;
 
 /// How many rows one transaction writes at most.
@@ -50,7 +50,7 @@ pub struct MissingWorker {
     /// A batch of which it is not known whether it was written.
     unsettled: Option<Batch>,
     log: MissingLog,
-    database: Arc<dyn Database>,
+    database: Arc<dyn MissingRecords>,
     config: MissingConfig,
     clock: SharedClock,
     metrics: Metrics,
@@ -63,7 +63,7 @@ impl MissingWorker {
     /// The operating system has no randomness to give.
     pub fn new(
         log: MissingLog,
-        database: Arc<dyn Database>,
+        database: Arc<dyn MissingRecords>,
         config: MissingConfig,
         clock: SharedClock,
         metrics: Metrics,

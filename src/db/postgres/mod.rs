@@ -12,6 +12,7 @@
 
 mod connect;
 mod failure;
+mod files;
 mod missing;
 mod schema;
 #[cfg(test)]

@@ -7,6 +7,7 @@
 //! overtaken fails at once, without any waiting. Other processes may use the same file.
 
 mod file;
+mod files;
 mod missing;
 #[cfg(test)]
 mod tests;

@@ -9,8 +9,6 @@ use super::*;
 use crate::clock::ManualClock;
 use crate::db::SqliteDatabase;
 use crate::db::missing::{MissingFilter, MissingPage, MissingRecord, MissingRecords, PageRequest};
-use crate::db::tokens::{NewToken, TokenRecord, TokenRecords};
-use crate::db::uploads::{FileRecord, NewUpload, Outcome, UploadRecord, UploadRecords};
 use crate::missing::CodeInfo;
 use crate::symbol::SymbolKey;
 
@@ -56,51 +54,6 @@ impl MissingRecords for Troubled {
 
     async fn expire_missing(&self, _: OffsetDateTime) -> Result<u64, DbError> {
         Ok(0)
-    }
-}
-
-#[async_trait]
-impl UploadRecords for Troubled {
-    async fn begin_upload(&self, _: &NewUpload) -> Result<i64, DbError> {
-        unreachable!("the worker uploads nothing")
-    }
-
-    async fn complete_upload(&self, _: i64, _: &Outcome, _: OffsetDateTime) -> Result<(), DbError> {
-        unreachable!("the worker uploads nothing")
-    }
-
-    async fn fail_upload(&self, _: i64, _: &str) -> Result<(), DbError> {
-        unreachable!("the worker uploads nothing")
-    }
-
-    async fn upload(&self, _: i64) -> Result<Option<(UploadRecord, Vec<FileRecord>)>, DbError> {
-        unreachable!("the worker uploads nothing")
-    }
-}
-
-#[async_trait]
-impl TokenRecords for Troubled {
-    async fn token_by_hash(&self, _: &str) -> Result<Option<TokenRecord>, DbError> {
-        unreachable!("the worker has no token")
-    }
-
-    async fn insert_token(&self, _: &NewToken) -> Result<i64, DbError> {
-        unreachable!("the worker has no token")
-    }
-
-    async fn revoke_token(&self, _: i64, _: OffsetDateTime) -> Result<bool, DbError> {
-        unreachable!("the worker has no token")
-    }
-
-    async fn tokens(&self) -> Result<Vec<TokenRecord>, DbError> {
-        unreachable!("the worker has no token")
-    }
-}
-
-#[async_trait]
-impl Database for Troubled {
-    async fn check(&self) -> Result<(), DbError> {
-        Ok(())
     }
 }
 

@@ -1,0 +1,151 @@
+//! What every engine must do with lookups among stored files.
+
+use super::minute;
+use crate::db::Database;
+use crate::db::files::ModuleRecord;
+use crate::db::uploads::{FileRecord, NewUpload, Outcome};
+
+const DEBUG_ID: &str = "44E4EC8C2F41492B9369D6B9A059577C2";
+const OTHER_DEBUG_ID: &str = "DDDDEC8C2F41492B9369D6B9A059577C2";
+
+pub(super) async fn check_all(database: &dyn Database) {
+    a_module_is_found_by_either_of_its_names(database).await;
+    the_newest_file_of_a_module_wins(database).await;
+    try_symbols_are_kept_apart(database).await;
+    only_completed_uploads_count(database).await;
+    a_file_that_names_no_debug_file_is_no_module(database).await;
+}
+
+fn upload(is_try: bool) -> NewUpload {
+    NewUpload {
+        user: "build@example.com".to_owned(),
+        file_name: "symbols.zip".to_owned(),
+        size: 1,
+        bucket: "symbols".to_owned(),
+        is_try,
+        content_hash: "70cc".to_owned(),
+        download_url: None,
+        redirect_urls: vec![],
+        ignored_keys: vec![],
+        created_at: minute(0),
+    }
+}
+
+/// A `.sym` file of a debug id; the module's names are made of `name`.
+fn file(name: &str, debug_id: &str) -> FileRecord {
+    FileRecord {
+        key: format!("{name}.pdb/{debug_id}/{name}.sym"),
+        is_update: false,
+        is_compressed: true,
+        stored_size: 1,
+        original_size: 1,
+        sha256: "a1".repeat(32),
+        replaced_sha256: None,
+        debug_file: Some(format!("{name}.pdb")),
+        debug_id: Some(debug_id.to_owned()),
+        code_file: Some(format!("{name}.dll")),
+        code_id: Some("5DD8A8B1A4E000".to_owned()),
+        generator: Some("mozilla/dump_syms 2.3.4".to_owned()),
+        stored_at: minute(1),
+    }
+}
+
+async fn store(database: &dyn Database, is_try: bool, files: Vec<FileRecord>) {
+    let id = database.begin_upload(&upload(is_try)).await.unwrap();
+    let outcome = Outcome {
+        files,
+        skipped_keys: vec![],
+    };
+    database
+        .complete_upload(id, &outcome, minute(2))
+        .await
+        .unwrap();
+}
+
+async fn by_code_id(database: &dyn Database, name: &str, is_try: bool) -> Option<ModuleRecord> {
+    let code_file = format!("{name}.dll");
+    let found = database.module_by_code_id(&code_file, "5DD8A8B1A4E000", is_try);
+    found.await.unwrap()
+}
+
+async fn debug_id_of(database: &dyn Database, name: &str, is_try: bool) -> Option<String> {
+    let found = by_code_id(database, name, is_try).await;
+    found.map(|module| module.debug_id)
+}
+
+async fn a_module_is_found_by_either_of_its_names(database: &dyn Database) {
+    store(database, false, vec![file("汉 c++", DEBUG_ID)]).await;
+    let module = ModuleRecord {
+        key: format!("汉 c++.pdb/{DEBUG_ID}/汉 c++.sym"),
+        debug_file: "汉 c++.pdb".to_owned(),
+        debug_id: DEBUG_ID.to_owned(),
+        code_file: Some("汉 c++.dll".to_owned()),
+        code_id: Some("5DD8A8B1A4E000".to_owned()),
+        generator: Some("mozilla/dump_syms 2.3.4".to_owned()),
+    };
+    assert_eq!(
+        by_code_id(database, "汉 c++", false).await,
+        Some(module.clone())
+    );
+    let by_debug_id = |name: &'static str, id: &'static str| async move {
+        database.module_by_debug_id(name, id, false).await.unwrap()
+    };
+    assert_eq!(by_debug_id("汉 c++.pdb", DEBUG_ID).await, Some(module));
+    assert_eq!(by_debug_id("汉 c++.pdb", "5DD8A8B1A4E000").await, None);
+    assert_eq!(by_debug_id("汉 c++.dll", DEBUG_ID).await, None);
+    assert_eq!(by_debug_id("汉 C++.pdb", DEBUG_ID).await, None);
+}
+
+async fn the_newest_file_of_a_module_wins(database: &dyn Database) {
+    store(database, false, vec![file("newest", DEBUG_ID)]).await;
+    store(database, false, vec![file("newest", OTHER_DEBUG_ID)]).await;
+    let found = debug_id_of(database, "newest", false).await;
+    assert_eq!(found.as_deref(), Some(OTHER_DEBUG_ID));
+}
+
+async fn try_symbols_are_kept_apart(database: &dyn Database) {
+    store(database, false, vec![file("apart", DEBUG_ID)]).await;
+    store(
+        database,
+        true,
+        vec![file("apart", OTHER_DEBUG_ID), file("try", DEBUG_ID)],
+    )
+    .await;
+    let regular = debug_id_of(database, "apart", false).await;
+    assert_eq!(regular.as_deref(), Some(DEBUG_ID));
+    let of_try = debug_id_of(database, "apart", true).await;
+    assert_eq!(of_try.as_deref(), Some(OTHER_DEBUG_ID));
+    assert_eq!(by_code_id(database, "try", false).await, None);
+    let regular = database.module_by_debug_id("try.pdb", DEBUG_ID, false);
+    assert_eq!(regular.await.unwrap(), None);
+}
+
+async fn only_completed_uploads_count(database: &dyn Database) {
+    let id = database.begin_upload(&upload(false)).await.unwrap();
+    assert_eq!(by_code_id(database, "pending", false).await, None);
+    let outcome = Outcome {
+        files: vec![file("pending", DEBUG_ID)],
+        skipped_keys: vec![],
+    };
+    database
+        .complete_upload(id, &outcome, minute(2))
+        .await
+        .unwrap();
+    assert!(by_code_id(database, "pending", false).await.is_some());
+}
+
+async fn a_file_that_names_no_debug_file_is_no_module(database: &dyn Database) {
+    let whole = file("partial", DEBUG_ID);
+    let without_debug_id = FileRecord {
+        debug_id: None,
+        ..file("partial", OTHER_DEBUG_ID)
+    };
+    let without_debug_file = FileRecord {
+        debug_file: None,
+        ..file("partial", OTHER_DEBUG_ID)
+    };
+    store(database, false, vec![whole]).await;
+    store(database, false, vec![without_debug_id, without_debug_file]).await;
+    let found = debug_id_of(database, "partial", false).await;
+    assert_eq!(found.as_deref(), Some(DEBUG_ID));
+}

@@ -1,0 +1,74 @@
+//! Lookups among stored files in PostgreSQL.
+
+use async_trait::async_trait;
+use tokio_postgres::Row;
+
+use super::PostgresDatabase;
+use super::values::{column, parameters};
+use crate::db::DbError;
+use crate::db::files::{FileRecords, ModuleRecord};
+
+#[async_trait]
+impl FileRecords for PostgresDatabase {
+    async fn module_by_debug_id(
+        &self,
+        debug_file: &str,
+        debug_id: &str,
+        is_try: bool,
+    ) -> Result<Option<ModuleRecord>, DbError> {
+        self.newest_module(
+            "file.debug_file = $1 AND file.debug_id = $2",
+            (debug_file, debug_id),
+            is_try,
+        )
+        .await
+    }
+
+    async fn module_by_code_id(
+        &self,
+        code_file: &str,
+        code_id: &str,
+        is_try: bool,
+    ) -> Result<Option<ModuleRecord>, DbError> {
+        self.newest_module(
+            "file.code_file = $1 AND file.code_id = $2",
+            (code_file, code_id),
+            is_try,
+        )
+        .await
+    }
+}
+
+impl PostgresDatabase {
+    async fn newest_module(
+        &self,
+        condition: &str,
+        (name, id): (&str, &str),
+        is_try: bool,
+    ) -> Result<Option<ModuleRecord>, DbError> {
+        let rows = self
+            .query(
+                format!(
+                    "SELECT file.key, file.debug_file, file.debug_id, file.code_file, file.code_id, file.generator
+                     FROM upload_files AS file JOIN uploads AS upload ON upload.id = file.upload_id
+                     WHERE {condition} AND file.debug_file IS NOT NULL AND file.debug_id IS NOT NULL
+                         AND upload.is_try = $3 AND upload.completed_at IS NOT NULL
+                     ORDER BY file.id DESC LIMIT 1"
+                ),
+                parameters![name.to_owned(), id.to_owned(), is_try],
+            )
+            .await?;
+        rows.first().map(module_record).transpose()
+    }
+}
+
+fn module_record(row: &Row) -> Result<ModuleRecord, DbError> {
+    Ok(ModuleRecord {
+        key: column(row, "key")?,
+        debug_file: column(row, "debug_file")?,
+        debug_id: column(row, "debug_id")?,
+        code_file: column(row, "code_file")?,
+        code_id: column(row, "code_id")?,
+        generator: column(row, "generator")?,
+    })
+}
