@@ -6,7 +6,7 @@
 use prometheus_client::encoding::{EncodeLabelSet, text};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::{Family, MetricConstructor};
-use prometheus_client::metrics::gauge::Gauge;
+pub use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 
@@ -83,6 +83,13 @@ pub struct ResultLabel {
     pub result: &'static str,
 }
 
+/// What something is taken for.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct KindLabel {
+    /// `archives` or `members`.
+    pub kind: &'static str,
+}
+
 /// The version that runs.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct BuildLabels {
@@ -123,6 +130,8 @@ pub struct Metrics {
     pub upload_seconds: Histogram,
     /// Uploads being received or stored.
     pub uploads_in_flight: Gauge,
+    /// Bytes of temporary files that uploads have taken room for.
+    pub upload_reserved: Family<KindLabel, Gauge>,
     /// Requests for missing symbols that were counted.
     pub missing_noted: Counter,
     /// Requests for missing symbols that were counted and have reached the database.
@@ -152,6 +161,7 @@ impl Default for Metrics {
             upload_bytes: Counter::default(),
             upload_seconds: Buckets(&UPLOAD_SECONDS).new_metric(),
             uploads_in_flight: Gauge::default(),
+            upload_reserved: Family::default(),
             missing_noted: Counter::default(),
             missing_written: Counter::default(),
             missing_dropped: Counter::default(),
@@ -265,6 +275,11 @@ impl Metrics {
             "uploads_in_flight",
             "Uploads being received or stored",
             in_flight,
+        );
+        to.register(
+            "upload_reserved_bytes",
+            "Room for temporary files that is taken",
+            self.upload_reserved.clone(),
         );
     }
 

@@ -54,6 +54,8 @@ impl Principal {
 pub struct Uploader {
     /// E-mail address of the token's owner.
     pub email: String,
+    /// The token's number.
+    pub token_id: i64,
     /// Whether every upload of this token is of try symbols, whatever the form says.
     pub is_try_only: bool,
     /// When the token ends.
@@ -70,6 +72,7 @@ impl TryFrom<Principal> for Uploader {
         }
         Ok(Self {
             email: principal.email,
+            token_id: principal.token_id,
             is_try_only: !may_upload,
             expires_at: principal.expires_at,
         })

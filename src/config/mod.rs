@@ -83,6 +83,11 @@ impl Config {
             ),
             ("upload.slots", self.upload.slots > 0, "must be at least 1"),
             (
+                "upload.temporary",
+                self.upload.temporary >= self.upload.size,
+                "is less than upload.size, so the largest archive could never be sent",
+            ),
+            (
                 "upload.stores",
                 self.upload.stores > 0,
                 "must be at least 1",

@@ -92,7 +92,10 @@ impl ApiError {
         if let Some(allow) = self.allow {
             response.insert_header((header::ALLOW, allow));
         }
-        if self.status == StatusCode::SERVICE_UNAVAILABLE {
+        if matches!(
+            self.status,
+            StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS
+        ) {
             response.insert_header((header::RETRY_AFTER, retry_after()));
         }
         if self.status.is_server_error() {
@@ -167,6 +170,7 @@ impl From<&UploadError> for ApiError {
         let fail = |status, told: &str| Self::new(status, code, told);
         match error {
             UploadError::Busy => refuse(StatusCode::SERVICE_UNAVAILABLE),
+            UploadError::TokenBusy(_) => refuse(StatusCode::TOO_MANY_REQUESTS),
             UploadError::TooLarge(_) => refuse(StatusCode::PAYLOAD_TOO_LARGE),
             UploadError::Stalled(_) => refuse(StatusCode::REQUEST_TIMEOUT),
             UploadError::Archive(archive) if archive.is_too_large() => {

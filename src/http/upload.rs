@@ -41,7 +41,7 @@ async fn upload(
 ) -> Result<HttpResponse, ApiError> {
     let user = uploader.email.clone();
     let result = async {
-        let submission = extract::receive(&request, body, &uploads).await?;
+        let submission = extract::receive(&request, body, &uploader, &uploads).await?;
         let service = uploads.clone().into_inner();
         let task = runtime.spawn(service.accept(uploader, submission).in_current_span());
         task.await

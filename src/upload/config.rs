@@ -15,6 +15,10 @@ use crate::symbol::SuffixList;
 pub struct UploadConfig {
     /// How many uploads may be under way at once; one more is told to come back later.
     pub slots: usize,
+    /// How many of them one token may have; 0 means half of them, rounded up.
+    pub slots_per_token: usize,
+    /// The most that the temporary files of all archives under way may take together.
+    pub temporary: ByteSize,
     /// The largest archive.
     pub size: ByteSize,
     /// How long a client may send nothing in the middle of an upload.
@@ -41,6 +45,8 @@ impl Default for UploadConfig {
     fn default() -> Self {
         Self {
             slots: 8,
+            slots_per_token: 0,
+            temporary: ByteSize::gib(16),
             size: ByteSize::gib(2),
             idle: Duration::from_secs(30),
             receive: Duration::from_hours(1),

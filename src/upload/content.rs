@@ -23,6 +23,16 @@ const GZIP_HEADER: [u8; 10] = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255];
 /// How much is read or written at a time, in bytes.
 const PIECE: usize = 256 * 1024;
 
+/// The most bytes of a temporary file that [`payload`] makes for a member; 0 if it makes none.
+pub(super) fn temporary_size(entry: &Entry, gzipped: bool) -> u64 {
+    match (entry.method, gzipped) {
+        (Method::Deflated, true) | (Method::Stored, false) => 0,
+        // What does not compress grows: by an eighth at the fastest level, by less at others.
+        (Method::Stored, true) => entry.size + entry.size / 8 + PIECE as u64,
+        (Method::Deflated, false) => entry.size,
+    }
+}
+
 /// The bytes to store for a member: gzipped or not, whatever the archive has.
 ///
 /// # Errors
@@ -140,6 +150,10 @@ mod tests {
                 .read_to_end(&mut bytes)
                 .unwrap();
             assert_eq!(bytes, TEXT, "{method:?}");
+            for (payload, gzipped) in [(&plain, false), (&gzipped, true)] {
+                let bound = temporary_size(&entry, gzipped);
+                assert!(bound == 0 || payload.len() <= bound, "{method:?}");
+            }
             assert_eq!(gzipped.len(), {
                 let mut stored = Vec::new();
                 gzipped.reader().read_to_end(&mut stored).unwrap()

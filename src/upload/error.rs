@@ -11,9 +11,14 @@ use crate::storage::StorageError;
 /// One variant per way to refuse or fail an upload. The sentences are for the person who sent it.
 #[derive(Debug, thiserror::Error)]
 pub enum UploadError {
-    /// All slots are taken.
+    /// All slots are taken, or all the room for temporary files.
     #[error("The server is busy with other uploads. Try again later")]
     Busy,
+    /// The token has all the slots that one may have.
+    #[error(
+        "This token has {0} uploads under way, as many as one may. Try again when one has ended"
+    )]
+    TokenBusy(usize),
     /// The body is not a form with a file in it. The sentence is Tecken's.
     #[error("Must be multipart form data with at least one file")]
     NoFile,
@@ -77,6 +82,7 @@ impl UploadError {
     pub fn code(&self) -> &'static str {
         match self {
             Self::Busy => "busy",
+            Self::TokenBusy(_) => "token_busy",
             Self::NoFile => "no_file",
             Self::SecondFile => "second_file",
             Self::FileAndUrl => "file_and_url",

@@ -57,6 +57,10 @@ impl UploadService {
             return Ok(Stored::Skipped(member.entry.name));
         }
         let (entry, gzipped) = (member.entry.clone(), member.gzipped);
+        let _place = match content::temporary_size(&entry, gzipped) {
+            0 => None,
+            bytes => Some(self.member_room.take(bytes).await?),
+        };
         let (level, scratch) = (self.config.level, Arc::clone(&self.scratch));
         let make = move || content::payload(&archive, &entry, gzipped, level, &scratch);
         let payload = self.cpu.run(make).await?.map_err(UploadError::Temporary)?;

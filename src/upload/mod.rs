@@ -5,6 +5,7 @@
 //! are stored concurrently, and the record is completed in one transaction; only then does the client get its 201. A
 //! failure half-way leaves whole files, which a repeat of the upload skips.
 
+mod admission;
 pub mod archive;
 mod config;
 mod content;
@@ -20,7 +21,6 @@ use std::sync::Arc;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use md5::{Digest as _, Md5};
 use time::OffsetDateTime;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::auth::Uploader;
 use crate::catalog::Catalog;
@@ -31,28 +31,17 @@ use crate::db::{Database, DbError};
 use crate::metrics::{Metrics, ResultLabel};
 use crate::scratch::Scratch;
 
+use admission::{Admission, MemberRoom};
 use archive::{ArchiveError, Content, Digest, Entry};
 use member::{Member, Stored};
 
+pub use admission::UploadSlot;
 pub use config::UploadConfig;
 pub use error::UploadError;
 pub use fetch::{FetchConfig, FetchError, Fetcher};
 pub use incoming::IncomingArchive;
 pub use pace::Pace;
 pub use submission::{Origin, Source, Submission, TempArchive};
-
-/// A place among the uploads that are under way.
-#[derive(Debug)]
-pub struct UploadSlot {
-    _permit: OwnedSemaphorePermit,
-    metrics: Metrics,
-}
-
-impl Drop for UploadSlot {
-    fn drop(&mut self) {
-        self.metrics.uploads_in_flight.dec();
-    }
-}
 
 /// What the client is told of an upload that was stored.
 #[derive(Clone, Debug)]
@@ -72,7 +61,8 @@ pub struct Receipt {
 pub struct UploadService {
     config: UploadConfig,
     fetcher: Fetcher,
-    slots: Arc<Semaphore>,
+    admission: Arc<Admission>,
+    member_room: MemberRoom,
     scratch: Arc<Scratch>,
     catalog: Arc<Catalog>,
     database: Arc<dyn Database>,
@@ -97,7 +87,8 @@ impl UploadService {
     ) -> Result<Self, reqwest::Error> {
         Ok(Self {
             fetcher: Fetcher::new(config.by_url.clone())?,
-            slots: Arc::new(Semaphore::new(config.slots)),
+            admission: Arc::new(Admission::new(&config, metrics.clone())),
+            member_room: MemberRoom::new(&config, metrics.clone()),
             config,
             scratch,
             catalog,
@@ -114,19 +105,19 @@ impl UploadService {
         &self.config
     }
 
-    /// Takes a place among the uploads, before anything of the body is read.
+    /// Takes a place among the uploads, before anything of the body is read. `length` is what the client says that it
+    /// will send, if it does.
     ///
     /// # Errors
-    /// All places are taken.
-    pub fn enter(&self) -> Result<UploadSlot, UploadError> {
-        let permit = Arc::clone(&self.slots)
-            .try_acquire_owned()
-            .map_err(|_| UploadError::Busy)?;
-        self.metrics.uploads_in_flight.inc();
-        Ok(UploadSlot {
-            _permit: permit,
-            metrics: self.metrics.clone(),
-        })
+    /// All places are taken, or all that one token may have, or the room for temporary files is.
+    pub fn enter(
+        &self,
+        uploader: &Uploader,
+        length: Option<u64>,
+    ) -> Result<UploadSlot, UploadError> {
+        let largest = self.config.size.as_u64();
+        let bytes = length.map_or(largest, |length| length.min(largest));
+        self.admission.enter(uploader.token_id, bytes)
     }
 
     /// Checks and stores an upload that has fully arrived. Runs to its end even if the client leaves.
@@ -139,10 +130,15 @@ impl UploadService {
         submission: Submission,
     ) -> Result<Receipt, UploadError> {
         let stopwatch = Stopwatch::start(self.clock.as_ref());
+        let mut slot = submission.slot;
         let archive = match submission.source {
             Source::Archive(archive) => archive,
-            Source::Url(url) => self.fetcher.fetch(&url, &self).await?,
+            Source::Url(url) => {
+                slot.keep(self.config.size.as_u64())?;
+                self.fetcher.fetch(&url, &self).await?
+            }
         };
+        slot.keep(archive.size)?;
         self.metrics.upload_bytes.inc_by(archive.size);
         let is_try = uploader.is_try_only || submission.wants_try;
         let receipt = self.check_and_store(uploader, &archive, is_try).await?;

@@ -7,6 +7,7 @@ use actix_web::http::header;
 use actix_web::web::{Bytes, Payload};
 use futures_util::StreamExt;
 
+use crate::auth::Uploader;
 use crate::upload::{
     IncomingArchive, Pace, Source, Submission, TempArchive, UploadConfig, UploadError,
     UploadService,
@@ -33,10 +34,12 @@ struct Form {
 pub(in crate::http) async fn receive(
     request: &HttpRequest,
     body: Payload,
+    uploader: &Uploader,
     uploads: &UploadService,
 ) -> Result<Submission, UploadError> {
-    let slot = uploads.enter()?;
-    refuse_declared_length(request, uploads.config())?;
+    let length = declared_length(request);
+    refuse_length(length, uploads.config())?;
+    let slot = uploads.enter(uploader, length)?;
     let form = if is_url_encoded(request) {
         receive_pairs(body, uploads).await?
     } else {
@@ -122,11 +125,13 @@ async fn receive_pairs(mut body: Payload, uploads: &UploadService) -> Result<For
     Ok(form)
 }
 
-fn refuse_declared_length(request: &HttpRequest, config: &UploadConfig) -> Result<(), UploadError> {
-    let length = request.headers().get(header::CONTENT_LENGTH);
-    let length = length
-        .and_then(|value| value.to_str().ok())
-        .and_then(|text| text.parse::<u64>().ok());
+/// How long the body is, if the client says so.
+fn declared_length(request: &HttpRequest) -> Option<u64> {
+    let length = request.headers().get(header::CONTENT_LENGTH)?;
+    length.to_str().ok()?.parse().ok()
+}
+
+fn refuse_length(length: Option<u64>, config: &UploadConfig) -> Result<(), UploadError> {
     // The form around the archive takes a little more.
     let limit = config
         .size
