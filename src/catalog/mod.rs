@@ -7,6 +7,7 @@
 
 mod source;
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use tokio::runtime::Handle;
@@ -127,16 +128,18 @@ impl Catalog {
         address.map_err(|error| CatalogError(Arc::new(error)))
     }
 
-    /// Opens a file that was found. `None` when it has gone meanwhile; what was remembered of it is then dropped.
+    /// Opens a file that was found: all of it, or a range. `None` when it has gone meanwhile; what was remembered of
+    /// it is then dropped.
     ///
     /// # Errors
     /// The source could not be asked.
-    pub async fn open(&self, found: &Found) -> Result<Option<Fetched>, CatalogError> {
-        let (source, path) = (Arc::clone(&found.source), found.path.clone());
-        let fetch = self
-            .runtime
-            .spawn(async move { source.storage().fetch(&path).await });
-        let fetched = flatten(fetch.await).map_err(|error| CatalogError(Arc::new(error)))?;
+    pub async fn open(
+        &self,
+        found: &Found,
+        range: Option<Range<u64>>,
+    ) -> Result<Option<Fetched>, CatalogError> {
+        let fetched = found.source.storage().fetch(&found.path, range).await;
+        let fetched = fetched.map_err(|error| CatalogError(Arc::new(error)))?;
         if fetched.is_none() {
             self.forget(&found.source, &found.path).await;
         }

@@ -8,7 +8,9 @@ use crate::missing::{CodeInfo, MissingLog};
 use crate::storage::{Address, Fetched};
 use crate::symbol::{DebugId, NameError, SuffixList, SymbolKey};
 
+use std::ops::Range;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Which files are served.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -16,12 +18,16 @@ use std::sync::Arc;
 pub struct DownloadConfig {
     /// Endings of the names that are looked up at all; others are answered at once as not found, and not counted.
     pub serve: SuffixList,
+    /// How long clients and caches may keep a file without asking whether it has changed; zero makes them ask always.
+    #[serde(with = "humantime_serde")]
+    pub max_age: Duration,
 }
 
 impl Default for DownloadConfig {
     fn default() -> Self {
         Self {
             serve: SuffixList::new(&[".sym", ".dl_", ".ex_", ".pd_", ".dbg.gz", ".tar.bz2"]),
+            max_age: Duration::from_hours(1),
         }
     }
 }
@@ -58,6 +64,7 @@ pub enum DownloadError {
 #[derive(Clone, Debug)]
 pub struct DownloadService {
     serve: SuffixList,
+    max_age: Duration,
     catalog: Arc<Catalog>,
     missing: MissingLog,
     metrics: Metrics,
@@ -74,6 +81,7 @@ impl DownloadService {
     ) -> Self {
         Self {
             serve: config.serve.clone(),
+            max_age: config.max_age,
             catalog,
             missing,
             metrics,
@@ -104,12 +112,27 @@ impl DownloadService {
         Ok(self.catalog.address(found).await?)
     }
 
-    /// Opens a file that was found. It may have gone meanwhile.
-    pub async fn open(&self, found: &Found) -> Result<Fetched, DownloadError> {
+    /// Opens a file that was found: all of it, or a range. It may have gone meanwhile.
+    pub async fn open(
+        &self,
+        found: &Found,
+        range: Option<Range<u64>>,
+    ) -> Result<Fetched, DownloadError> {
         self.catalog
-            .open(found)
+            .open(found, range)
             .await?
             .ok_or(DownloadError::NotFound)
+    }
+
+    /// Drops what is remembered of a file that was found, because it has turned out to be another one by now.
+    pub async fn forget(&self, found: &Found) {
+        self.catalog.forget(&found.source, &found.path).await;
+    }
+
+    /// How long clients and caches may keep a file without asking whether it has changed.
+    #[must_use]
+    pub fn max_age(&self) -> Duration {
+        self.max_age
     }
 
     async fn find_uncounted(

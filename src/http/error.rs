@@ -75,6 +75,28 @@ impl ApiError {
         error
     }
 
+    /// The file is another version than the one that the request is for.
+    pub(crate) fn precondition_failed() -> Self {
+        let sentence =
+            "The file is not the version that the request names. Ask for it without conditions";
+        Self::new(
+            StatusCode::PRECONDITION_FAILED,
+            "precondition_failed",
+            sentence,
+        )
+    }
+
+    /// The range that was asked for lies behind the end of the file.
+    pub(crate) fn range_not_satisfiable(length: u64) -> Self {
+        let sentence =
+            format!("The range lies behind the end of the file, which has {length} bytes");
+        Self::new(
+            StatusCode::RANGE_NOT_SATISFIABLE,
+            "range_not_satisfiable",
+            sentence,
+        )
+    }
+
     /// A fault of our own or of a dependency: logged in full, told in general.
     fn unavailable(
         status: StatusCode,

@@ -1,11 +1,12 @@
-//! What happens around every request: an id, a count, a time, and a line in the log for those who want one.
+//! What happens around every request: an id, a count, a time, and a line in the log for those who want one. And around
+//! every answer: no browser is to guess at what it is.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use actix_web::Error;
 use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
-use actix_web::http::header::{HeaderName, HeaderValue};
+use actix_web::http::header::{HeaderName, HeaderValue, X_CONTENT_TYPE_OPTIONS};
 use actix_web::middleware::Next;
 use actix_web::web::Data;
 use tracing::Instrument;
@@ -93,8 +94,10 @@ pub async fn observe(
     if let Some(path) = path {
         tracing::info!(parent: &span, event = "request", method, path, status, seconds, "answered a request");
     }
+    let headers = response.headers_mut();
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     if let Ok(id) = HeaderValue::from_str(&id) {
-        response.headers_mut().insert(REQUEST_ID, id);
+        headers.insert(REQUEST_ID, id);
     }
     Ok(response)
 }

@@ -15,13 +15,14 @@ pub(crate) async fn check_all(storage: &dyn Storage) {
     an_open_reader_keeps_its_version(storage).await;
     unusual_names_are_kept_apart(storage).await;
     empty_and_large_objects(storage).await;
+    ranges_are_read_as_far_as_the_object_reaches(storage).await;
     addresses_are_urls(storage).await;
     storage.check().await.unwrap();
 }
 
 async fn read(storage: &dyn Storage, path: &str) -> Bytes {
     let fetched = storage
-        .fetch(path)
+        .fetch(path, None)
         .await
         .unwrap()
         .expect("the object is there");
@@ -52,7 +53,7 @@ async fn absence_is_not_an_error(storage: &dyn Storage) {
     assert_eq!(storage.head("v1/none/AB/none.sym").await.unwrap(), None);
     assert!(
         storage
-            .fetch("v1/none/AB/none.sym")
+            .fetch("v1/none/AB/none.sym", None)
             .await
             .unwrap()
             .is_none()
@@ -93,7 +94,7 @@ async fn an_object_is_replaced_as_a_whole(storage: &dyn Storage) {
 
 async fn an_open_reader_keeps_its_version(storage: &dyn Storage) {
     put(storage, PATH, b"first").await;
-    let fetched = storage.fetch(PATH).await.unwrap().unwrap();
+    let fetched = storage.fetch(PATH, None).await.unwrap().unwrap();
     put(storage, PATH, b"second version").await;
     let bytes = fetched
         .stream
@@ -132,6 +133,38 @@ async fn empty_and_large_objects(storage: &dyn Storage) {
         .collect();
     put(storage, PATH, &large).await;
     assert_eq!(read(storage, PATH).await, large);
+}
+
+async fn ranges_are_read_as_far_as_the_object_reaches(storage: &dyn Storage) {
+    let whole: Vec<u8> = (0..600_000_u32)
+        .map(|number| number.wrapping_mul(2_654_435_761).to_be_bytes()[0])
+        .collect();
+    put(storage, PATH, &whole).await;
+    let size = whole.len();
+    for (wanted, given) in [
+        (0..1, 0..1),
+        (0..size, 0..size),
+        (1..size - 1, 1..size - 1),
+        (262_143..262_145, 262_143..262_145),
+        (size - 1..size, size - 1..size),
+        (300_000..size + 7, 300_000..size),
+        (size..size + 1, size..size),
+        (size + 5..size + 9, size..size),
+    ] {
+        let range = Some(wanted.start as u64..wanted.end as u64);
+        let fetched = storage.fetch(PATH, range).await.unwrap().unwrap();
+        assert_eq!(fetched.info.stored_size, size as u64, "{wanted:?}");
+        assert_eq!(fetched.range, given.start as u64..given.end as u64);
+        let bytes = fetched
+            .stream
+            .try_collect::<Vec<_>>()
+            .await
+            .unwrap()
+            .concat();
+        assert!(bytes == whole[given], "{wanted:?}");
+    }
+    let absent = storage.fetch("v1/none/AB/none.sym", Some(0..9)).await;
+    assert!(absent.unwrap().is_none());
 }
 
 async fn addresses_are_urls(storage: &dyn Storage) {

@@ -7,6 +7,7 @@
 
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
+use std::ops::Range;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -53,6 +54,16 @@ struct Footer {
     stored_size: u64,
     #[serde(flatten)]
     meta: ObjectMeta,
+}
+
+/// An object that is being read.
+struct Opened {
+    file: File,
+    info: ObjectInfo,
+    /// What is wanted of it, within its bytes.
+    range: Range<u64>,
+    /// The first piece of that.
+    first: Bytes,
 }
 
 /// Why a file could not be read as an object.
@@ -133,9 +144,33 @@ impl DiskStorage {
         Ok(Some((file, info)))
     }
 
-    async fn open_blocking(&self, path: &str) -> Result<Option<(File, ObjectInfo)>, StorageError> {
+    /// Opens an object for reading, with the first piece read already: small objects take no second call.
+    fn open_range(
+        &self,
+        path: &str,
+        range: Option<Range<u64>>,
+    ) -> Result<Option<Opened>, ReadError> {
+        let Some((file, info)) = self.open_object(path)? else {
+            return Ok(None);
+        };
+        let size = info.stored_size;
+        let range = range.map_or(0..size, |range| range.start.min(size)..range.end.min(size));
+        let first = read_piece(&file, &range)?;
+        Ok(Some(Opened {
+            file,
+            info,
+            range,
+            first,
+        }))
+    }
+
+    async fn read_blocking<T: Send + 'static>(
+        &self,
+        path: &str,
+        read: impl FnOnce(&Self, &str) -> Result<T, ReadError> + Send + 'static,
+    ) -> Result<T, StorageError> {
         let (storage, owned_path) = (self.clone(), path.to_owned());
-        let opened = blocking::run(move || match storage.open_object(&owned_path) {
+        let opened = blocking::run(move || match read(&storage, &owned_path) {
             Ok(object) => Ok(Ok(object)),
             Err(ReadError::Damaged(reason)) => Ok(Err(reason)),
             Err(ReadError::Io(error)) => Err(error),
@@ -162,7 +197,8 @@ impl Storage for DiskStorage {
     }
 
     async fn head(&self, path: &str) -> Result<Option<ObjectInfo>, StorageError> {
-        Ok(self.open_blocking(path).await?.map(|(_, info)| info))
+        let opened = self.read_blocking(path, Self::open_object).await?;
+        Ok(opened.map(|(_, info)| info))
     }
 
     async fn put(
@@ -176,12 +212,18 @@ impl Storage for DiskStorage {
         written.map_err(|error| StorageError::from_io(NAME, &error))
     }
 
-    async fn fetch(&self, path: &str) -> Result<Option<Fetched>, StorageError> {
-        let Some((file, info)) = self.open_blocking(path).await? else {
-            return Ok(None);
-        };
-        let stream = read_pieces(Arc::new(file), info.stored_size);
-        Ok(Some(Fetched { info, stream }))
+    async fn fetch(
+        &self,
+        path: &str,
+        range: Option<Range<u64>>,
+    ) -> Result<Option<Fetched>, StorageError> {
+        let open = |storage: &Self, path: &str| storage.open_range(path, range);
+        let opened = self.read_blocking(path, open).await?;
+        Ok(opened.map(|opened| Fetched {
+            info: opened.info,
+            range: opened.range.clone(),
+            stream: read_pieces(opened.file, opened.range, opened.first),
+        }))
     }
 
     async fn address(&self, _path: &str) -> Result<Option<Address>, StorageError> {
@@ -209,28 +251,32 @@ fn cannot_open(root: &Path, error: &io::Error) -> StorageError {
     }
 }
 
-/// Reads the first `length` bytes of a file, a piece at a time, each only when it is asked for.
-fn read_pieces(file: Arc<File>, length: u64) -> ObjectStream {
-    let pieces = stream::try_unfold(0_u64, move |position| {
-        let file = Arc::clone(&file);
-        async move {
-            let wanted = usize::try_from(length - position)
-                .unwrap_or(usize::MAX)
-                .min(PIECE);
-            if wanted == 0 {
-                return Ok(None);
-            }
-            let piece = blocking::run(move || {
-                let mut piece = vec![0; wanted];
-                file.read_exact_at(&mut piece, position)?;
-                Ok(Bytes::from(piece))
-            })
+/// Reads a range of a file, a piece at a time, each only when it is asked for; the first has been read already.
+fn read_pieces(file: File, range: Range<u64>, first: Bytes) -> ObjectStream {
+    if first.is_empty() {
+        return stream::empty().boxed();
+    }
+    let rest = range.start + first.len() as u64..range.end;
+    let rest = stream::try_unfold((Arc::new(file), rest), async |(file, rest)| {
+        if rest.is_empty() {
+            return Ok(None);
+        }
+        let (reader, wanted) = (Arc::clone(&file), rest.clone());
+        let piece = blocking::run(move || read_piece(&reader, &wanted))
             .await
             .map_err(|error| StorageError::from_io(NAME, &error))?;
-            Ok(Some((piece, position + wanted as u64)))
-        }
+        let rest = rest.start + piece.len() as u64..rest.end;
+        Ok(Some((piece, (file, rest))))
     });
-    pieces.boxed()
+    stream::iter([Ok(first)]).chain(rest).boxed()
+}
+
+/// Reads the beginning of a range, or all of it.
+fn read_piece(file: &File, range: &Range<u64>) -> io::Result<Bytes> {
+    let length = range.end.saturating_sub(range.start);
+    let mut piece = vec![0; usize::try_from(length).unwrap_or(usize::MAX).min(PIECE)];
+    file.read_exact_at(&mut piece, range.start)?;
+    Ok(piece.into())
 }
 
 fn footer(footer: &Footer) -> io::Result<Vec<u8>> {
@@ -273,6 +319,7 @@ fn read_info(file: &File) -> Result<ObjectInfo, ReadError> {
         meta: footer.meta,
         stored_size: footer.stored_size,
         modified_at,
+        version: None,
     })
 }
 
@@ -369,7 +416,7 @@ mod tests {
         cut_in_the_middle.remove(1);
         fs::write(&path, &cut_in_the_middle).unwrap();
         assert!(matches!(
-            storage.fetch("v1/a/AB/a.sym").await,
+            storage.fetch("v1/a/AB/a.sym", None).await,
             Err(StorageError::Corrupt { .. })
         ));
     }

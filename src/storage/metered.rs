@@ -1,5 +1,6 @@
 //! Counts and times the calls of a storage.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -77,8 +78,12 @@ impl Storage for MeteredStorage {
             .await
     }
 
-    async fn fetch(&self, path: &str) -> Result<Option<Fetched>, StorageError> {
-        self.measure("fetch", self.inner.fetch(path), Option::is_none)
+    async fn fetch(
+        &self,
+        path: &str,
+        range: Option<Range<u64>>,
+    ) -> Result<Option<Fetched>, StorageError> {
+        self.measure("fetch", self.inner.fetch(path, range), Option::is_none)
             .await
     }
 

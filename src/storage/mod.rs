@@ -15,6 +15,7 @@ mod s3;
 mod contract;
 
 use std::fmt::Debug;
+use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -57,6 +58,9 @@ pub struct ObjectInfo {
     /// When it was stored.
     #[serde(with = "time::serde::timestamp::microseconds")]
     pub modified_at: OffsetDateTime,
+    /// What the storage itself calls exactly these bytes: S3's entity tag, without its quotes. Only visible ASCII.
+    #[serde(default)]
+    pub version: Option<String>,
 }
 
 /// The bytes of an object, a piece at a time. An error in the middle means that the rest cannot be had.
@@ -64,9 +68,11 @@ pub type ObjectStream = BoxStream<'static, Result<Bytes, StorageError>>;
 
 /// An object being read.
 pub struct Fetched {
-    /// What is known of it.
+    /// What is known of it, as a whole and of just this version.
     pub info: ObjectInfo,
-    /// Its bytes as stored.
+    /// Which of its bytes follow.
+    pub range: Range<u64>,
+    /// These bytes as stored.
     pub stream: ObjectStream,
 }
 
@@ -74,6 +80,7 @@ impl Debug for Fetched {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Fetched")
             .field("info", &self.info)
+            .field("range", &self.range)
             .finish_non_exhaustive()
     }
 }
@@ -103,8 +110,13 @@ pub trait Storage: Debug + Send + Sync {
     async fn put(&self, path: &str, payload: Payload, meta: ObjectMeta)
     -> Result<(), StorageError>;
 
-    /// Opens the object at a path for reading.
-    async fn fetch(&self, path: &str) -> Result<Option<Fetched>, StorageError>;
+    /// Opens the object at a path for reading: all of it, or a range, of which only what the object has is given. No
+    /// other bytes are read.
+    async fn fetch(
+        &self,
+        path: &str,
+        range: Option<Range<u64>>,
+    ) -> Result<Option<Fetched>, StorageError>;
 
     /// The address to send clients to for the object at a path, without looking whether it is there. `None` when
     /// they are to get its bytes from this server.

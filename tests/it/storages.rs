@@ -103,7 +103,10 @@ async fn redirect_sends_clients_to_the_public_address() {
         header(response.headers(), "access-control-allow-origin"),
         "*"
     );
-    assert_eq!(header(response.headers(), "cache-control"), "");
+    assert_eq!(
+        header(response.headers(), "cache-control"),
+        "public, max-age=3600"
+    );
     assert!(response.bytes().await.unwrap().is_empty());
     let response = app.head(&format!("/{URL_PATH}")).await;
     assert_eq!(response.status(), StatusCode::OK);

@@ -21,6 +21,11 @@ pub(super) fn is_absent_for_sure<E: ProvideErrorMetadata>(failure: &SdkError<E>)
     is_absent(failure) && code(failure) == Some("NoSuchKey")
 }
 
+/// Tells whether a range was asked for that lies behind an object's end.
+pub(super) fn is_out_of_range<E>(failure: &SdkError<E>) -> bool {
+    status(failure) == Some(416)
+}
+
 /// A call that failed.
 pub(super) fn unavailable<E>(bucket: &str, call: &str, failure: &SdkError<E>) -> StorageError
 where

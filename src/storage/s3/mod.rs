@@ -19,11 +19,13 @@ mod upload;
 #[cfg(test)]
 mod tests;
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use aws_config::SdkConfig;
 use aws_sdk_s3::Client;
+use tokio::runtime::Handle;
 
 use self::address::Addresses;
 use super::{
@@ -40,6 +42,9 @@ pub struct S3Storage {
     location: Arc<str>,
     settings: S3Config,
     addresses: Arc<Addresses>,
+    /// The runtime that opened the storage. Connections belong to the runtime on which they are made, and those that
+    /// read bodies come and go.
+    runtime: Handle,
 }
 
 impl S3Storage {
@@ -65,6 +70,7 @@ impl S3Storage {
             bucket: config.bucket.as_str().into(),
             location: location.into(),
             settings: config.s3.clone(),
+            runtime: Handle::current(),
         };
         storage.check_at_start().await?;
         Ok(storage)
@@ -116,16 +122,34 @@ impl Storage for S3Storage {
         }
     }
 
-    async fn fetch(&self, path: &str) -> Result<Option<Fetched>, StorageError> {
+    async fn fetch(
+        &self,
+        path: &str,
+        range: Option<Range<u64>>,
+    ) -> Result<Option<Fetched>, StorageError> {
         let request = self.client.get_object().bucket(&*self.bucket).key(path);
-        let answer = match request.send().await {
+        let request = request.set_range(range.as_ref().and_then(object::range_header));
+        let answer = self.runtime.spawn(request.send()).await;
+        let answer = answer.map_err(|panic| error::nonsense(&self.bucket, &panic.to_string()))?;
+        let answer = match answer {
             Ok(answer) => answer,
             Err(failure) if error::is_absent_for_sure(&failure) => return Ok(None),
+            Err(failure) if range.is_some() && error::is_out_of_range(&failure) => {
+                return Ok(self.head(path).await?.map(object::nothing_of));
+            }
             Err(failure) => return Err(error::unavailable(&self.bucket, "fetch", &failure)),
         };
-        let info = object::info(&self.bucket, &(&answer).into())?;
-        let stream = body::read(Arc::clone(&self.bucket), answer.body, info.stored_size);
-        Ok(Some(Fetched { info, stream }))
+        let (info, range) = object::part(&self.bucket, &answer)?;
+        let stream = body::read(
+            Arc::clone(&self.bucket),
+            answer.body,
+            range.end - range.start,
+        );
+        Ok(Some(Fetched {
+            info,
+            range,
+            stream,
+        }))
     }
 
     async fn address(&self, path: &str) -> Result<Option<Address>, StorageError> {

@@ -4,14 +4,16 @@
 //! Tecken stored have the first two if they are gzipped, and objects that others stored have none.
 
 use std::collections::HashMap;
+use std::ops::Range;
 
 use aws_sdk_s3::operation::get_object::GetObjectOutput;
 use aws_sdk_s3::operation::head_object::HeadObjectOutput;
 use aws_sdk_s3::primitives::DateTime;
+use futures_util::{StreamExt, stream};
 use time::OffsetDateTime;
 
 use super::error;
-use crate::storage::{ObjectInfo, ObjectMeta, StorageError};
+use crate::storage::{Fetched, ObjectInfo, ObjectMeta, StorageError};
 
 /// Size before compression in bytes; Tecken's name.
 const ORIGINAL_SIZE: &str = "original_size";
@@ -31,6 +33,7 @@ pub(super) struct Headers<'answer> {
     content_type: Option<&'answer str>,
     content_encoding: Option<&'answer str>,
     modified: Option<&'answer DateTime>,
+    entity_tag: Option<&'answer str>,
     metadata: Option<&'answer HashMap<String, String>>,
 }
 
@@ -41,6 +44,7 @@ impl<'answer> From<&'answer HeadObjectOutput> for Headers<'answer> {
             content_type: answer.content_type(),
             content_encoding: answer.content_encoding(),
             modified: answer.last_modified(),
+            entity_tag: answer.e_tag(),
             metadata: answer.metadata(),
         }
     }
@@ -53,6 +57,7 @@ impl<'answer> From<&'answer GetObjectOutput> for Headers<'answer> {
             content_type: answer.content_type(),
             content_encoding: answer.content_encoding(),
             modified: answer.last_modified(),
+            entity_tag: answer.e_tag(),
             metadata: answer.metadata(),
         }
     }
@@ -82,7 +87,67 @@ pub(super) fn info(bucket: &str, headers: &Headers<'_>) -> Result<ObjectInfo, St
         meta,
         stored_size,
         modified_at: modified_at.unwrap_or(OffsetDateTime::UNIX_EPOCH),
+        version: headers.entity_tag.and_then(version),
     })
+}
+
+/// What an answer to GET says of the whole object, and which of its bytes it holds.
+pub(super) fn part(
+    bucket: &str,
+    answer: &GetObjectOutput,
+) -> Result<(ObjectInfo, Range<u64>), StorageError> {
+    let mut info = info(bucket, &answer.into())?;
+    let Some(content_range) = answer.content_range() else {
+        let all = 0..info.stored_size;
+        return Ok((info, all));
+    };
+    let (range, size) = read_content_range(content_range)
+        .filter(|(range, _)| range.end - range.start == info.stored_size)
+        .ok_or_else(|| {
+            let reason = format!("fetch: the range of an answer makes no sense: {content_range}");
+            error::nonsense(bucket, &reason)
+        })?;
+    info.stored_size = size;
+    Ok((info, range))
+}
+
+/// An object of which no wanted byte is there.
+pub(super) fn nothing_of(info: ObjectInfo) -> Fetched {
+    Fetched {
+        range: info.stored_size..info.stored_size,
+        info,
+        stream: stream::empty().boxed(),
+    }
+}
+
+/// The header that asks for a range; there is none for a range without a byte.
+pub(super) fn range_header(range: &Range<u64>) -> Option<String> {
+    let last = range
+        .end
+        .checked_sub(1)
+        .filter(|last| *last >= range.start)?;
+    Some(format!("bytes={}-{last}", range.start))
+}
+
+/// Reads `bytes FIRST-LAST/SIZE` (RFC 9110, 14.4).
+fn read_content_range(text: &str) -> Option<(Range<u64>, u64)> {
+    let (range, size) = text.strip_prefix("bytes ")?.split_once('/')?;
+    let (first, last) = range.split_once('-')?;
+    let (first, last, size) = (
+        first.parse().ok()?,
+        last.parse::<u64>().ok()?,
+        size.parse().ok()?,
+    );
+    (first <= last && last < size).then(|| (first..last + 1, size))
+}
+
+/// A strong entity tag without its quotes, if it is one that can be passed on.
+fn version(entity_tag: &str) -> Option<String> {
+    let tag = entity_tag.strip_prefix('"')?.strip_suffix('"')?;
+    let is_plain = tag
+        .bytes()
+        .all(|byte| byte.is_ascii_graphic() && byte != b'"');
+    (is_plain && !tag.is_empty()).then(|| tag.to_owned())
 }
 
 /// The metadata to store an object with.

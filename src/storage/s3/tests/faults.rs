@@ -39,7 +39,7 @@ async fn a_store_that_stays_down_is_asked_three_times() {
     );
     is_unavailable(&storage.head(PATH).await.unwrap_err(), "head: answered 503");
     is_unavailable(
-        &storage.fetch(PATH).await.unwrap_err(),
+        &storage.fetch(PATH, None).await.unwrap_err(),
         "fetch: answered 503 SlowDown",
     );
     for call in [Call::Head, Call::Get, Call::Put] {
@@ -52,14 +52,17 @@ async fn a_store_that_stays_down_is_asked_three_times() {
 async fn only_absence_is_absence() {
     let (stub, storage) = start().await;
     assert_eq!(storage.head(PATH).await.unwrap(), None);
-    assert!(storage.fetch(PATH).await.unwrap().is_none());
+    assert!(storage.fetch(PATH, None).await.unwrap().is_none());
     stub.spoil(Call::Get, 1, Fault::Answer(404, "NoSuchBucket"));
-    is_unavailable(&storage.fetch(PATH).await.unwrap_err(), "404 NoSuchBucket");
+    is_unavailable(
+        &storage.fetch(PATH, None).await.unwrap_err(),
+        "404 NoSuchBucket",
+    );
     for status in [301, 400, 401, 403, 405, 409, 412, 416] {
         stub.spoil(Call::Head, 1, Fault::Answer(status, "Whatever"));
         is_unavailable(&storage.head(PATH).await.unwrap_err(), &status.to_string());
         stub.spoil(Call::Get, 1, Fault::Answer(status, "Whatever"));
-        is_unavailable(&storage.fetch(PATH).await.unwrap_err(), "Whatever");
+        is_unavailable(&storage.fetch(PATH, None).await.unwrap_err(), "Whatever");
     }
 }
 
@@ -69,9 +72,12 @@ async fn a_refusal_says_which_permission_may_be_missing() {
     stub.spoil(Call::Head, 1, Fault::Answer(403, "AccessDenied"));
     is_unavailable(&storage.head(PATH).await.unwrap_err(), "s3:ListBucket");
     stub.spoil(Call::Get, 1, Fault::Answer(403, "AccessDenied"));
-    is_unavailable(&storage.fetch(PATH).await.unwrap_err(), "s3:ListBucket");
+    is_unavailable(
+        &storage.fetch(PATH, None).await.unwrap_err(),
+        "s3:ListBucket",
+    );
     stub.spoil(Call::Get, 1, Fault::Answer(403, "RequestTimeTooSkewed"));
-    let error = storage.fetch(PATH).await.unwrap_err();
+    let error = storage.fetch(PATH, None).await.unwrap_err();
     is_unavailable(&error, "403 RequestTimeTooSkewed");
     assert!(!error.to_string().contains("s3:ListBucket"), "{error}");
 }
@@ -119,7 +125,7 @@ async fn silence_has_an_end() {
     }
     is_unavailable(&storage.head(PATH).await.unwrap_err(), "timeout");
     assert!(stub.requests(Call::Head).len() > 1, "it was tried again");
-    is_unavailable(&storage.fetch(PATH).await.unwrap_err(), "timeout");
+    is_unavailable(&storage.fetch(PATH, None).await.unwrap_err(), "timeout");
     is_unavailable(&put(&storage, b"x").await.unwrap_err(), "timeout");
     is_unavailable(&storage.check().await.unwrap_err(), "timeout");
 }

@@ -89,7 +89,10 @@ async fn put(storage: &S3Storage, bytes: &[u8]) -> Result<(), StorageError> {
 }
 
 async fn read(storage: &S3Storage) -> Result<Vec<u8>, StorageError> {
-    let fetched = storage.fetch(PATH).await?.expect("the object is there");
+    let fetched = storage
+        .fetch(PATH, None)
+        .await?
+        .expect("the object is there");
     Ok(fetched.stream.try_collect::<Vec<_>>().await?.concat())
 }
 
@@ -213,7 +216,7 @@ async fn a_large_object_is_read_no_faster_than_it_is_asked_for() {
     let (stub, storage) = start().await;
     let length = 64 << 20;
     stub.store(PATH, &[], vec![7; length]);
-    let mut fetched = storage.fetch(PATH).await.unwrap().unwrap();
+    let mut fetched = storage.fetch(PATH, None).await.unwrap().unwrap();
     let first = fetched.stream.try_next().await.unwrap().unwrap();
     assert!(first.len() <= 1 << 20);
     assert!(stub.sent() < length, "the rest is still to be sent");
@@ -247,7 +250,7 @@ async fn objects_that_others_stored_are_understood() {
     };
     assert_eq!((info.meta, info.stored_size), (expected.clone(), 7));
     assert_eq!(info.modified_at.unix_timestamp(), 1_445_412_480);
-    let fetched = storage.fetch("v1/a/AB/a.sym").await.unwrap().unwrap();
+    let fetched = storage.fetch("v1/a/AB/a.sym", None).await.unwrap().unwrap();
     assert_eq!(fetched.info.meta, expected);
 
     let by_hand = [("content-type", "binary/octet-stream")];

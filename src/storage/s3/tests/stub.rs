@@ -9,7 +9,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 
-use super::wire::{Answer, Call, Request, error, error_body, ok, read_head};
+use super::wire::{Answer, Call, Request, error, error_body, ok, range_of, read_head};
 
 /// The one bucket.
 pub(super) const BUCKET: &str = "symbols";
@@ -242,10 +242,11 @@ impl State {
             Call::HeadBucket => ok(""),
             Call::List => ok("<ListBucketResult></ListBucketResult>"),
             Call::Head | Call::Get => match self.objects.get(&request.key) {
-                Some(object) => Answer {
-                    headers: object.headers.clone(),
-                    ..ok(object.body.clone())
-                },
+                Some(object) => {
+                    let mut answer = range_of(&object.body, request.headers.get("range"));
+                    answer.headers.extend(object.headers.iter().cloned());
+                    answer
+                }
                 None => error(404, "NoSuchKey"),
             },
             Call::Put => {

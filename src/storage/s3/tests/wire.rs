@@ -148,3 +148,26 @@ pub(super) fn error_body(spaces: &str, code: &str) -> String {
         "<?xml version=\"1.0\" encoding=\"UTF-8\"?>{spaces}<Error><Code>{code}</Code><Message>so it is</Message></Error>"
     )
 }
+
+/// An object's body, or the range of it that a header asks for.
+pub(super) fn range_of(body: &Bytes, header: Option<&String>) -> Answer {
+    let Some(header) = header else {
+        return ok(body.clone());
+    };
+    let (first, last) = header
+        .strip_prefix("bytes=")
+        .unwrap()
+        .split_once('-')
+        .unwrap();
+    let (first, last): (usize, usize) = (first.parse().unwrap(), last.parse().unwrap());
+    if first >= body.len() {
+        return error(416, "InvalidRange");
+    }
+    let end = (last + 1).min(body.len());
+    let told = format!("bytes {first}-{}/{}", end - 1, body.len());
+    Answer {
+        status: 206,
+        headers: vec![("content-range".to_owned(), told)],
+        body: body.slice(first..end),
+    }
+}

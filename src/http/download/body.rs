@@ -1,0 +1,64 @@
+//! The bytes of a file on their way to a client.
+//!
+//! The next piece is read only when the connection has room for it, so a client that reads slowly holds no more than a
+//! piece. What cannot be read to its end breaks the connection, so that nobody takes a part for the whole.
+
+use std::fmt::Display;
+
+use actix_web::body::SizedStream;
+use actix_web::web::Bytes;
+use actix_web::{HttpResponse, HttpResponseBuilder};
+use async_compression::tokio::bufread::GzipDecoder;
+use futures_util::{Stream, TryStreamExt, stream};
+use tokio_util::io::{ReaderStream, StreamReader};
+
+use super::representation::Form;
+use crate::storage::{ObjectStream, StorageError};
+
+/// How much is inflated at a time, in bytes.
+const PIECE: usize = 64 * 1024;
+
+/// Sends the bytes of an object as they are stored or inflated; `length` is how many leave here, if that is known.
+pub(super) fn send(
+    response: &mut HttpResponseBuilder,
+    form: Form,
+    length: Option<u64>,
+    stream: ObjectStream,
+) -> HttpResponse {
+    match form {
+        Form::Original | Form::Gzipped => finish(response, length, stream),
+        Form::Inflated => finish(response, length, inflated(stream)),
+    }
+}
+
+/// Tells the length and sends no byte, as for HEAD.
+pub(super) fn send_none(response: &mut HttpResponseBuilder, length: Option<u64>) -> HttpResponse {
+    finish(
+        response,
+        length,
+        stream::empty::<Result<Bytes, StorageError>>(),
+    )
+}
+
+fn finish<S, E>(response: &mut HttpResponseBuilder, length: Option<u64>, stream: S) -> HttpResponse
+where
+    S: Stream<Item = Result<Bytes, E>> + 'static,
+    E: std::error::Error + 'static,
+{
+    let stream = stream.inspect_err(|error| tell_cut(error));
+    match length {
+        Some(length) => response.body(SizedStream::new(length, stream)),
+        None => response.streaming(stream),
+    }
+}
+
+fn tell_cut(error: &dyn Display) {
+    tracing::error!(event = "body_cut", %error, "a file could not be read to its end, the connection is cut");
+}
+
+/// Inflates a gzipped object as it is read; objects of several gzip members, which others may have stored, too.
+fn inflated(stream: ObjectStream) -> impl Stream<Item = std::io::Result<Bytes>> {
+    let mut decoder = GzipDecoder::new(StreamReader::new(stream.map_err(std::io::Error::other)));
+    decoder.multiple_members(true);
+    ReaderStream::with_capacity(decoder, PIECE)
+}

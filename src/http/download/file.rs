@@ -1,0 +1,142 @@
+//! Answering with a file that was found.
+//!
+//! What a request demands is weighed against the version that the lookup knows. An answer with bytes carries the headers
+//! of the very version that the bytes are of: if the file has been replaced since it was looked up, the new version is
+//! sent as a whole, because a part of it might be joined with parts of the old one.
+
+use std::time::Duration;
+
+use actix_web::http::{Method, StatusCode, header};
+use actix_web::{HttpRequest, HttpResponse};
+
+use super::body;
+use super::encoding::accepts_gzip;
+use super::precondition::{self, Verdict};
+use super::range::{self, Extent};
+use super::representation::Representation;
+use crate::catalog::Found;
+use crate::download::{DownloadError, DownloadService};
+use crate::http::error::ApiError;
+use crate::storage::{Address, Fetched};
+
+/// How long before the end of an address's life clients should stop to use it.
+const REDIRECT_MARGIN: Duration = Duration::from_mins(1);
+
+/// Answers a GET or HEAD request with a file, or sends the client to where it lies. HEAD is never sent anywhere.
+pub(in crate::http) async fn send(
+    request: &HttpRequest,
+    downloads: &DownloadService,
+    found: &Found,
+) -> Result<HttpResponse, DownloadError> {
+    let max_age = downloads.max_age();
+    let is_head = request.method() == Method::HEAD;
+    if !is_head && let Some(address) = downloads.address(found).await? {
+        return Ok(redirect(&address, max_age));
+    }
+    let accepts_gzip = accepts_gzip(request);
+    let expected = Representation::of(&found.info, accepts_gzip);
+    if let Some(response) = without_bytes(request, &expected, max_age) {
+        return Ok(response);
+    }
+    if is_head {
+        let mut response = expected.head(StatusCode::OK, max_age);
+        return Ok(body::send_none(&mut response, expected.length()));
+    }
+    let part = match range::wanted(request.headers(), &expected) {
+        Extent::Whole => None,
+        Extent::Part(range) => Some(range),
+        Extent::Nothing(length) => return Ok(out_of_range(length)),
+    };
+    let fetched = downloads.open(found, part.clone()).await?;
+    let actual = Representation::of(&fetched.info, accepts_gzip);
+    if actual == expected {
+        let is_part = part.is_some_and(|part| part == fetched.range);
+        if is_part || is_whole(&fetched) {
+            return Ok(with_bytes(&actual, fetched, is_part, max_age));
+        }
+    }
+    downloads.forget(found).await;
+    let fetched = if is_whole(&fetched) {
+        fetched
+    } else {
+        downloads.open(found, None).await?
+    };
+    let actual = Representation::of(&fetched.info, accepts_gzip);
+    let response = without_bytes(request, &actual, max_age);
+    Ok(response.unwrap_or_else(|| with_bytes(&actual, fetched, false, max_age)))
+}
+
+/// Sends a client to the storage itself. Nobody may keep the answer for longer than its address is good.
+fn redirect(address: &Address, max_age: Duration) -> HttpResponse {
+    let (who, age) = match address.good_for {
+        None => ("public", max_age),
+        Some(good_for) => (
+            "private",
+            max_age.min(good_for.saturating_sub(REDIRECT_MARGIN)),
+        ),
+    };
+    HttpResponse::Found()
+        .insert_header((header::LOCATION, address.url.as_str()))
+        .insert_header((
+            header::CACHE_CONTROL,
+            format!("{who}, max-age={}", age.as_secs()),
+        ))
+        .finish()
+}
+
+/// The answer that needs no bytes, if the conditions of the request make it one.
+fn without_bytes(
+    request: &HttpRequest,
+    representation: &Representation,
+    max_age: Duration,
+) -> Option<HttpResponse> {
+    match precondition::check(request.headers(), representation) {
+        Verdict::Proceed => None,
+        Verdict::NotModified => Some(representation.not_modified(max_age).finish()),
+        Verdict::Failed => Some(ApiError::precondition_failed().text_response()),
+    }
+}
+
+fn out_of_range(length: u64) -> HttpResponse {
+    let mut response = ApiError::range_not_satisfiable(length).text_response();
+    if let Ok(value) = header::HeaderValue::from_str(&format!("bytes */{length}")) {
+        response.headers_mut().insert(header::CONTENT_RANGE, value);
+    }
+    response
+}
+
+fn is_whole(fetched: &Fetched) -> bool {
+    fetched.range == (0..fetched.info.stored_size)
+}
+
+fn with_bytes(
+    representation: &Representation,
+    fetched: Fetched,
+    is_part: bool,
+    max_age: Duration,
+) -> HttpResponse {
+    let Fetched {
+        info,
+        range,
+        stream,
+    } = fetched;
+    if !is_part {
+        let mut response = representation.head(StatusCode::OK, max_age);
+        return body::send(
+            &mut response,
+            representation.form(),
+            representation.length(),
+            stream,
+        );
+    }
+    let mut response = representation.head(StatusCode::PARTIAL_CONTENT, max_age);
+    let told = format!(
+        "bytes {}-{}/{}",
+        range.start,
+        range.end - 1,
+        info.stored_size
+    );
+    response.insert_header((header::CONTENT_RANGE, told));
+    let length = Some(range.end - range.start);
+    body::send(&mut response, representation.form(), length, stream)
+}

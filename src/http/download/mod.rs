@@ -1,0 +1,117 @@
+//! Symbols by path.
+//!
+//! Whatever no other route matches ends here: a path of a symbol's form is looked up, anything else is not found.
+//! [`file::send`] answers with a file that was found, in the way of a good static server (RFC 9110): `representation`
+//! says what of it a client gets and under which headers, `precondition` and `range` read what the request demands,
+//! `encoding` whether gzip is welcome, and `body` sends the bytes.
+
+mod body;
+mod cors;
+mod encoding;
+mod file;
+mod precondition;
+mod range;
+mod representation;
+
+use actix_web::http::Method;
+use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use actix_web::web::Data;
+use actix_web::{HttpRequest, HttpResponse, ResponseError};
+
+use super::error::ApiError;
+use super::extract::{SymbolPath, SymbolQuery};
+use crate::catalog::Lookup;
+use crate::clock::{SharedClock, Stopwatch};
+use crate::download::{DownloadError, DownloadService};
+
+const ALLOWED: &str = "GET, HEAD, OPTIONS";
+
+const DEBUG_TIME: HeaderName = HeaderName::from_static("debug-time");
+
+/// Answers whatever has no route of its own.
+pub(super) async fn symbol(
+    request: HttpRequest,
+    downloads: Data<DownloadService>,
+    clock: Data<SharedClock>,
+) -> HttpResponse {
+    let path = request.uri().path();
+    let mut response = match SymbolPath::read(path) {
+        None => ApiError::not_found(path).error_response(),
+        Some(symbol) => match *request.method() {
+            Method::GET | Method::HEAD => timed_answer(&request, symbol, &downloads, &clock).await,
+            Method::OPTIONS => cors::preflight(),
+            _ => ApiError::method_not_allowed(request.method(), path, ALLOWED).error_response(),
+        },
+    };
+    let headers = response.headers_mut();
+    cors::allow_any_origin(headers);
+    // What an answer does not allow explicitly, caches might do by rules of their own: a missing file can be uploaded
+    // at any moment, and every request for it counts.
+    if !headers.contains_key(header::CACHE_CONTROL) {
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    }
+    response
+}
+
+/// Answers a lookup and tells how long it took to those who ask with a `Debug` header.
+async fn timed_answer(
+    request: &HttpRequest,
+    symbol: SymbolPath,
+    downloads: &DownloadService,
+    clock: &SharedClock,
+) -> HttpResponse {
+    let stopwatch = Stopwatch::start(clock.as_ref());
+    let result = answer(request, symbol, downloads).await;
+    let was_looked_up = !matches!(
+        result,
+        Err(DownloadError::Ignored | DownloadError::IllegalName(_))
+    );
+    let mut response = result.unwrap_or_else(|error| ApiError::from(error).text_response());
+    if wants_time(request.headers()) {
+        let seconds = if was_looked_up {
+            stopwatch.seconds().to_string()
+        } else {
+            "0".to_owned()
+        };
+        let headers = response.headers_mut();
+        if let Ok(value) = HeaderValue::from_str(&seconds) {
+            headers.insert(DEBUG_TIME, value);
+        }
+        // It is an answer to this one question.
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    }
+    response
+}
+
+async fn answer(
+    request: &HttpRequest,
+    symbol: SymbolPath,
+    downloads: &DownloadService,
+) -> Result<HttpResponse, DownloadError> {
+    let query = SymbolQuery::read(request.query_string());
+    let lookup = Lookup {
+        includes_try: symbol.is_try || query.includes_try,
+        refreshes: query.refreshes,
+    };
+    let is_counted = request.method() != Method::HEAD;
+    if is_counted && let Some(parameter) = query.with_nul() {
+        let error = ApiError::bad_request(
+            "nul",
+            format!("{parameter}: Null characters are not allowed."),
+        );
+        return Ok(error.text_response());
+    }
+    let code = is_counted.then_some(query.code);
+    let found = downloads.find(&symbol.wanted, lookup, code).await?;
+    file::send(request, downloads, &found).await
+}
+
+fn wants_time(headers: &HeaderMap) -> bool {
+    let value = headers
+        .get("debug")
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or_default();
+    ["1", "true", "yes"]
+        .iter()
+        .any(|yes| value.eq_ignore_ascii_case(yes))
+}
