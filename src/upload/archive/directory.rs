@@ -1,13 +1,14 @@
 //! The central directory: one record an entry (4.3.12).
 
 use super::end::Directory;
+use super::entry::Method;
+use super::error::ArchiveError;
 use super::fields::Fields;
-use super::{ArchiveError, Content, Entry, Method, ReadAt, extra, name};
+use super::read_at::ReadAt;
+use super::record::{Kind, Record, STREAMED};
+use super::{extra, name};
 
 const SIGNATURE: u32 = 0x0201_4b50;
-
-/// Bit 3 of the flags: the sizes stand in a data descriptor after the data, since they were not known before it.
-pub(super) const STREAMED: u16 = 1 << 3;
 
 /// Bits 0 (encrypted), 6 (strong encryption) and 13 (masked headers).
 const ENCRYPTED: u16 = 1 | 1 << 6 | 1 << 13;
@@ -26,51 +27,6 @@ const DOS_DIRECTORY: u32 = 1 << 4;
 
 /// A deflate stream of nothing, which is how some writers store a directory.
 const EMPTY_STREAM_LENGTH: u64 = 2;
-
-/// What the central directory says of one entry, each number at its true width.
-pub(super) struct Record {
-    pub(super) name: String,
-    pub(super) kind: Kind,
-    pub(super) flags: u16,
-    pub(super) method: Method,
-    pub(super) crc32: u32,
-    pub(super) compressed_size: u64,
-    pub(super) size: u64,
-    /// Where the local header starts.
-    pub(super) offset: u64,
-}
-
-impl Record {
-    /// The entry with its data at this place; none if it is a directory.
-    pub(super) fn into_entry(self, data_offset: u64) -> Option<Entry> {
-        let Kind::File(content) = self.kind else {
-            return None;
-        };
-        let Self {
-            name,
-            method,
-            crc32,
-            compressed_size,
-            size,
-            ..
-        } = self;
-        Some(Entry {
-            name,
-            content,
-            method,
-            crc32,
-            compressed_size,
-            size,
-            data_offset,
-        })
-    }
-}
-
-/// Whether an entry is a directory.
-pub(super) enum Kind {
-    Directory,
-    File(Content),
-}
 
 /// The fields as they stand in the file.
 struct RawRecord<'a> {

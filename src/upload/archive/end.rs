@@ -6,8 +6,9 @@
 
 use std::io;
 
+use super::error::ArchiveError;
 use super::fields::Fields;
-use super::{ArchiveError, ReadAt};
+use super::read_at::ReadAt;
 
 const END_LENGTH: usize = 22;
 const END_SIGNATURE: u32 = 0x0605_4b50;

@@ -1,6 +1,6 @@
 //! Extra fields (4.5), of which three kinds change what an entry means.
 
-use super::ArchiveError;
+use super::error::ArchiveError;
 use super::fields::Fields;
 
 const ZIP64: u16 = 0x0001;

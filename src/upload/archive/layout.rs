@@ -4,9 +4,12 @@
 //! That leaves no room for overlapping members (the zip bomb that reuses one piece of data a thousand times), for
 //! members that only some readers see, or for anything before, between or after the members.
 
-use super::directory::{Record, STREAMED};
+use super::entry::Entry;
+use super::error::ArchiveError;
+use super::extra;
 use super::fields::Fields;
-use super::{ArchiveError, Entry, ReadAt, extra};
+use super::read_at::ReadAt;
+use super::record::Record;
 
 const HEADER_LENGTH: usize = 30;
 const HEADER_SIGNATURE: u32 = 0x0403_4b50;
@@ -122,7 +125,7 @@ impl<'a> LocalHeader<'a> {
     /// not know yet (4.4.4, bit 3).
     fn check_against(&self, record: &Record) -> Result<(), ArchiveError> {
         let (size, compressed_size) = self.widen(record)?;
-        let is_streamed = record.flags & STREAMED != 0;
+        let is_streamed = record.is_streamed();
         let is_same = |local: u64, central: u64| local == central || (is_streamed && local == 0);
         for (field, agrees) in [
             ("name", self.name == record.name.as_bytes()),
@@ -149,10 +152,9 @@ impl<'a> LocalHeader<'a> {
     /// streamed member may have that field beside zeros, to announce a data descriptor with sizes of 64 bits.
     fn widen(&self, record: &Record) -> Result<(u64, u64), ArchiveError> {
         let zip64 = extra::find_zip64(self.extra, &record.name)?;
-        let is_streamed = record.flags & STREAMED != 0;
         let sizes = match (zip64, self.size, self.compressed_size) {
             (Some(wide), u32::MAX, u32::MAX) => two_numbers(wide),
-            (Some(wide), 0, 0) if is_streamed => two_numbers(wide),
+            (Some(wide), 0, 0) if record.is_streamed() => two_numbers(wide),
             (None, size, compressed_size) if size != u32::MAX && compressed_size != u32::MAX => {
                 Some((size.into(), compressed_size.into()))
             }
@@ -178,7 +180,7 @@ fn check_end<R: ReadAt + ?Sized>(
     let data_end = data_offset.checked_add(record.compressed_size);
     let rest = data_end.and_then(|data_end| end.checked_sub(data_end));
     let rest = rest.ok_or_else(|| ArchiveError::Overlap(record.name.clone()))?;
-    if record.flags & STREAMED == 0 {
+    if !record.is_streamed() {
         return match rest {
             0 => Ok(()),
             bytes => Err(ArchiveError::UnexplainedBytes {

@@ -3,9 +3,9 @@
 use bytesize::ByteSize;
 use serde::{Deserialize, Serialize};
 
-use super::ArchiveError;
-use super::directory::Record;
 use super::end::Directory;
+use super::error::ArchiveError;
+use super::record::Record;
 
 /// The limits on one archive, a section of the configuration. The defaults leave a wide margin over the largest
 /// uploads that Mozilla's builds have sent (208 files, 1.3 GB).

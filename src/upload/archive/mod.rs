@@ -16,6 +16,7 @@
 
 mod directory;
 mod end;
+mod entry;
 mod error;
 mod extra;
 mod fields;
@@ -23,71 +24,17 @@ mod layout;
 mod limits;
 mod name;
 mod read_at;
+mod record;
 mod verify;
 
 #[cfg(test)]
 mod tests;
 
+pub use entry::{Content, Entry, Method};
 pub use error::ArchiveError;
 pub use limits::ArchiveLimits;
 pub use read_at::ReadAt;
 pub use verify::{Digest, verify};
-
-use crate::symbol::SymbolKey;
-
-/// One member that is not a directory.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Entry {
-    /// The name, exactly as in the zip.
-    pub name: String,
-    /// What the name says that it is.
-    pub content: Content,
-    /// How the data is stored.
-    pub method: Method,
-    /// CRC-32 of the uncompressed data, as declared.
-    pub crc32: u32,
-    /// Bytes of the data in the archive.
-    pub compressed_size: u64,
-    /// Bytes of the uncompressed data, as declared.
-    pub size: u64,
-    /// Where the data starts, counted from the archive's first byte.
-    pub data_offset: u64,
-}
-
-/// What a member is to this server.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Content {
-    /// A file to store.
-    Symbol(SymbolKey),
-    /// A file that builds send along and nobody asks for: `.DS_Store` and `<name>-symbols.txt`.
-    Ignored,
-}
-
-/// The compression methods accepted (4.4.5).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Method {
-    /// Method 0: the plain bytes.
-    Stored,
-    /// Method 8: one raw deflate stream.
-    Deflated,
-}
-
-impl Method {
-    fn from_number(number: u16) -> Option<Self> {
-        match number {
-            0 => Some(Self::Stored),
-            8 => Some(Self::Deflated),
-            _ => None,
-        }
-    }
-
-    fn number(self) -> u16 {
-        match self {
-            Self::Stored => 0,
-            Self::Deflated => 8,
-        }
-    }
-}
 
 /// Checks the archive's structure and returns its members in the order of their data, without directories.
 ///

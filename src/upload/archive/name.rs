@@ -3,8 +3,9 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 
-use super::directory::{Kind, Record};
-use super::{ArchiveError, Content};
+use super::entry::Content;
+use super::error::ArchiveError;
+use super::record::{Kind, Record};
 use crate::symbol::{KeyError, SymbolKey, check_name};
 
 /// The longest name in bytes: more than any legal key has.

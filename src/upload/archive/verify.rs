@@ -6,7 +6,9 @@ use flate2::{Decompress, FlushDecompress, Status};
 use md5::Md5;
 use sha2::{Digest as _, Sha256};
 
-use super::{ArchiveError, Content, Entry, Method, ReadAt};
+use super::entry::{Content, Entry, Method};
+use super::error::ArchiveError;
+use super::read_at::ReadAt;
 use crate::symbol::header::{SCAN_LENGTH, SymHeader};
 
 /// Bytes read, and bytes inflated, at once.
