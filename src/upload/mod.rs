@@ -240,11 +240,14 @@ impl UploadService {
         archive: &TempArchive,
         entries: Vec<Entry>,
     ) -> Result<Vec<Member>, UploadError> {
+        let limits = Arc::new(self.config.archive.clone());
         let verified = stream::iter(entries).map(|entry| async {
+            let limits = Arc::clone(&limits);
             let gzipped = self.config.compress.matches_ignoring_case(&entry.name);
             let file = Arc::clone(&archive.file);
-            let job =
-                move || archive::verify(&*file, &entry, gzipped).map(|digest| (entry, digest));
+            let job = move || {
+                archive::verify(&*file, &entry, &limits, gzipped).map(|digest| (entry, digest))
+            };
             let verified: Result<(Entry, Digest), ArchiveError> = self.cpu.run(job).await?;
             let (entry, digest) = verified?;
             let Content::Symbol(key) = entry.content.clone() else {

@@ -22,6 +22,9 @@ const KNOWN_FLAGS: u16 = 1 << 1 | 1 << 2 | STREAMED | 1 << 11;
 /// The systems whose external attributes hold a Unix mode: Unix and macOS (4.4.2).
 const UNIX_SYSTEMS: [u8; 2] = [3, 19];
 
+/// The Unix mode's set-user-ID, set-group-ID and sticky bits.
+const SPECIAL_MODES: u32 = 0o7000;
+
 /// The bit of the external attributes by which DOS marks a directory.
 const DOS_DIRECTORY: u32 = 1 << 4;
 
@@ -181,28 +184,34 @@ impl<'a> RawRecord<'a> {
     }
 
     /// The attributes must agree with the name on whether this is a directory, and name no symbolic link or device.
+    /// Directories below one with the set-group-ID bit inherit it, so only files must not have it.
     fn check_attributes(&self, name: &str, kind: &Kind) -> Result<(), ArchiveError> {
         let is_directory = matches!(kind, Kind::Directory);
-        let mode = self.attributes >> 16;
-        let unix_type = if UNIX_SYSTEMS.contains(&self.system) {
-            mode & 0o170_000
+        let unix_mode = if UNIX_SYSTEMS.contains(&self.system) {
+            self.attributes >> 16
         } else {
             0
         };
-        let agrees = match unix_type {
+        let agrees = match unix_mode & 0o170_000 {
             0 => true,
             0o040_000 => is_directory,
             0o100_000 => !is_directory,
             _ => {
                 return Err(ArchiveError::NotARegularFile {
                     name: name.to_owned(),
-                    mode,
+                    mode: unix_mode,
                 });
             }
         };
         let is_dos_directory = self.attributes & DOS_DIRECTORY != 0;
         if !agrees || (is_dos_directory && !is_directory) {
             return Err(ArchiveError::DirectoryAttribute(name.to_owned()));
+        }
+        if !is_directory && unix_mode & SPECIAL_MODES != 0 {
+            return Err(ArchiveError::SpecialMode {
+                name: name.to_owned(),
+                mode: unix_mode,
+            });
         }
         Ok(())
     }

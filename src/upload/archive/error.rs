@@ -155,6 +155,16 @@ pub enum ArchiveError {
     /// The attributes and the slash at the name's end contradict each other.
     #[error("The name and the attributes of the member {0:?} differ in whether it is a directory.")]
     DirectoryAttribute(String),
+    /// A file that would get its owner's rights where it is unpacked.
+    #[error(
+        "The member {name:?} has the set-user-ID, set-group-ID or sticky bit (Unix mode {mode:o}); take it away."
+    )]
+    SpecialMode {
+        /// The member.
+        name: String,
+        /// The Unix mode.
+        mode: u32,
+    },
     /// A directory that has a size.
     #[error("The member {0:?} is a directory, but has data.")]
     DirectoryWithData(String),
@@ -228,6 +238,17 @@ pub enum ArchiveError {
     /// Not a deflate stream.
     #[error("The compressed data of the member {0:?} is damaged.")]
     CompressedData(String),
+    /// A deflate stream cut into blocks so small that inflating it takes out of all proportion.
+    #[error(
+        "The compressed data of the member {name:?} has more than {limit} blocks, too many for its size; compress it \
+         without flushing in between."
+    )]
+    TooManyBlocks {
+        /// The member.
+        name: String,
+        /// The most blocks for a member of this size, by `bytes_per_block` of the configuration.
+        limit: u64,
+    },
     /// A deflate stream without an end.
     #[error("The compressed data of the member {0:?} is cut off.")]
     Truncated(String),
@@ -286,6 +307,7 @@ impl ArchiveError {
             Self::MemberComment(_) => "member_comment",
             Self::NotARegularFile { .. } => "not_a_regular_file",
             Self::DirectoryAttribute(_) => "directory_attribute",
+            Self::SpecialMode { .. } => "special_mode",
             Self::DirectoryWithData(_) => "directory_with_data",
             Self::Extra(_) => "damaged_extra_field",
             Self::UnicodePath(_) => "unicode_path",
@@ -299,6 +321,7 @@ impl ArchiveError {
             Self::UnexplainedBytes { .. } => "unexplained_bytes",
             Self::DataDescriptor(_) => "data_descriptor",
             Self::CompressedData(_) => "damaged_data",
+            Self::TooManyBlocks { .. } => "too_many_blocks",
             Self::Truncated(_) => "truncated_data",
             Self::BytesAfterStream { .. } => "bytes_after_stream",
             Self::WrongSize { .. } => "size_mismatch",

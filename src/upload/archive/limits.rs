@@ -24,6 +24,9 @@ pub struct ArchiveLimits {
     pub ratio: u64,
     /// The ratio is looked at only in archives of more uncompressed bytes than this.
     pub ratio_from: ByteSize,
+    /// How many bytes a block of a deflated member must stand for on average, compressed and uncompressed together.
+    /// Smaller ones take longer to inflate than they are worth. 0 for any.
+    pub bytes_per_block: u64,
     /// Texts that no member's name may contain, for files that must never be published.
     pub disallowed_snippets: Vec<String>,
 }
@@ -37,6 +40,7 @@ impl Default for ArchiveLimits {
             total_size: ByteSize::gib(32),
             ratio: 100,
             ratio_from: ByteSize::mib(64),
+            bytes_per_block: 512,
             disallowed_snippets: vec!["qcom/proprietary".to_owned()],
         }
     }

@@ -20,6 +20,7 @@ mod entry;
 mod error;
 mod extra;
 mod fields;
+mod inflate;
 mod layout;
 mod limits;
 mod name;

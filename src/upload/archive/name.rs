@@ -1,7 +1,8 @@
 //! What a member's name says that it is.
 
-use std::borrow::Cow;
 use std::collections::HashMap;
+
+use unicode_normalization::UnicodeNormalization;
 
 use super::entry::Content;
 use super::error::ArchiveError;
@@ -74,12 +75,14 @@ fn check_segments(name: &str, path: &str) -> Result<(), ArchiveError> {
 }
 
 /// Refuses two members of one name, and two symbol files of one key: ids that differ in case only are the same id.
+/// Names that some file systems take for one are one here, too: people would see the same name twice, and unpack one
+/// file over the other.
 pub(super) fn refuse_duplicates(records: &[Record]) -> Result<(), ArchiveError> {
     let mut seen = HashMap::with_capacity(records.len());
     for record in records {
         let identity = match &record.kind {
-            Kind::File(Content::Symbol(key)) => Cow::Owned(key.to_string()),
-            Kind::File(Content::Ignored) | Kind::Directory => Cow::Borrowed(record.name.as_str()),
+            Kind::File(Content::Symbol(key)) => fold(&key.to_string()),
+            Kind::File(Content::Ignored) | Kind::Directory => fold(&record.name),
         };
         if let Some(first) = seen.insert(identity, &record.name) {
             return Err(ArchiveError::Duplicate {
@@ -89,4 +92,14 @@ pub(super) fn refuse_duplicates(records: &[Record]) -> Result<(), ArchiveError> 
         }
     }
     Ok(())
+}
+
+/// The name as the most forgiving file systems compare it, letter case aside, which tells files apart here: characters
+/// composed (macOS), parts without their trailing dots (Windows).
+fn fold(name: &str) -> String {
+    let parts: Vec<&str> = name
+        .split('/')
+        .map(|part| part.trim_end_matches('.'))
+        .collect();
+    parts.join("/").nfc().collect()
 }

@@ -2,12 +2,13 @@
 
 use std::io;
 
-use flate2::{Decompress, FlushDecompress, Status};
 use md5::Md5;
 use sha2::{Digest as _, Sha256};
 
 use super::entry::{Content, Entry, Method};
 use super::error::ArchiveError;
+use super::inflate::Inflater;
+use super::limits::ArchiveLimits;
 use super::read_at::ReadAt;
 use crate::symbol::header::{SCAN_LENGTH, SymHeader};
 
@@ -28,7 +29,7 @@ pub struct Digest {
 /// Reads a member of the archive that [`inspect`](super::inspect) accepted, and checks that it has exactly the declared
 /// length and CRC-32 and, if deflated, that its stream ends where its compressed data does.
 ///
-/// Never inflates more than one byte above the declared size. MD5 takes more than half of the time, so it is computed
+/// Never inflates more than one byte above the declared size, nor more blocks than the limits allow. MD5 takes more than half of the time, so it is computed
 /// only if wanted.
 ///
 /// # Errors
@@ -36,13 +37,14 @@ pub struct Digest {
 pub fn verify<R: ReadAt + ?Sized>(
     archive: &R,
     entry: &Entry,
+    limits: &ArchiveLimits,
     wants_md5: bool,
 ) -> Result<Digest, ArchiveError> {
     let mut data = CompressedData::of(archive, entry);
     let mut sink = Sink::of(entry, wants_md5);
     match entry.method {
         Method::Stored => copy(&mut data, &mut sink)?,
-        Method::Deflated => inflate(&mut data, &mut sink)?,
+        Method::Deflated => inflate(&mut data, &mut sink, limits)?,
     }
     sink.finish()
 }
@@ -63,51 +65,46 @@ fn copy<R: ReadAt + ?Sized>(
 fn inflate<R: ReadAt + ?Sized>(
     data: &mut CompressedData<'_, R>,
     sink: &mut Sink<'_>,
+    limits: &ArchiveLimits,
 ) -> Result<(), ArchiveError> {
     let entry = sink.entry;
-    let mut inflater = Decompress::new(false);
+    let mut inflater = Inflater::of(entry, limits);
     let mut output = vec![0; BUFFER_LENGTH];
-    let mut has_ended = false;
-    while !has_ended {
+    loop {
         let chunk = data.next_chunk()?;
-        has_ended = inflate_chunk(&mut inflater, chunk, &mut output, sink)?;
-        if chunk.is_empty() && !has_ended {
+        let is_over = chunk.is_empty();
+        if let Some(unused) = inflate_chunk(&mut inflater, chunk, &mut output, sink)? {
+            return match data.left + unused as u64 {
+                0 => Ok(()),
+                bytes => Err(ArchiveError::BytesAfterStream {
+                    name: entry.name.clone(),
+                    bytes,
+                }),
+            };
+        }
+        if is_over {
             return Err(ArchiveError::Truncated(entry.name.clone()));
         }
     }
-    match entry.compressed_size - inflater.total_in() {
-        0 => Ok(()),
-        bytes => Err(ArchiveError::BytesAfterStream {
-            name: entry.name.clone(),
-            bytes,
-        }),
-    }
 }
 
-/// Inflates as much as the chunk gives, and tells whether the stream has ended.
+/// Inflates as much as the chunk gives. If that ends the stream, tells how many bytes of the chunk come after it.
 fn inflate_chunk(
-    inflater: &mut Decompress,
-    chunk: &[u8],
+    inflater: &mut Inflater,
+    mut chunk: &[u8],
     output: &mut [u8],
     sink: &mut Sink<'_>,
-) -> Result<bool, ArchiveError> {
-    let chunk_start = inflater.total_in();
+) -> Result<Option<usize>, ArchiveError> {
     loop {
-        let before = (inflater.total_in(), inflater.total_out());
-        let consumed = usize::try_from(before.0 - chunk_start).unwrap_or(chunk.len());
         let room = sink.room().min(output.len());
-        let status = inflater
-            .decompress(
-                &chunk[consumed..],
-                &mut output[..room],
-                FlushDecompress::None,
-            )
-            .map_err(|_| ArchiveError::CompressedData(sink.entry.name.clone()))?;
-        let produced = usize::try_from(inflater.total_out() - before.1).unwrap_or(room);
-        sink.write(&output[..produced])?;
-        let has_ended = status == Status::StreamEnd;
-        if has_ended || before == (inflater.total_in(), inflater.total_out()) {
-            return Ok(has_ended);
+        let step = inflater.step(sink.entry, chunk, &mut output[..room])?;
+        sink.write(&output[..step.produced])?;
+        chunk = &chunk[step.consumed..];
+        if step.has_ended {
+            return Ok(Some(chunk.len()));
+        }
+        if (step.consumed, step.produced) == (0, 0) {
+            return Ok(None);
         }
     }
 }

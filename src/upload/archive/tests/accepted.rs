@@ -132,8 +132,9 @@ fn the_header_is_read_whatever_the_case_of_the_ending() {
 #[test]
 fn md5_only_if_wanted() {
     let bytes = archive(&[Member::stored(KEY, b"data")]);
-    let entry = &inspect(&bytes[..], &ArchiveLimits::default()).unwrap()[0];
-    assert_eq!(verify(&bytes[..], entry, false).unwrap().md5, None);
+    let limits = ArchiveLimits::default();
+    let entry = &inspect(&bytes[..], &limits).unwrap()[0];
+    assert_eq!(verify(&bytes[..], entry, &limits, false).unwrap().md5, None);
 }
 
 #[test]
@@ -152,18 +153,16 @@ fn files_are_read_like_memory() {
     let bytes = archive(&[Member::deflated(KEY, b"MODULE")]);
     let mut file = tempfile::tempfile().unwrap();
     file.write_all(&bytes).unwrap();
-    let entries = inspect(&file, &ArchiveLimits::default()).unwrap();
+    let limits = ArchiveLimits::default();
+    let entries = inspect(&file, &limits).unwrap();
+    assert_eq!(entries, inspect(&bytes[..], &limits).unwrap());
     assert_eq!(
-        entries,
-        inspect(&bytes[..], &ArchiveLimits::default()).unwrap()
-    );
-    assert_eq!(
-        verify(&file, &entries[0], true).unwrap(),
-        verify(&bytes[..], &entries[0], true).unwrap()
+        verify(&file, &entries[0], &limits, true).unwrap(),
+        verify(&bytes[..], &entries[0], &limits, true).unwrap()
     );
 
     file.set_len(40).unwrap();
-    let error = verify(&file, &entries[0], true).unwrap_err();
+    let error = verify(&file, &entries[0], &limits, true).unwrap_err();
     assert!(matches!(error, ArchiveError::Read(_)) && !error.is_too_large());
 }
 

@@ -52,6 +52,11 @@ impl Member {
         Self::new(name, 8, content, encoder.finish().unwrap())
     }
 
+    /// A deflated member whose stream was made elsewhere.
+    pub(super) fn of_stream(name: &str, content: &[u8], stream: Vec<u8>) -> Self {
+        Self::new(name, 8, content, stream)
+    }
+
     pub(super) fn directory(name: &str) -> Self {
         Self::stored(name, b"").central(|header| header.attributes = 0o040_755 << 16 | 0x10)
     }

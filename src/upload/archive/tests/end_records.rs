@@ -21,6 +21,17 @@ fn other_things_are_not_zips() {
         );
     }
     assert_eq!(rule(&vec![0; 200_000]), "not_a_zip");
+    let noise = (0..1000_u32).flat_map(|number| number.wrapping_mul(2_654_435_761).to_be_bytes());
+    let only_begins: Vec<u8> = b"PK\x03\x04".iter().copied().chain(noise).collect();
+    assert_eq!(rule(&only_begins), "not_a_zip");
+    for magic in [
+        &b"7z\xbc\xaf\x27\x1c"[..],
+        b"\x1f\x8b\x08",
+        b"Rar!\x1a\x07",
+        b"MSCF",
+    ] {
+        assert_eq!(rule(&[magic, &[0; 500]].concat()), "not_a_zip");
+    }
 }
 
 #[test]

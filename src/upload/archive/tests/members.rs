@@ -80,6 +80,10 @@ fn unix_modes() {
         (0o060_644, "not_a_regular_file"),
         (0o140_644, "not_a_regular_file"),
         (0o040_755, "directory_attribute"),
+        (0o104_755, "special_mode"),
+        (0o102_755, "special_mode"),
+        (0o101_644, "special_mode"),
+        (0o004_755, "special_mode"),
         (0o000_600, "none"),
         (0, "none"),
     ] {
@@ -92,8 +96,18 @@ fn unix_modes() {
     let on_mac =
         |header: &mut Header| (header.made_by, header.attributes) = (19 << 8, 0o120_777 << 16);
     assert_eq!(rule_with(on_mac), "not_a_regular_file");
-    let on_dos = |header: &mut Header| (header.made_by, header.attributes) = (20, 0o120_777 << 16);
-    assert_eq!(rule_with(on_dos), "none");
+    for mode in [0o120_777, 0o104_755] {
+        let on_dos = |header: &mut Header| (header.made_by, header.attributes) = (20, mode << 16);
+        assert_eq!(rule_with(on_dos), "none");
+    }
+}
+
+#[test]
+fn directories_may_hand_down_their_group() {
+    for mode in [0o042_775, 0o041_777] {
+        let directory = Member::directory("a/").central(|header| header.attributes = mode << 16);
+        assert_eq!(rule(&archive(&[directory])), "none", "{mode:o}");
+    }
 }
 
 #[test]
@@ -220,6 +234,18 @@ fn names() {
 }
 
 #[test]
+fn names_that_only_windows_minds() {
+    for name in [
+        "CON/AB/NUL",
+        "C:/AB/C:x.sym",
+        "x.pdb/AB/x.sym.",
+        "x?.pdb/AB/*",
+    ] {
+        assert_eq!(rule_of_name(name), "none", "{name}");
+    }
+}
+
+#[test]
 fn the_sentences_name_the_member() {
     let sentence = |name: &str| {
         check(&archive(&[Member::stored(name, b"")]))
@@ -274,6 +300,16 @@ fn duplicates() {
         (KEY, KEY, "duplicate_member"),
         ("a/ab/c", "a/AB/c", "duplicate_member"),
         ("a-symbols.txt", "a-symbols.txt", "duplicate_member"),
+        ("a/AB/\u{e5}", "a/AB/a\u{30a}", "bad_name"),
+        ("a/AB/\u{1e69}", "a/AB/s\u{323}\u{307}", "duplicate_member"),
+        (
+            "\u{d55c}/AB/c",
+            "\u{1112}\u{1161}\u{11ab}/AB/c",
+            "duplicate_member",
+        ),
+        ("a/AB/c", "a/AB/c..", "duplicate_member"),
+        ("a./AB/c", "a/ab/c", "duplicate_member"),
+        ("a/AB/c", "a/AB/c.d", "none"),
         ("a/AB/c", "A/AB/c", "none"),
         ("a/AB/c", "a/AB/c.gz", "none"),
     ] {

@@ -7,6 +7,8 @@ mod end_records;
 mod layout;
 mod members;
 mod properties;
+mod seeds;
+mod work;
 
 use bytesize::ByteSize;
 
@@ -20,7 +22,7 @@ fn check(bytes: &[u8]) -> Result<Vec<(Entry, Digest)>, ArchiveError> {
 fn check_with(bytes: &[u8], limits: &ArchiveLimits) -> Result<Vec<(Entry, Digest)>, ArchiveError> {
     let mut checked = Vec::new();
     for entry in inspect(bytes, limits)? {
-        let digest = verify(bytes, &entry, true)?;
+        let digest = verify(bytes, &entry, limits, true)?;
         checked.push((entry, digest));
     }
     Ok(checked)
@@ -40,6 +42,7 @@ fn low_limits() -> ArchiveLimits {
         total_size: ByteSize(1500),
         ratio: 10,
         ratio_from: ByteSize(500),
+        bytes_per_block: 0,
         disallowed_snippets: Vec::new(),
     }
 }

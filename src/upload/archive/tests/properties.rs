@@ -65,7 +65,7 @@ fn write_members<W: Write + std::io::Seek>(writer: &mut ZipWriter<W>, members: &
 }
 
 /// Archives of many forms, to be damaged.
-fn good_archives() -> Vec<Vec<u8>> {
+pub(super) fn good_archives() -> Vec<Vec<u8>> {
     let plain = Member::deflated(KEY, b"MODULE MODULE MODULE MODULE");
     let streamed = Member::deflated("a.so/AB12/a.sym", b"streamed, streamed").streamed(true, false);
     let bare = Member::stored("b.so/AB12/b.sym", b"streamed").streamed(false, true);
@@ -122,7 +122,7 @@ fn compare_with_zip(bytes: &[u8]) {
 }
 
 #[test]
-fn good_archives_are_good() {
+pub(super) fn good_archives_are_good() {
     for bytes in good_archives() {
         assert!(check(&bytes).is_ok());
         compare_with_zip(&bytes);
