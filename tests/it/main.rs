@@ -15,6 +15,7 @@ mod missing;
 mod nodes;
 mod operations;
 mod postgres;
+mod refusals;
 mod resilience;
 mod services;
 mod storage_faults;
