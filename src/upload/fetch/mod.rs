@@ -53,6 +53,45 @@ impl Default for FetchConfig {
     }
 }
 
+impl FetchConfig {
+    /// Checks an address that a client named or that another led to, in Tecken's order. A name that passes may still
+    /// lead into a private network; that is seen when it is resolved.
+    ///
+    /// # Errors
+    /// The first rule that the address breaks.
+    pub fn check(&self, text: &str) -> Result<Url, FetchError> {
+        let url = Url::parse(text.trim()).map_err(|_| FetchError::Invalid)?;
+        let host = url.host_str().map(|host| host.trim_end_matches('.'));
+        let Some(host) = host.filter(|host| !host.is_empty()) else {
+            return Err(FetchError::Invalid);
+        };
+        let host = host.to_ascii_lowercase();
+        match url.scheme() {
+            "https" => {}
+            "http" if self.allow_http => {}
+            _ => return Err(FetchError::Insecure),
+        }
+        let has_user = !url.username().is_empty() || url.password().is_some();
+        let has_port = url.port().is_some() && !self.allow_http;
+        let is_listed = self
+            .domains
+            .iter()
+            .any(|domain| domain.eq_ignore_ascii_case(&host));
+        if has_user || has_port || !is_listed {
+            return Err(FetchError::Domain(host));
+        }
+        // A resolver is never asked for an address that is one already.
+        let literal = host.trim_matches(['[', ']']).parse();
+        if let Ok(address) = literal
+            && !self.allow_private
+            && !address::is_public(address)
+        {
+            return Err(FetchError::Restricted);
+        }
+        Ok(url)
+    }
+}
+
 /// Fetches archives.
 #[derive(Debug)]
 pub struct Fetcher {
@@ -106,7 +145,7 @@ impl Fetcher {
         url: &str,
         uploads: &UploadService,
     ) -> Result<TempArchive, UploadError> {
-        let first = self.check(url)?;
+        let first = self.config.check(url)?;
         let _permit = self.slots.try_acquire().map_err(|_| UploadError::Busy)?;
         let mut archive = IncomingArchive::begin(&file_name(&first), uploads).await?;
         let mut pace = Pace::new(&uploads.config);
@@ -156,46 +195,10 @@ impl Fetcher {
                 .and_then(|location| location.to_str().ok());
             let target = target.and_then(|target| url.join(target).ok());
             let target = target.ok_or_else(|| FetchError::Redirects(shown(first)))?;
-            url = self.check(target.as_str())?;
+            url = self.config.check(target.as_str())?;
             redirects.push(shown(&url));
         }
         Err(FetchError::Redirects(shown(first)))
-    }
-
-    /// Checks an address that a client named or that another led to, in Tecken's order.
-    fn check(&self, text: &str) -> Result<Url, FetchError> {
-        let url = Url::parse(text.trim()).map_err(|_| FetchError::Invalid)?;
-        let host = url.host_str().filter(|host| !host.is_empty());
-        let Some(host) = host.filter(|_| matches!(url.scheme(), "http" | "https")) else {
-            return Err(if url.has_host() {
-                FetchError::Insecure
-            } else {
-                FetchError::Invalid
-            });
-        };
-        let host = host.trim_end_matches('.').to_ascii_lowercase();
-        if url.scheme() != "https" && !self.config.allow_http {
-            return Err(FetchError::Insecure);
-        }
-        let has_user = !url.username().is_empty() || url.password().is_some();
-        let has_port = url.port().is_some() && !self.config.allow_http;
-        let is_listed = self
-            .config
-            .domains
-            .iter()
-            .any(|domain| domain.eq_ignore_ascii_case(&host));
-        if has_user || has_port || !is_listed {
-            return Err(FetchError::Domain(host));
-        }
-        // A resolver is never asked for an address that is one already.
-        let literal = host.trim_matches(['[', ']']).parse();
-        if let Ok(address) = literal
-            && !self.config.allow_private
-            && !address::is_public(address)
-        {
-            return Err(FetchError::Restricted);
-        }
-        Ok(url)
     }
 }
 

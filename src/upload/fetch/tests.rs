@@ -23,6 +23,7 @@ fn fetcher() -> Fetcher {
 
 fn refusal(url: &str) -> &'static str {
     fetcher()
+        .config
         .check(url)
         .map_or_else(|error| error.code(), |_| "")
 }
@@ -37,6 +38,7 @@ fn addresses_are_checked_in_teckens_order() {
         ("nonsense", "url_invalid"),
         ("", "url_invalid"),
         ("data:text/plain,x", "url_invalid"),
+        ("https://./a.zip", "url_invalid"),
         ("http://queue.example.com/a.zip", "url_insecure"),
         ("ftp://queue.example.com/a.zip", "url_insecure"),
         ("file://queue.example.com/a.zip", "url_insecure"),
@@ -70,6 +72,7 @@ fn without_domains_nothing_is_fetched() {
     let fetcher = Fetcher::new(FetchConfig::default()).unwrap();
     assert_eq!(
         fetcher
+            .config
             .check("https://queue.example.com/a.zip")
             .unwrap_err()
             .code(),
@@ -119,7 +122,10 @@ async fn a_listed_name_that_leads_into_a_private_network_is_refused() {
             ..FetchConfig::default()
         };
         let fetcher = Fetcher::with_resolver(config, resolver).unwrap();
-        let url = fetcher.check("https://queue.example.com/a.zip").unwrap();
+        let url = fetcher
+            .config
+            .check("https://queue.example.com/a.zip")
+            .unwrap();
         let pace = Pace::new(&super::super::UploadConfig::default());
         let error = fetcher.follow(&url, &pace).await.unwrap_err();
         assert_eq!(error.code(), "url_restricted", "{answers:?}: {error}");
