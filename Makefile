@@ -4,7 +4,11 @@
 
 # The tests over the wire that choose no backend themselves: they run on both.
 ON_SERVICES := downloads:: golden:: missing:: operations:: resilience:: tokens:: uploads::
-.PHONY: help build run test test-embedded check format lint docs clean
+.PHONY: help build run test test-embedded check format lint docs fuzz fuzz-seeds fuzz-check clean
+
+# What `make fuzz` runs, and for how long.
+TARGET ?= archive
+SECONDS ?= 120
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -31,6 +35,20 @@ lint: ## Run clippy; a warning is an error
 
 docs: ## Build the documentation, private items included: target/doc/symbold/index.html
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked --document-private-items
+
+fuzz: fuzz/Cargo.lock fuzz-seeds ## Fuzz one parser: TARGET=archive SECONDS=120; needs nightly and cargo-fuzz
+	mkdir -p fuzz/corpus/$(TARGET)
+	cargo +nightly fuzz run $(TARGET) -- -max_total_time=$(SECONDS) -dict=fuzz/texts.dict
+
+fuzz-seeds: ## Write the archives that fuzzing starts from to fuzz/corpus
+	FUZZ_SEEDS=$(CURDIR)/fuzz/corpus/archive cargo test --locked --lib upload::archive::tests::seeds
+
+fuzz-check: fuzz/Cargo.lock ## Check that the fuzz targets compile, on stable
+	cargo clippy --manifest-path fuzz/Cargo.toml --target-dir target/fuzz --all-targets -- -D warnings
+
+# The same versions as in the server; cargo adds what only fuzzing needs.
+fuzz/Cargo.lock: Cargo.lock
+	cp $< $@
 
 clean: ## Remove what was built; ./data stays
 	cargo clean
