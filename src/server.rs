@@ -20,7 +20,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::auth::AuthService;
-use crate::cache::{self, SharedCache};
+use crate::cache::{self, Memos};
 use crate::catalog::{Catalog, Source};
 use crate::clock::SharedClock;
 use crate::config::Config;
@@ -32,7 +32,7 @@ use crate::http::{self, HttpServices, Observation, ServerConfig};
 use crate::metrics::Metrics;
 use crate::missing::{MissingLog, MissingReport, MissingWorker};
 use crate::scratch::Scratch;
-use crate::storage::{self, MeteredStorage, Storage};
+use crate::storage::{self, MeteredStorage, Storage, StorageConfig};
 use crate::upload::UploadService;
 
 /// How long the last counts may take to be written.
@@ -109,6 +109,12 @@ fn make_data_dir(config: &Config) -> anyhow::Result<()> {
     std::fs::create_dir_all(data_dir).with_context(|| format!("cannot make data_dir {data_dir}"))
 }
 
+/// The folder for temporary files.
+fn open_scratch(config: &Config) -> anyhow::Result<Scratch> {
+    let folder = Path::new(&config.data_dir).join("incoming");
+    Scratch::open(&folder).with_context(|| format!("cannot use {}", folder.display()))
+}
+
 /// A server that has opened everything and listens, but answers only once it runs.
 #[derive(Debug)]
 pub struct Server {
@@ -132,12 +138,11 @@ impl Server {
             database,
         } = adaptors.metered(&metrics, &clock);
         let cpu = CpuPool::new(0).context("cannot start the threads for CPU work")?;
-        let scratch = Path::new(&config.data_dir).join("incoming");
-        let scratch =
-            Scratch::open(&scratch).with_context(|| format!("cannot use {}", scratch.display()))?;
+        let scratch = open_scratch(&config)?;
         let cache =
             cache::open(&config.cache, &metrics, &clock).context("setting cache.redis_url")?;
-        let catalog = catalog(&config, &storage, sources, cache.clone(), &metrics, &clock);
+        let memos = Memos::new(&config.cache, cache.clone(), &metrics, &clock);
+        let catalog = catalog(&config.storage, &storage, sources, &database, &memos);
         let log = MissingLog::new(&config.missing, Arc::clone(&clock), metrics.clone());
         let uploads = UploadService::new(
             config.upload.clone(),
@@ -155,10 +160,11 @@ impl Server {
             uploads: Arc::new(uploads),
             downloads: DownloadService::new(
                 &config.download,
-                catalog,
+                Arc::clone(&catalog),
                 log.clone(),
                 metrics.clone(),
             ),
+            catalog,
             missing: MissingReport::new(Arc::clone(&database), Arc::clone(&clock)),
             health: Arc::new(health),
             metrics: metrics.clone(),
@@ -273,24 +279,21 @@ fn send_at_once(connection: &dyn Any, _: &mut Extensions) {
 }
 
 fn catalog(
-    config: &Config,
+    settings: &StorageConfig,
     storage: &Arc<dyn Storage>,
     sources: Vec<Arc<dyn Storage>>,
-    cache: Option<Arc<dyn SharedCache>>,
-    metrics: &Metrics,
-    clock: &SharedClock,
+    database: &Arc<dyn Database>,
+    memos: &Memos,
 ) -> Arc<Catalog> {
-    let mut regular = vec![Source::new(Arc::clone(storage), &config.storage.prefix)];
-    for (storage, settings) in sources.into_iter().zip(&config.storage.sources) {
-        regular.push(Source::new(storage, &settings.prefix));
+    let mut regular = vec![Source::new(Arc::clone(storage), &settings.prefix)];
+    for (storage, source) in sources.into_iter().zip(&settings.sources) {
+        regular.push(Source::new(storage, &source.prefix));
     }
     Arc::new(Catalog::new(
         regular,
-        Source::new(Arc::clone(storage), &config.storage.try_prefix),
-        &config.cache,
-        cache,
-        metrics,
-        Arc::clone(clock),
+        Source::new(Arc::clone(storage), &settings.try_prefix),
+        Arc::clone(database) as _,
+        memos,
         Handle::current(),
     ))
 }

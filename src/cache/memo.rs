@@ -17,7 +17,7 @@ use moka::future::Cache;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use super::{CacheConfig, CacheKey, Coherence, Reading, SharedCache, Token};
+use super::{CacheKey, Coherence, Reading, SharedCache, Token};
 use crate::clock::SharedClock;
 
 pub use counters::LookupCounters;
@@ -37,16 +37,6 @@ pub struct MemoSettings {
     pub present_for: Duration,
     /// How long an answer that something is absent is kept.
     pub absent_for: Duration,
-}
-
-impl From<&CacheConfig> for MemoSettings {
-    fn from(config: &CacheConfig) -> Self {
-        Self {
-            capacity: config.local_size.as_u64(),
-            present_for: config.present_for,
-            absent_for: config.absent_for,
-        }
-    }
 }
 
 /// Remembers answers of one kind of question.

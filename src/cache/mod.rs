@@ -2,7 +2,7 @@
 //!
 //! [`Memo`] is the one way to cache a lookup: this process's memory, then the tier that all nodes share, then the
 //! question itself, asked once however many wait for it. [`Coherence`] decides which of the remembered answers still
-//! hold. [`Guard`] remembers only that something was done, so that it is done at most once per window. Keys are made
+//! hold. [`Memos`] makes the memos of a server. [`Guard`] remembers only that something was done, so that it is done at most once per window. Keys are made
 //! in one place, [`CacheKey`].
 //!
 //! [`SharedCache`] is the seam to the shared tier; [`RedisCache`] is the one kind there is, and `contract` the suite
@@ -12,6 +12,7 @@ mod coherence;
 mod guard;
 mod key;
 mod memo;
+mod memos;
 mod redis;
 
 #[cfg(test)]
@@ -36,6 +37,7 @@ pub use coherence::Coherence;
 pub use guard::Guard;
 pub use key::CacheKey;
 pub use memo::{LookupCounters, Memo, MemoSettings};
+pub use memos::Memos;
 pub use redis::RedisCache;
 
 /// The least that `uncoordinated_for` may be, for within that time the others are asked for four signs of life.

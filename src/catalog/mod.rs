@@ -4,7 +4,10 @@
 //! try symbols, the try source. Each pair of source and key is one memoised question to that source's storage, so an
 //! upload ends what is remembered of exactly the file that it stored, and nothing that concerns try symbols can show
 //! in an answer to somebody who did not ask for them.
+//!
+//! [`Modules`] knows the same files by what their headers say: which module is meant by a code id.
 
+mod modules;
 mod source;
 
 use std::ops::Range;
@@ -12,12 +15,12 @@ use std::sync::Arc;
 
 use tokio::runtime::Handle;
 
-use crate::cache::{CacheConfig, CacheKey, LookupCounters, Memo, SharedCache};
-use crate::clock::SharedClock;
-use crate::metrics::Metrics;
+use crate::cache::{CacheKey, Memo, Memos};
+use crate::db::FileRecords;
 use crate::storage::{Address, Fetched, ObjectInfo, StorageError};
 use crate::symbol::SymbolKey;
 
+pub use modules::{Module, Modules, ModulesError, NamedBy};
 pub use source::Source;
 
 /// How a lookup is to be made.
@@ -51,11 +54,13 @@ pub struct Catalog {
     regular: Vec<Arc<Source>>,
     try_source: Arc<Source>,
     memo: Memo<ObjectInfo>,
+    modules: Modules,
     runtime: Handle,
 }
 
 impl Catalog {
-    /// Makes a catalog of regular sources, of which the first takes the uploads, and the source of try symbols.
+    /// Makes a catalog of regular sources, of which the first takes the uploads, and the source of try symbols; `files`
+    /// are the records of what was uploaded.
     /// Storages are asked from the tasks of `runtime`, where a client that leaves does not end a question that
     /// others wait for.
     ///
@@ -65,25 +70,28 @@ impl Catalog {
     pub fn new(
         regular: Vec<Source>,
         try_source: Source,
-        config: &CacheConfig,
-        shared: Option<Arc<dyn SharedCache>>,
-        metrics: &Metrics,
-        clock: SharedClock,
+        files: Arc<dyn FileRecords>,
+        memos: &Memos,
         runtime: Handle,
     ) -> Self {
         assert!(
             !regular.is_empty(),
             "a catalog has at least one regular source"
         );
-        let counters = LookupCounters::new(metrics, "catalog");
-        let memo = Memo::new(config.into(), shared, counters, clock);
         let regular = regular.into_iter().map(Arc::new).collect();
         Self {
             regular,
             try_source: Arc::new(try_source),
-            memo,
+            memo: memos.memo("catalog", 7),
+            modules: Modules::new(files, memos),
             runtime,
         }
+    }
+
+    /// What the headers of the files say of their modules.
+    #[must_use]
+    pub fn modules(&self) -> &Modules {
+        &self.modules
     }
 
     /// The source that takes uploads of regular or of try symbols.

@@ -1,5 +1,7 @@
 //! Lookups among the files that uploads have stored.
 
+use std::fmt::Debug;
+
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
@@ -25,7 +27,7 @@ pub struct ModuleRecord {
 /// Files of completed uploads. Names and ids are compared as they are, letter case included; regular and try symbols
 /// are never mixed.
 #[async_trait]
-pub trait FileRecords {
+pub trait FileRecords: Debug + Send + Sync {
     /// The module of the newest `.sym` file whose header has this debug file and debug id.
     async fn module_by_debug_id(
         &self,

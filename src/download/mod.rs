@@ -1,8 +1,11 @@
 //! Finding the file of a request, and counting it when it is missing.
+//!
+//! A client that knows a module only by its code id asks for `<code file>/<code id>/<file>.sym`. When no source holds
+//! that, the catalog is asked under which debug id the module is kept, and the client is sent there.
 
 use serde::{Deserialize, Serialize};
 
-use crate::catalog::{Catalog, CatalogError, Found, Lookup};
+use crate::catalog::{Catalog, CatalogError, Found, Lookup, ModulesError, NamedBy};
 use crate::metrics::Metrics;
 use crate::missing::{CodeInfo, MissingLog};
 use crate::storage::{Address, Fetched};
@@ -11,6 +14,9 @@ use crate::symbol::{DebugId, NameError, SuffixList, SymbolKey};
 use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
+
+/// How the names of Breakpad's symbol files end, the only ones that are looked up by code id.
+const SYM: &str = ".sym";
 
 /// Which files are served.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -43,6 +49,15 @@ pub struct Wanted {
     pub file_name: String,
 }
 
+/// Where the file of a request is.
+#[derive(Clone, Debug)]
+pub enum Place {
+    /// Some source holds it.
+    Held(Found),
+    /// It was asked for by code id, and is to be asked for by debug id, as this.
+    Renamed(SymbolKey),
+}
+
 /// Why there is nothing to send.
 #[derive(Debug, thiserror::Error)]
 pub enum DownloadError {
@@ -58,6 +73,9 @@ pub enum DownloadError {
     /// A source could not be asked.
     #[error(transparent)]
     Unavailable(#[from] CatalogError),
+    /// No source holds it, and the database could not be asked which module is meant.
+    #[error(transparent)]
+    ModuleUnknown(#[from] ModulesError),
 }
 
 /// Finds files.
@@ -94,14 +112,15 @@ impl DownloadService {
         wanted: &Wanted,
         lookup: Lookup,
         code: Option<CodeInfo>,
-    ) -> Result<Found, DownloadError> {
+    ) -> Result<Place, DownloadError> {
         let result = self.find_uncounted(wanted, lookup, code).await;
         let kind = match &result {
-            Ok(_) => "found",
+            Ok(Place::Held(_)) => "found",
+            Ok(Place::Renamed(_)) => "renamed",
             Err(DownloadError::Ignored) => "ignored",
             Err(DownloadError::IllegalName(_)) => "illegal",
             Err(DownloadError::NotFound) => "missing",
-            Err(DownloadError::Unavailable(_)) => "failed",
+            Err(DownloadError::Unavailable(_) | DownloadError::ModuleUnknown(_)) => "failed",
         };
         self.metrics.count(&self.metrics.downloads, kind);
         result
@@ -140,18 +159,47 @@ impl DownloadService {
         wanted: &Wanted,
         lookup: Lookup,
         code: Option<CodeInfo>,
-    ) -> Result<Found, DownloadError> {
+    ) -> Result<Place, DownloadError> {
         if is_hopeless(wanted) || !self.serve.matches(&wanted.file_name) {
             return Err(DownloadError::Ignored);
         }
         let key = SymbolKey::with_id(&wanted.debug_file, wanted.id.clone(), &wanted.file_name)?;
         if let Some(found) = self.catalog.find(&key, lookup).await? {
-            return Ok(found);
+            return Ok(Place::Held(found));
+        }
+        if let Some(renamed) = self.by_code_id(&key, lookup).await? {
+            return Ok(Place::Renamed(renamed));
         }
         if let Some(code) = code {
             self.missing.note(&key, code);
         }
         Err(DownloadError::NotFound)
+    }
+
+    /// What to ask for instead of a `.sym` file that was asked for by code id, as Tecken (2023 and later) does. The
+    /// file's name stays.
+    ///
+    /// A code id has fewer digits than a debug id, so whoever asks by debug id needs no database. Nor is there ever a
+    /// second step: a name whose id could be taken for a code id again is not passed on, whatever a header says.
+    async fn by_code_id(
+        &self,
+        key: &SymbolKey,
+        lookup: Lookup,
+    ) -> Result<Option<SymbolKey>, ModulesError> {
+        if !key.file_name().ends_with(SYM) || key.id().is_debug_id() {
+            return Ok(None);
+        }
+        let (code_file, code_id) = (key.debug_file(), key.id());
+        let module = self
+            .catalog
+            .modules()
+            .find(NamedBy::CodeId, code_file, code_id, lookup)
+            .await?;
+        let renamed = module.and_then(|module| {
+            let (debug_file, debug_id) = (&module.record.debug_file, &module.record.debug_id);
+            SymbolKey::new(debug_file, debug_id, key.file_name()).ok()
+        });
+        Ok(renamed.filter(|renamed| renamed.id().is_debug_id()))
     }
 }
 

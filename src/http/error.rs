@@ -11,7 +11,7 @@ use actix_web::{HttpResponse, HttpResponseBuilder, ResponseError};
 use serde_json::json;
 
 use crate::auth::AuthError;
-use crate::catalog::CatalogError;
+use crate::catalog::{CatalogError, ModulesError};
 use crate::db::DbError;
 use crate::download::DownloadError;
 use crate::storage::StorageError;
@@ -94,6 +94,23 @@ impl ApiError {
             StatusCode::RANGE_NOT_SATISFIABLE,
             "range_not_satisfiable",
             sentence,
+        )
+    }
+
+    /// No upload names this module, in Tecken's words.
+    pub(crate) fn no_such_module() -> Self {
+        let sentence = "Code file / id Not Found";
+        Self::new(StatusCode::NOT_FOUND, "not_found", sentence)
+    }
+
+    /// The database could not be asked.
+    fn without_database(error: &DbError) -> Self {
+        let told = "The database is unavailable. Try again later";
+        Self::unavailable(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "database_unavailable",
+            told,
+            error,
         )
     }
 
@@ -245,6 +262,7 @@ impl From<DownloadError> for ApiError {
                 Self::new(StatusCode::NOT_FOUND, "not_found", error.to_string())
             }
             DownloadError::IllegalName(_) => Self::bad_request("illegal_name", error.to_string()),
+            DownloadError::ModuleUnknown(error) => error.into(),
             DownloadError::Unavailable(CatalogError(reason)) => {
                 let told = "The storage is unavailable. Try again later";
                 Self::unavailable(
@@ -258,14 +276,14 @@ impl From<DownloadError> for ApiError {
     }
 }
 
+impl From<ModulesError> for ApiError {
+    fn from(ModulesError(error): ModulesError) -> Self {
+        Self::without_database(&error)
+    }
+}
+
 impl From<DbError> for ApiError {
     fn from(error: DbError) -> Self {
-        let told = "The database is unavailable. Try again later";
-        Self::unavailable(
-            StatusCode::SERVICE_UNAVAILABLE,
-            "database_unavailable",
-            told,
-            &error,
-        )
+        Self::without_database(&error)
     }
 }

@@ -11,6 +11,9 @@ mod health;
 mod middleware;
 mod missing;
 mod operations;
+mod public;
+mod symbol_url;
+mod syminfo;
 mod upload;
 mod wire;
 
@@ -19,6 +22,7 @@ use std::sync::Arc;
 use actix_web::web::{self, Data, ServiceConfig};
 
 use crate::auth::AuthService;
+use crate::catalog::Catalog;
 use crate::clock::SharedClock;
 use crate::download::DownloadService;
 use crate::health::Health;
@@ -38,6 +42,8 @@ pub struct HttpServices {
     pub uploads: Arc<UploadService>,
     /// Finds files.
     pub downloads: DownloadService,
+    /// Knows what is held.
+    pub catalog: Arc<Catalog>,
     /// Reads the missing-symbols table.
     pub missing: MissingReport,
     /// Asks the dependencies.
@@ -55,6 +61,7 @@ pub fn configure(services: &HttpServices, app: &mut ServiceConfig) {
     app.app_data(Data::new(services.auth.clone()))
         .app_data(Data::from(Arc::clone(&services.uploads)))
         .app_data(Data::new(services.downloads.clone()))
+        .app_data(Data::from(Arc::clone(&services.catalog)))
         .app_data(Data::new(services.missing.clone()))
         .app_data(Data::from(Arc::clone(&services.health)))
         .app_data(Data::new(services.metrics.clone()))
@@ -64,6 +71,7 @@ pub fn configure(services: &HttpServices, app: &mut ServiceConfig) {
         .configure(health::configure)
         .configure(upload::configure)
         .configure(missing::configure)
+        .configure(syminfo::configure)
         .default_service(web::to(download::symbol));
 }
 
@@ -81,7 +89,10 @@ fn route_of(path: &str) -> &'static str {
         "/upload/auth_info",
     ];
     // Routes that end in something of the client's, by what comes before it.
-    const FAMILIES: &[(&str, &str)] = &[("/api/uploads/upload/", "/api/uploads/upload/{id}")];
+    const FAMILIES: &[(&str, &str)] = &[
+        ("/api/syminfo/", "/api/syminfo/{file}/{id}"),
+        ("/api/uploads/upload/", "/api/uploads/upload/{id}"),
+    ];
     let path = if path.len() > 1 {
         path.trim_end_matches('/')
     } else {

@@ -2,6 +2,9 @@
 
 use std::fmt;
 
+/// The least digits of a Breakpad debug id: a GUID's 32 and an age.
+const DEBUG_ID: usize = 33;
+
 /// The longest id accepted, in hexadecimal digits. Breakpad's debug ids have 33 or a few more, ELF build ids 40.
 const LONGEST: usize = 64;
 
@@ -24,10 +27,16 @@ impl DebugId {
         &self.0
     }
 
+    /// Tells whether this is long enough for a debug id (or an ELF build id); Windows' and macOS's code ids are shorter.
+    #[must_use]
+    pub fn is_debug_id(&self) -> bool {
+        self.0.len() >= DEBUG_ID
+    }
+
     /// Tells whether this is the 33 zeros that a client sends when it knows no id.
     #[must_use]
     pub fn is_zero(&self) -> bool {
-        self.0.len() == 33 && self.0.bytes().all(|byte| byte == b'0')
+        self.0.len() == DEBUG_ID && self.0.bytes().all(|byte| byte == b'0')
     }
 }
 

@@ -284,6 +284,9 @@ impl UploadService {
         self.database
             .complete_upload(id, &outcome, completed_at)
             .await?;
+        for file in &outcome.files {
+            self.catalog.modules().forget(file, is_try).await;
+        }
         let updated = outcome.files.iter().filter(|file| file.is_update).count();
         self.count_files("updated", updated);
         self.count_files("stored", outcome.files.len() - updated);

@@ -9,6 +9,7 @@ mod support;
 
 mod architecture;
 mod cli;
+mod code_ids;
 mod downloads;
 mod golden;
 mod missing;

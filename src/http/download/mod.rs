@@ -6,7 +6,6 @@
 //! `encoding` whether gzip is welcome, and `body` sends the bytes.
 
 mod body;
-mod cors;
 mod encoding;
 mod file;
 mod precondition;
@@ -20,11 +19,11 @@ use actix_web::{HttpRequest, HttpResponse, ResponseError};
 
 use super::error::ApiError;
 use super::extract::{SymbolPath, SymbolQuery};
-use crate::catalog::Lookup;
+use super::public;
+use super::symbol_url::{path_of, query_of};
 use crate::clock::{SharedClock, Stopwatch};
-use crate::download::{DownloadError, DownloadService};
-
-const ALLOWED: &str = "GET, HEAD, OPTIONS";
+use crate::download::{DownloadError, DownloadService, Place};
+use crate::symbol::SymbolKey;
 
 const DEBUG_TIME: HeaderName = HeaderName::from_static("debug-time");
 
@@ -35,22 +34,11 @@ pub(super) async fn symbol(
     clock: Data<SharedClock>,
 ) -> HttpResponse {
     let path = request.uri().path();
-    let mut response = match SymbolPath::read(path) {
-        None => ApiError::not_found(path).error_response(),
-        Some(symbol) => match *request.method() {
-            Method::GET | Method::HEAD => timed_answer(&request, symbol, &downloads, &clock).await,
-            Method::OPTIONS => cors::preflight(),
-            _ => ApiError::method_not_allowed(request.method(), path, ALLOWED).error_response(),
-        },
+    let Some(symbol) = SymbolPath::read(path) else {
+        return public::readable(ApiError::not_found(path).error_response());
     };
-    let headers = response.headers_mut();
-    cors::allow_any_origin(headers);
-    // What an answer does not allow explicitly, caches might do by rules of their own: a missing file can be uploaded
-    // at any moment, and every request for it counts.
-    if !headers.contains_key(header::CACHE_CONTROL) {
-        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    }
-    response
+    let answer = timed_answer(&request, symbol, &downloads, &clock);
+    public::answer(&request, answer).await
 }
 
 /// Answers a lookup and tells how long it took to those who ask with a `Debug` header.
@@ -89,10 +77,8 @@ async fn answer(
     downloads: &DownloadService,
 ) -> Result<HttpResponse, DownloadError> {
     let query = SymbolQuery::read(request.query_string());
-    let lookup = Lookup {
-        includes_try: symbol.is_try || query.includes_try,
-        refreshes: query.refreshes,
-    };
+    let mut lookup = query.lookup();
+    lookup.includes_try |= symbol.is_try;
     let is_counted = request.method() != Method::HEAD;
     if is_counted && let Some(parameter) = query.with_nul() {
         let error = ApiError::bad_request(
@@ -102,8 +88,20 @@ async fn answer(
         return Ok(error.text_response());
     }
     let code = is_counted.then_some(query.code);
-    let found = downloads.find(&symbol.wanted, lookup, code).await?;
-    file::send(request, downloads, &found).await
+    match downloads.find(&symbol.wanted, lookup, code).await? {
+        Place::Held(found) => file::send(request, downloads, &found).await,
+        Place::Renamed(key) => Ok(renamed_response(request, &key, symbol.is_try)),
+    }
+}
+
+/// Sends a client that asked by code id to the debug id, with the query that it came with. The next upload may change
+/// the answer.
+fn renamed_response(request: &HttpRequest, key: &SymbolKey, is_try: bool) -> HttpResponse {
+    let query = query_of(request.query_string());
+    let location = format!("{}{query}", path_of(key, is_try));
+    HttpResponse::Found()
+        .insert_header((header::LOCATION, location))
+        .finish()
 }
 
 fn wants_time(headers: &HeaderMap) -> bool {

@@ -7,4 +7,4 @@ mod symbol_path;
 
 pub(super) use missing_query::{Listing, MissingQuery};
 pub(super) use submission::receive;
-pub(super) use symbol_path::{SymbolPath, SymbolQuery};
+pub(super) use symbol_path::{ModulePath, SymbolPath, SymbolQuery};

@@ -5,6 +5,7 @@
 
 use percent_encoding::percent_decode_str;
 
+use crate::catalog::Lookup;
 use crate::download::Wanted;
 use crate::missing::CodeInfo;
 use crate::symbol::DebugId;
@@ -39,6 +40,26 @@ impl SymbolPath {
     }
 }
 
+/// A path that names a module.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::http) struct ModulePath {
+    /// The debug file or the code file, decoded but not checked.
+    pub(in crate::http) file: String,
+    /// The debug id or the code id.
+    pub(in crate::http) id: DebugId,
+}
+
+impl ModulePath {
+    /// Reads `/<file>/<hexadecimal id>`. `None` for anything else.
+    pub(in crate::http) fn read(path: &str) -> Option<Self> {
+        let (file, id) = path.strip_prefix('/')?.split_once('/')?;
+        Some(Self {
+            file: decode(file),
+            id: DebugId::parse(id)?,
+        })
+    }
+}
+
 /// What the query adds.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(in crate::http) struct SymbolQuery {
@@ -64,6 +85,14 @@ impl SymbolQuery {
             }
         }
         result
+    }
+
+    /// How the lookup is to be made.
+    pub(in crate::http) fn lookup(&self) -> Lookup {
+        Lookup {
+            includes_try: self.includes_try,
+            refreshes: self.refreshes,
+        }
     }
 
     /// The first of the module's parameters that contains a NUL, which no database keeps.

@@ -1,0 +1,171 @@
+//! Which module is meant?
+//!
+//! The header of an uploaded `.sym` file names its module twice: by debug file and debug id, and by code file and code
+//! id. The database keeps both, so a client that knows one can learn the other. Each question about one pair of names,
+//! among regular or among try symbols, is one memoised question to the database: an upload ends what is remembered of
+//! exactly the modules that it names, and no try upload can change an answer to somebody who did not ask for try
+//! symbols.
+
+use std::sync::Arc;
+
+use crate::cache::{CacheKey, Memo, Memos};
+use crate::db::DbError;
+use crate::db::files::{FileRecords, ModuleRecord};
+use crate::db::uploads::FileRecord;
+use crate::symbol::DebugId;
+
+use super::Lookup;
+
+/// By which of its two pairs of names a module is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NamedBy {
+    /// Code file and code id.
+    CodeId,
+    /// Debug file and debug id.
+    DebugId,
+}
+
+/// A module that an upload named.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Module {
+    /// What is known of it.
+    pub record: ModuleRecord,
+    /// Whether its file is a try symbol.
+    pub is_try: bool,
+}
+
+/// The database could not be asked, so nobody knows whether there is such a module.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("could not look up a module: {0}")]
+pub struct ModulesError(#[source] pub Arc<DbError>);
+
+/// The modules of all completed uploads, and what is remembered of them.
+#[derive(Debug)]
+pub struct Modules {
+    files: Arc<dyn FileRecords>,
+    memo: Memo<ModuleRecord>,
+}
+
+impl Modules {
+    /// Makes a directory of the modules in the database.
+    #[must_use]
+    pub fn new(files: Arc<dyn FileRecords>, memos: &Memos) -> Self {
+        Self {
+            files,
+            memo: memos.memo("modules", 1),
+        }
+    }
+
+    /// The module of these names that was uploaded last; a regular one before any of try.
+    ///
+    /// # Errors
+    /// The database could not be asked.
+    pub async fn find(
+        &self,
+        named_by: NamedBy,
+        file: &str,
+        id: &DebugId,
+        lookup: Lookup,
+    ) -> Result<Option<Module>, ModulesError> {
+        let of_try = lookup.includes_try.then_some(true);
+        for is_try in std::iter::once(false).chain(of_try) {
+            let question = Question {
+                named_by,
+                file,
+                id: id.as_str(),
+                is_try,
+            };
+            if let Some(record) = self.ask(question, lookup.refreshes).await? {
+                return Ok(Some(Module { record, is_try }));
+            }
+        }
+        Ok(None)
+    }
+
+    /// The module that these names mean, be they those of its debug file or those of its code file.
+    ///
+    /// # Errors
+    /// The database could not be asked.
+    pub async fn find_by_any_name(
+        &self,
+        file: &str,
+        id: &DebugId,
+        lookup: Lookup,
+    ) -> Result<Option<Module>, ModulesError> {
+        for named_by in [NamedBy::DebugId, NamedBy::CodeId] {
+            let found = self.find(named_by, file, id, lookup).await?;
+            if found.is_some() {
+                return Ok(found);
+            }
+        }
+        Ok(None)
+    }
+
+    /// Drops what is remembered of the module that a file names, because the file has just been recorded.
+    pub async fn forget(&self, file: &FileRecord, is_try: bool) {
+        let names = [
+            (NamedBy::DebugId, &file.debug_file, &file.debug_id),
+            (NamedBy::CodeId, &file.code_file, &file.code_id),
+        ];
+        for (named_by, file, id) in names {
+            if let (Some(file), Some(id)) = (file, id) {
+                let question = Question {
+                    named_by,
+                    file,
+                    id,
+                    is_try,
+                };
+                self.memo.forget(&question.cache_key()).await;
+            }
+        }
+    }
+
+    async fn ask(
+        &self,
+        question: Question<'_>,
+        refreshes: bool,
+    ) -> Result<Option<ModuleRecord>, ModulesError> {
+        let key = question.cache_key();
+        let ask = || question.ask(self.files.as_ref());
+        if refreshes {
+            let answer = self.memo.refresh(&key, ask).await;
+            return answer.map_err(|error| ModulesError(Arc::new(error)));
+        }
+        self.memo.get_or_ask(&key, ask).await.map_err(ModulesError)
+    }
+}
+
+/// One question to the database.
+#[derive(Clone, Copy, Debug)]
+struct Question<'a> {
+    named_by: NamedBy,
+    file: &'a str,
+    id: &'a str,
+    is_try: bool,
+}
+
+impl Question<'_> {
+    async fn ask(self, files: &dyn FileRecords) -> Result<Option<ModuleRecord>, DbError> {
+        match self.named_by {
+            NamedBy::CodeId => {
+                files
+                    .module_by_code_id(self.file, self.id, self.is_try)
+                    .await
+            }
+            NamedBy::DebugId => {
+                files
+                    .module_by_debug_id(self.file, self.id, self.is_try)
+                    .await
+            }
+        }
+    }
+
+    fn cache_key(self) -> CacheKey {
+        let kind = match self.named_by {
+            NamedBy::CodeId => "module-by-code-id",
+            NamedBy::DebugId => "module-by-debug-id",
+        };
+        let symbols = if self.is_try { "try" } else { "regular" };
+        CacheKey::new(kind, &[symbols, self.file, self.id])
+    }
+}

@@ -1,0 +1,387 @@
+//! Symbols that are asked for by code id, and questions about modules.
+
+use std::path::Path;
+use std::time::Duration;
+
+use reqwest::{Method, Response, StatusCode};
+use serde_json::{Value, json};
+use symbold::auth::Permission;
+use symbold::clock::{Clock, SystemClock};
+use symbold::config::Config;
+
+use crate::support::{App, ID, OwnRedis, Zip, eventually};
+
+const CODE_ID: &str = "5E9A1234F000";
+const OTHER_ID: &str = "DDDDEC8C2F41492B9369D6B9A059577C2";
+
+/// A `.sym` file of a Windows module whose code id is [`CODE_ID`], with the path that it is uploaded to.
+fn module(name: &str, debug_id: &str) -> (String, String) {
+    let key = format!("{name}.pdb/{debug_id}/{name}.sym");
+    let text = format!(
+        "MODULE windows x86_64 {debug_id} {name}.pdb\nINFO CODE_ID {CODE_ID} {name}.dll\n\
+         INFO GENERATOR mozilla/dump_syms 2.3.4\nPUBLIC 10 0 main\n"
+    );
+    (key, text)
+}
+
+async fn upload(app: &App, token: &str, (key, text): (String, String)) {
+    let answer = app.upload_as(token, Zip::new().file(&key, text)).await;
+    assert_eq!(answer.status, StatusCode::CREATED, "{answer:?}");
+}
+
+async fn with_xul() -> App {
+    let app = App::start().await;
+    upload(&app, &app.token, module("xul", ID)).await;
+    app
+}
+
+async fn try_token(app: &App) -> String {
+    app.token("try@example.com", &[Permission::UploadTrySymbols], 1)
+        .await
+}
+
+fn location(response: &Response) -> &str {
+    assert_eq!(response.status(), StatusCode::FOUND);
+    assert_eq!(response.headers()["access-control-allow-origin"], "*");
+    response.headers()["location"].to_str().unwrap()
+}
+
+/// Where a request is sent to; `None` when the symbol is not there.
+async fn target(app: &App, path: &str) -> Option<String> {
+    let response = app.get(path).await;
+    match response.status() {
+        StatusCode::NOT_FOUND => {
+            assert_eq!(response.text().await.unwrap(), "Symbol Not Found");
+            None
+        }
+        _ => Some(location(&response).to_owned()),
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_code_id_leads_to_the_debug_id() {
+    let app = with_xul().await;
+    let by_debug_id = format!("/xul.pdb/{ID}/xul.sym");
+    for method in [Method::GET, Method::HEAD] {
+        let response = app
+            .request(method, &format!("/xul.dll/{CODE_ID}/xul.sym"))
+            .send()
+            .await
+            .unwrap();
+        assert_eq!(location(&response), by_debug_id);
+    }
+    for (path, expected) in [
+        ("/xul.dll/5e9a1234f000/xul.sym", by_debug_id.clone()),
+        (
+            "/xul.dll/5E9A1234F000/other.sym",
+            format!("/xul.pdb/{ID}/other.sym"),
+        ),
+        (
+            "/try/xul.dll/5E9A1234F000/xul.sym",
+            format!("/try{by_debug_id}"),
+        ),
+        (
+            "/xul.dll/5E9A1234F000/xul.sym?_refresh&a=b%20c&try",
+            format!("{by_debug_id}?_refresh=&a=b+c&try="),
+        ),
+    ] {
+        assert_eq!(target(&app, path).await, Some(expected), "{path}");
+    }
+    assert_eq!(app.status(&by_debug_id).await, StatusCode::OK);
+    assert_eq!(app.missing().await, Vec::<Value>::new());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_no_code_id_is_not_looked_up_as_one() {
+    let app = with_xul().await;
+    let long = "5E9A1234F000".repeat(3)[..33].to_owned();
+    for path in [
+        format!("/xul.dll/{CODE_ID}/xul.dl_"),
+        format!("/xul.dll/{long}/xul.sym"),
+        format!("/xul.pdb/{CODE_ID}/xul.sym"),
+        "/xul.dll/5E9A1234F001/xul.sym".to_owned(),
+        format!("/XUL.dll/{CODE_ID}/xul.sym"),
+    ] {
+        assert_eq!(target(&app, &path).await, None, "{path}");
+    }
+    assert_eq!(app.missing().await.len(), 5);
+    assert_eq!(
+        app.status(&format!("/xul.dll/{CODE_ID}/xul.SYM")).await,
+        StatusCode::NOT_FOUND
+    );
+    assert_eq!(app.missing().await.len(), 5, "it is ignored");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn names_reach_the_location_in_a_form_that_clients_read() {
+    let app = App::start().await;
+    for name in ["libstdc++~(a)", "汉 b?"] {
+        upload(&app, &app.token, module(name, ID)).await;
+    }
+    let of = |path: &'static str| target(&app, path);
+    assert_eq!(
+        of("/libstdc++~(a).dll/5E9A1234F000/libstdc++~(a).sym").await,
+        Some(format!("/libstdc++~(a).pdb/{ID}/libstdc++~(a).sym"))
+    );
+    assert_eq!(
+        of("/%E6%B1%89%20b%3F.dll/5E9A1234F000/%E6%B1%89.sym").await,
+        Some(format!("/%E6%B1%89%20b%3F.pdb/{ID}/%E6%B1%89.sym"))
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_header_cannot_lead_in_a_circle_or_away() {
+    let app = App::start().await;
+    let file = |debug_id: &str, debug_file: &str, code: &str| {
+        format!("MODULE windows x86_64 {debug_id} {debug_file}\nINFO CODE_ID {code}\n")
+    };
+    let archive = Zip::new()
+        .file(
+            &format!("self/{ID}/self.sym"),
+            file("AB12", "self", "AB12 self"),
+        )
+        .file(&format!("one/{ID}/one.sym"), file("AB2", "two", "AB1 one"))
+        .file(&format!("two/{ID}/two.sym"), file("AB1", "one", "AB2 two"))
+        .file(
+            &format!("away/{ID}/away.sym"),
+            file(ID, "/evil.example.com", "AB3 away"),
+        )
+        .file(
+            &format!("line/{ID}/line.sym"),
+            file(ID, "a\rLocation: b", "AB4 line"),
+        );
+    assert_eq!(app.upload(archive).await.status, StatusCode::CREATED);
+    for path in [
+        "/self/AB12/self.sym",
+        "/one/AB1/x.sym",
+        "/two/AB2/x.sym",
+        "/away/AB3/x.sym",
+        "/line/AB4/x.sym",
+    ] {
+        assert_eq!(target(&app, path).await, None, "{path}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_try_upload_changes_what_others_are_answered() {
+    let app = with_xul().await;
+    let try_token = try_token(&app).await;
+    upload(&app, &try_token, module("xul", OTHER_ID)).await;
+    upload(&app, &try_token, module("new", ID)).await;
+
+    let regular = Some(format!("/xul.pdb/{ID}/xul.sym"));
+    assert_eq!(target(&app, "/xul.dll/5E9A1234F000/xul.sym").await, regular);
+    assert_eq!(target(&app, "/new.dll/5E9A1234F000/new.sym").await, None);
+    let info = info(&app, "/api/syminfo/xul.dll/5E9A1234F000")
+        .await
+        .unwrap();
+    assert_eq!(info["debug_id"], ID);
+    assert_eq!(
+        info_status(&app, "/api/syminfo/new.dll/5E9A1234F000").await,
+        404
+    );
+    let by_debug_id = format!("/api/syminfo/xul.pdb/{OTHER_ID}");
+    assert_eq!(info_status(&app, &by_debug_id).await, 404);
+
+    // Who asks for try symbols gets them after the regular ones.
+    let found = target(&app, "/try/xul.dll/5E9A1234F000/xul.sym").await;
+    assert_eq!(found, Some(format!("/try/xul.pdb/{ID}/xul.sym")));
+    let found = target(&app, "/new.dll/5E9A1234F000/new.sym?try").await;
+    assert_eq!(found, Some(format!("/new.pdb/{ID}/new.sym?try=")));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_newest_upload_answers_at_once() {
+    let app = App::start().await;
+    let path = "/xul.dll/5E9A1234F000/xul.sym";
+    assert_eq!(target(&app, path).await, None);
+    for id in [ID, OTHER_ID] {
+        upload(&app, &app.token, module("xul", id)).await;
+        let expected = Some(format!("/xul.pdb/{id}/xul.sym"));
+        assert_eq!(target(&app, path).await, expected);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn answers_are_remembered_and_refreshed_on_demand() {
+    // Two servers that share what is kept and tell each other nothing.
+    let alone = |config: &mut Config| {
+        config.cache.redis_url = "".into();
+        config.cache.present_for = Duration::from_hours(1);
+        config.cache.absent_for = Duration::from_hours(1);
+    };
+    let one = App::with(alone).await;
+    let other = one.beside(alone).await;
+    let path = "/xul.dll/5E9A1234F000/x.sym";
+    let refreshed = format!("{path}?_refresh");
+    let mut remembered = None;
+    for id in [ID, OTHER_ID] {
+        assert_eq!(target(&one, path).await, remembered);
+        upload(&other, &one.token, module("xul", id)).await;
+        assert_eq!(target(&one, path).await, remembered, "it is remembered");
+        remembered = Some(format!("/xul.pdb/{id}/x.sym"));
+        let now = target(&one, &refreshed).await;
+        assert_eq!(
+            now,
+            remembered.as_ref().map(|path| format!("{path}?_refresh="))
+        );
+        assert_eq!(target(&one, path).await, remembered);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn all_nodes_answer_within_a_second_of_an_upload() {
+    let Some(redis) = OwnRedis::launch() else {
+        return;
+    };
+    let url = redis.url();
+    let change = |config: &mut Config| config.cache.redis_url = url.as_str().into();
+    let one = App::with(change).await;
+    let other = one.beside(change).await;
+    for app in [&one, &other] {
+        eventually("the nodes hear each other", async || {
+            app.metric("symbold_shared_cache_listening").await == 1
+        })
+        .await;
+    }
+    let path = "/xul.dll/5E9A1234F000/xul.sym";
+    let clock = SystemClock::new();
+    for id in [ID, OTHER_ID] {
+        let before = target(&other, path).await;
+        upload(&one, &one.token, module("xul", id)).await;
+        let expected = Some(format!("/xul.pdb/{id}/xul.sym"));
+        assert_eq!(target(&one, path).await, expected, "the node that took it");
+        let deadline = clock.elapsed() + Duration::from_secs(1);
+        loop {
+            let is_in_time = clock.elapsed() < deadline;
+            let found = target(&other, path).await;
+            if found == expected {
+                break;
+            }
+            assert_eq!(found, before);
+            assert!(is_in_time, "still the same a second later");
+        }
+    }
+}
+
+/// Takes the table of files away from a server, and gives it back.
+fn rename_files(database: &Path, from: &str, to: &str) {
+    let connection = rusqlite::Connection::open(database).unwrap();
+    let rename = format!("ALTER TABLE {from} RENAME TO {to}");
+    connection.execute_batch(&rename).unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_database_failure_is_503_and_neither_remembered_nor_counted() {
+    let app = App::with(|config| config.database.url = "sqlite:own.sqlite".into()).await;
+    upload(&app, &app.token, module("xul", ID)).await;
+    let database = app.data_dir().join("own.sqlite");
+    rename_files(&database, "upload_files", "away");
+
+    let by_code_id = format!("/xul.dll/{CODE_ID}/xul.sym");
+    let response = app.get(&by_code_id).await;
+    assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
+    assert!(response.headers().contains_key("retry-after"));
+    assert_eq!(
+        response.headers()["content-type"],
+        "text/plain; charset=utf-8"
+    );
+    assert_eq!(
+        app.head(&by_code_id).await.status(),
+        StatusCode::SERVICE_UNAVAILABLE
+    );
+    let info = format!("/api/syminfo/xul.dll/{CODE_ID}");
+    assert_eq!(info_status(&app, &info).await, 503);
+    // Whoever asks by debug id needs no database.
+    assert_eq!(
+        app.status(&format!("/xul.pdb/{ID}/xul.sym")).await,
+        StatusCode::OK
+    );
+    assert_eq!(
+        app.status(&format!("/gone.pdb/{ID}/gone.sym")).await,
+        StatusCode::NOT_FOUND
+    );
+
+    rename_files(&database, "away", "upload_files");
+    let expected = Some(format!("/xul.pdb/{ID}/xul.sym"));
+    assert_eq!(target(&app, &by_code_id).await, expected);
+    assert_eq!(info_status(&app, &info).await, 200);
+    let missing = app.missing().await;
+    let names: Vec<_> = missing.iter().map(|row| &row["symbol"]).collect();
+    assert_eq!(names, [&json!("gone.pdb")]);
+}
+
+/// The status of what may be text.
+async fn info_status(app: &App, path: &str) -> u16 {
+    app.status(path).await.as_u16()
+}
+
+/// What is known of a module; `None` when nothing is.
+async fn info(app: &App, path: &str) -> Option<Value> {
+    let response = app.get(path).await;
+    assert_eq!(response.headers()["access-control-allow-origin"], "*");
+    match response.status() {
+        StatusCode::OK => Some(response.json().await.unwrap()),
+        _ => None,
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_module_is_described_by_either_of_its_names() {
+    let app = with_xul().await;
+    let expected = json!({
+        "debug_id": ID,
+        "debug_filename": "xul.pdb",
+        "code_file": "xul.dll",
+        "code_id": CODE_ID,
+        "generator": "mozilla/dump_syms 2.3.4",
+        "url": format!("http://{}/xul.pdb/{ID}/xul.sym", app.address),
+    });
+    for path in [
+        format!("/api/syminfo/xul.dll/{CODE_ID}"),
+        "/api/syminfo/xul.dll/5e9a1234f000".to_owned(),
+        format!("/api/syminfo/xul.pdb/{ID}"),
+    ] {
+        assert_eq!(info(&app, &path).await, Some(expected.clone()), "{path}");
+    }
+    for path in ["/api/syminfo/gone.dll/AB", "/api/syminfo/fo%3Co.pdb/AB"] {
+        let response = app.get(path).await;
+        assert_eq!(response.status(), StatusCode::NOT_FOUND);
+        assert_eq!(response.text().await.unwrap(), "Code file / id Not Found");
+    }
+    assert_eq!(
+        app.missing().await,
+        Vec::<Value>::new(),
+        "nobody asked for a file"
+    );
+    let other = app.request(Method::DELETE, "/api/syminfo/xul.pdb/AB");
+    assert_eq!(other.send().await.unwrap().status(), 405);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_module_of_try_is_described_with_its_try_address() {
+    let app = App::start().await;
+    let archive = Zip::new().file(
+        &format!("libł c++.so/{ID}/libł c++.so.sym"),
+        format!("MODULE Linux x86_64 {ID} libł c++.so\n"),
+    );
+    let token = try_token(&app).await;
+    assert_eq!(
+        app.upload_as(&token, archive).await.status,
+        StatusCode::CREATED
+    );
+    let path = format!("/api/syminfo/lib%C5%82%20c++.so/{ID}");
+    assert_eq!(info(&app, &path).await, None);
+    let info = info(&app, &format!("{path}?try")).await.unwrap();
+    let expected = format!(
+        "http://{}/try/lib%C5%82%20c++.so/{ID}/lib%C5%82%20c++.so.sym",
+        app.address
+    );
+    assert_eq!(info["url"], expected);
+    assert_eq!(
+        [&info["code_file"], &info["code_id"], &info["generator"]],
+        ["", "", ""]
+    );
+    let path = expected.split_once(&app.address.to_string()).unwrap().1;
+    assert_eq!(app.status(path).await, StatusCode::OK);
+}
