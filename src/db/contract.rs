@@ -1,5 +1,6 @@
 //! What every engine must do, told as tests that each engine runs.
 
+mod arrivals;
 mod files;
 mod missing;
 mod pages;
@@ -18,6 +19,7 @@ pub(crate) async fn check_all(database: &dyn Database) {
     uploads::check_all(database).await;
     files::check_all(database).await;
     missing::check_all(database).await;
+    arrivals::check_all(database).await;
     pages::check_all(database).await;
 }
 

@@ -2,6 +2,8 @@
 
 use std::fmt::Debug;
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use time::OffsetDateTime;
 
@@ -60,7 +62,15 @@ pub struct MissingRecord {
     pub created_at: OffsetDateTime,
     /// When last.
     pub modified_at: OffsetDateTime,
+    /// When an upload brought the file, if that was after the symbol was last asked for, or so shortly before that the
+    /// question was answered by a node that had not heard of it, see [`ARRIVAL_NEWS`]. Only uploads of regular symbols
+    /// count.
+    pub resolved_at: Option<OffsetDateTime>,
 }
+
+/// How long after an upload a node may still have answered that its files are missing: all nodes know within a second,
+/// and their clocks differ a little.
+pub const ARRIVAL_NEWS: Duration = Duration::from_secs(2);
 
 /// The columns by which pages are ordered.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -74,6 +84,24 @@ pub enum MissingOrder {
     Count,
 }
 
+/// From where to where a value may lie; both ends may be open.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Bounds<T> {
+    /// This much or more.
+    pub from: Option<T>,
+    /// Less than this.
+    pub before: Option<T>,
+}
+
+impl<T> Default for Bounds<T> {
+    fn default() -> Self {
+        Self {
+            from: None,
+            before: None,
+        }
+    }
+}
+
 /// Which rows of the table are wanted. Texts match anywhere in the column, ASCII letter case ignored; wildcards of
 /// SQL are plain characters.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -84,10 +112,14 @@ pub struct MissingFilter {
     pub debug_id: Option<String>,
     /// Part of the file's name.
     pub file_name: Option<String>,
-    /// Rows last asked for at this time or later.
-    pub modified_from: Option<OffsetDateTime>,
-    /// Rows last asked for before this time.
-    pub modified_before: Option<OffsetDateTime>,
+    /// When last asked for.
+    pub modified: Bounds<OffsetDateTime>,
+    /// When first asked for.
+    pub created: Bounds<OffsetDateTime>,
+    /// How often asked for.
+    pub count: Bounds<u64>,
+    /// Whether the file has arrived since; both kinds of rows unless told.
+    pub is_resolved: Option<bool>,
 }
 
 /// A page of rows.
@@ -110,6 +142,19 @@ pub struct PageRequest {
     pub offset: u64,
     /// How many rows are wanted at most.
     pub limit: u32,
+}
+
+impl PageRequest {
+    /// The terms of `ORDER BY`, which are the same in every engine.
+    pub(super) fn order_terms(self) -> String {
+        let column = match self.order {
+            MissingOrder::ModifiedAt => "modified_at",
+            MissingOrder::CreatedAt => "created_at",
+            MissingOrder::Count => "count",
+        };
+        let direction = if self.descending { "DESC" } else { "ASC" };
+        format!("{column} {direction}, id {direction}")
+    }
 }
 
 /// The missing-symbols table.

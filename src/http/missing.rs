@@ -16,12 +16,20 @@ use crate::db::missing::{MissingOrder, MissingRecord};
 use crate::missing::MissingReport;
 use crate::missing::report::Period;
 
+/// Rows of a page of `/missingsymbols/`.
+const PAGE_ROWS: u32 = 100;
+
+/// Rows of a page of `/api/downloads/missing/`.
+const SUMMARY_ROWS: u32 = 20;
+
 const HEADING: [&str; 4] = ["debug_file", "debug_id", "code_file", "code_id"];
 
 pub(super) fn configure(app: &mut ServiceConfig) {
     app.route("/missingsymbols.csv", web::get().to(csv_file))
         .route("/missingsymbols/", web::get().to(json_page))
-        .route("/missingsymbols", web::get().to(json_page));
+        .route("/missingsymbols", web::get().to(json_page))
+        .route("/api/downloads/missing/", web::get().to(summary))
+        .route("/api/downloads/missing", web::get().to(summary));
 }
 
 #[derive(Debug, Deserialize)]
@@ -31,8 +39,8 @@ struct CsvQuery {
     all: Option<String>,
 }
 
-/// The rows of the last day, or of the period asked for, streamed. Without `all`, only what can be fetched from
-/// Microsoft's and other vendors' servers: `.sym` files of `.pdb` modules, as Tecken reports them.
+/// The rows of the last day, or of the period asked for, streamed. Without `all`, only what is still missing and can be
+/// fetched from Microsoft's and other vendors' servers: `.sym` files of `.pdb` modules, as Tecken reports them.
 async fn csv_file(
     query: Query<CsvQuery>,
     report: Data<MissingReport>,
@@ -47,7 +55,8 @@ async fn csv_file(
         let rows = rows.inspect_err(|error| {
             tracing::error!(event = "body_cut", %error, "a report could not be read to its end, the connection is cut");
         })?;
-        Ok::<_, DbError>(csv_of(rows.iter().filter(|row| all || is_windows_symbol(row))))
+        let wanted = |row: &&MissingRecord| all || (is_windows_symbol(row) && row.resolved_at.is_none());
+        Ok::<_, DbError>(csv_of(rows.iter().filter(wanted)))
     });
     let heading = stream::iter([Ok(write_csv([HEADING.map(str::to_owned)]))]);
     Ok(HttpResponse::Ok()
@@ -124,15 +133,41 @@ async fn json_page(
     report: Data<MissingReport>,
 ) -> Result<impl Responder, ApiError> {
     let MissingQuery { filter, listing } = query;
-    let page = report.page(&filter, listing.request()).await?;
+    let page = report.page(&filter, listing.request(PAGE_ROWS)).await?;
     let records: Vec<Value> = page.records.iter().map(record_json).collect();
     Ok(HttpResponse::Ok().json(json!({
-        "order_by": {"sort": name_of(listing.order), "reverse": listing.descending},
-        "batch_size": Listing::BATCH,
+        "order_by": order_json(listing),
+        "batch_size": PAGE_ROWS,
         "page": listing.page,
         "total_count": page.total,
         "records": records,
     })))
+}
+
+/// A shorter page of rows, and how many rows of the same filter were asked for lately, in Tecken's shape.
+async fn summary(
+    query: MissingQuery,
+    report: Data<MissingReport>,
+) -> Result<impl Responder, ApiError> {
+    let MissingQuery { filter, listing } = query;
+    let page = report.page(&filter, listing.request(SUMMARY_ROWS)).await?;
+    let mut totals = serde_json::Map::from_iter([("total".to_owned(), page.total.into())]);
+    for days in [1, 5, 10, 30] {
+        let total = report.total_of_days(&filter, days).await?;
+        totals.insert(format!("last_{days}_days"), total.into());
+    }
+    let records: Vec<Value> = page.records.iter().map(record_json).collect();
+    Ok(HttpResponse::Ok().json(json!({
+        "order_by": order_json(listing),
+        "batch_size": SUMMARY_ROWS,
+        "total": page.total,
+        "aggregates": {"missing": totals},
+        "missing": records,
+    })))
+}
+
+fn order_json(listing: Listing) -> Value {
+    json!({"sort": name_of(listing.order), "reverse": listing.descending})
 }
 
 fn name_of(order: MissingOrder) -> &'static str {
@@ -155,5 +190,6 @@ fn record_json(record: &MissingRecord) -> Value {
         "count": record.count,
         "modified_at": json_time(record.modified_at),
         "created_at": json_time(record.created_at),
+        "resolved_at": record.resolved_at.map(json_time),
     })
 }

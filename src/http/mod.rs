@@ -82,6 +82,7 @@ fn route_of(path: &str) -> &'static str {
         "/__heartbeat__",
         "/__lbheartbeat__",
         "/__version__",
+        "/api/downloads/missing",
         "/metrics",
         "/missingsymbols",
         "/missingsymbols.csv",

@@ -8,7 +8,7 @@ use futures_util::stream;
 use time::{OffsetDateTime, Time};
 
 use crate::clock::SharedClock;
-use crate::db::missing::{MissingFilter, MissingPage, MissingRecord, PageRequest};
+use crate::db::missing::{MissingFilter, MissingOrder, MissingPage, MissingRecord, PageRequest};
 use crate::db::{Database, DbError};
 
 /// How many rows are read at a time.
@@ -47,6 +47,25 @@ impl MissingReport {
         page: PageRequest,
     ) -> Result<MissingPage, DbError> {
         self.database.missing_page(filter, page).await
+    }
+
+    /// How many of the rows that pass the filter were asked for within the last so many days.
+    ///
+    /// # Errors
+    /// The database is away.
+    pub async fn total_of_days(&self, filter: &MissingFilter, days: u16) -> Result<u64, DbError> {
+        let mut filter = filter.clone();
+        filter.modified.from = filter
+            .modified
+            .from
+            .max(Some(self.start_of(Period::Days(days))));
+        let nothing_but_the_total = PageRequest {
+            order: MissingOrder::default(),
+            descending: false,
+            offset: 0,
+            limit: 0,
+        };
+        Ok(self.page(&filter, nothing_but_the_total).await?.total)
     }
 
     /// The day that a report of this period is named after: today for today, else yesterday, as Tecken does.

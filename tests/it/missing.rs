@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use symbold::clock::ManualClock;
 use time::macros::datetime;
 
-use crate::support::{App, ID};
+use crate::support::{App, ID, Zip, sym};
 
 fn path(name: &str) -> String {
     format!("/{name}.pdb/{ID}/{name}.sym")
@@ -256,6 +256,7 @@ async fn the_list_is_filtered_sorted_and_paged() {
         "count",
         "modified_at",
         "created_at",
+        "resolved_at",
     ];
     assert!(fields.iter().all(|field| record.contains_key(*field)) && record.len() == fields.len());
     let response = app.get("/missingsymbols/?page=x&sort=drop").await;
@@ -264,5 +265,82 @@ async fn the_list_is_filtered_sorted_and_paged() {
     assert_eq!(
         json["errors"],
         json!({"page": ["Not a number 'x'"], "sort": ["Invalid sort 'drop'"]})
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_row_is_closed_by_the_upload_of_its_file() {
+    let app = App::start().await;
+    for name in ["here", "still"] {
+        app.get(&path(name)).await;
+    }
+    app.missing().await;
+    let archive = Zip::new().file(&path("here")[1..], sym("here.pdb", ID, 1));
+    let uploaded = app.upload(archive.bytes()).await;
+    let completed_at = &uploaded.json["upload"]["completed_at"];
+    let list = async |query: &str| {
+        let response = app.get(&format!("/missingsymbols/{query}")).await;
+        response.json::<Value>().await.unwrap()["records"].clone()
+    };
+    let here = list("?resolved=true").await;
+    assert_eq!(here[0]["symbol"], "here.pdb");
+    assert_eq!(&here[0]["resolved_at"], completed_at);
+    let still = list("?resolved=false").await;
+    assert_eq!(
+        counts(still.as_array().unwrap()),
+        [("still.pdb".to_owned(), 1)]
+    );
+    assert_eq!(still[0]["resolved_at"], Value::Null);
+    assert_eq!(list("").await.as_array().unwrap().len(), 2);
+    assert_eq!(csv(&app, "").await[1..], [format!("still.pdb,{ID},,")]);
+    assert_eq!(csv(&app, "?all").await.len(), 3);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_summary_counts_what_was_asked_for_lately() {
+    let clock = Arc::new(ManualClock::at(datetime!(2026-03-04 22:00 UTC)));
+    let app = App::with_clock(Arc::clone(&clock)).await;
+    for (name, days) in [("a", 7), ("b", 3), ("c", 0)] {
+        for number in 0..11 {
+            app.get(&path(&format!("{name}{number}"))).await;
+        }
+        app.get(&path(&format!("{name}0"))).await;
+        app.missing().await;
+        clock.advance(Duration::from_hours(24 * days));
+    }
+    let summary = async |query: &str| {
+        let response = app.get(&format!("/api/downloads/missing/{query}")).await;
+        assert_eq!(response.status(), StatusCode::OK, "{query}");
+        response.json::<Value>().await.unwrap()
+    };
+    let all = summary("").await;
+    assert_eq!(all["batch_size"], 20);
+    assert_eq!(all["total"], 33);
+    assert_eq!(
+        all["order_by"],
+        json!({"sort": "modified_at", "reverse": true})
+    );
+    assert_eq!(
+        all["aggregates"]["missing"],
+        json!({"total": 33, "last_1_days": 11, "last_5_days": 22, "last_10_days": 33, "last_30_days": 33})
+    );
+    assert_eq!(all["missing"].as_array().unwrap().len(), 20);
+    assert_eq!(
+        summary("?page=2").await["missing"]
+            .as_array()
+            .unwrap()
+            .len(),
+        13
+    );
+    let twice = summary("?count=%3E1&symbol=a").await;
+    assert_eq!(
+        counts(twice["missing"].as_array().unwrap()),
+        [("a0.pdb".to_owned(), 2)]
+    );
+    assert_eq!(twice["aggregates"]["missing"]["last_5_days"], 0);
+    assert_eq!(summary("?created_at=yesterday").await["total"], 0);
+    assert_eq!(
+        app.status("/api/downloads/missing/?count=many").await,
+        StatusCode::BAD_REQUEST
     );
 }

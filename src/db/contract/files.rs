@@ -32,7 +32,7 @@ fn upload(is_try: bool) -> NewUpload {
 }
 
 /// A `.sym` file of a debug id; the module's names are made of `name`.
-fn file(name: &str, debug_id: &str) -> FileRecord {
+pub(super) fn file(name: &str, debug_id: &str) -> FileRecord {
     FileRecord {
         key: format!("{name}.pdb/{debug_id}/{name}.sym"),
         is_update: false,
@@ -50,7 +50,8 @@ fn file(name: &str, debug_id: &str) -> FileRecord {
     }
 }
 
-async fn store(database: &dyn Database, is_try: bool, files: Vec<FileRecord>) {
+/// Records an upload that was completed at minute 2.
+pub(super) async fn store(database: &dyn Database, is_try: bool, files: Vec<FileRecord>) {
     let id = database.begin_upload(&upload(is_try)).await.unwrap();
     let outcome = Outcome {
         files,

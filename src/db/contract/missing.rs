@@ -84,6 +84,7 @@ async fn a_new_symbol_makes_a_row(database: &dyn Database) {
         count: u64::from(u32::MAX) * 8,
         created_at: minute(3),
         modified_at: minute(3),
+        resolved_at: None,
     };
     assert_eq!(rows, [expected]);
 }

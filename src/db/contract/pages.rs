@@ -3,13 +3,14 @@
 use super::minute;
 use super::missing::{add, asked, empty, symbol};
 use crate::db::Database;
-use crate::db::missing::{MissingFilter, MissingOrder, PageRequest};
+use crate::db::missing::{Bounds, MissingFilter, MissingOrder, PageRequest};
 
 pub(super) async fn check_all(database: &dyn Database) {
     pages_are_ordered(database).await;
     pages_are_cut_by_offset_and_limit(database).await;
     texts_match_anywhere_and_literally(database).await;
     times_bound_a_page(database).await;
+    first_times_and_counts_bound_a_page(database).await;
 }
 
 const BY_COUNT: PageRequest = PageRequest {
@@ -159,10 +160,54 @@ async fn times_bound_a_page(database: &dyn Database) {
         (Some(2), Some(2), vec![]),
     ] {
         let filter = MissingFilter {
-            modified_from: from.map(minute),
-            modified_before: before.map(minute),
+            modified: Bounds {
+                from: from.map(minute),
+                before: before.map(minute),
+            },
             ..MissingFilter::default()
         };
         assert_eq!(debug_files(database, &filter, BY_COUNT).await, expected);
+    }
+}
+
+fn bounds<T>(from: Option<T>, before: Option<T>) -> Bounds<T> {
+    Bounds { from, before }
+}
+
+async fn first_times_and_counts_bound_a_page(database: &dyn Database) {
+    fill_for_ordering(database).await;
+    for (created, count, expected) in [
+        (
+            bounds(Some(minute(2)), None),
+            bounds(None, None),
+            vec!["c", "b"],
+        ),
+        (
+            bounds(None, Some(minute(2))),
+            bounds(None, None),
+            vec!["a", "d"],
+        ),
+        (
+            bounds(None, None),
+            bounds(Some(5), None),
+            vec!["a", "d", "b"],
+        ),
+        (bounds(None, None), bounds(Some(5), Some(9)), vec!["a", "d"]),
+        (
+            bounds(Some(minute(2)), None),
+            bounds(None, Some(5)),
+            vec!["c"],
+        ),
+    ] {
+        let filter = MissingFilter {
+            created,
+            count,
+            ..MissingFilter::default()
+        };
+        assert_eq!(
+            debug_files(database, &filter, BY_COUNT).await,
+            expected,
+            "{filter:?}"
+        );
     }
 }

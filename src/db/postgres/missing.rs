@@ -6,10 +6,10 @@ use time::OffsetDateTime;
 use tokio_postgres::Row;
 
 use super::PostgresDatabase;
-use super::values::{array, column, natural, numbers, parameters};
+use super::values::{Parameter, array, column, natural, number, numbers, parameters};
 use crate::db::DbError;
 use crate::db::missing::{
-    BatchId, MissingCount, MissingFilter, MissingOrder, MissingPage, MissingRecord, MissingRecords,
+    ARRIVAL_NEWS, BatchId, MissingCount, MissingFilter, MissingPage, MissingRecord, MissingRecords,
     MissingSymbol, PageRequest,
 };
 
@@ -36,16 +36,30 @@ const ADD: &str = "
         count = symbol.count + EXCLUDED.count,
         modified_at = GREATEST(symbol.modified_at, EXCLUDED.modified_at)";
 
-/// An empty text is part of every other. The C collation knows no letters but those of ASCII.
-const MATCHING: &str = "FROM missing_symbols
-    WHERE position(lower($1 COLLATE \"C\") IN lower(debug_file COLLATE \"C\")) > 0
-      AND position(lower($2 COLLATE \"C\") IN lower(debug_id COLLATE \"C\")) > 0
-      AND position(lower($3 COLLATE \"C\") IN lower(file_name COLLATE \"C\")) > 0
-      AND modified_at >= COALESCE($4::timestamptz, '-infinity')
-      AND modified_at < COALESCE($5::timestamptz, 'infinity')";
+/// The rows and when the file of each arrived, if it did; `$1` is the time by which the news may be late.
+const ROWS: &str = "(SELECT missing.id, missing.debug_file, missing.debug_id, missing.file_name, missing.code_file,
+        missing.code_id, missing.count, missing.created_at, missing.modified_at,
+        (SELECT max(upload.completed_at)
+         FROM upload_files AS file JOIN uploads AS upload ON upload.id = file.upload_id
+         WHERE file.key = missing.debug_file || '/' || missing.debug_id || '/' || missing.file_name
+           AND NOT upload.is_try
+           AND upload.completed_at + make_interval(secs => $1) >= missing.modified_at) AS resolved_at
+    FROM missing_symbols AS missing) AS row";
 
-const COLUMNS: &str =
-    "id, debug_file, debug_id, file_name, code_file, code_id, count, created_at, modified_at";
+/// An empty text is part of every other. The C collation knows no letters but those of ASCII.
+const MATCHING: &str = "position(lower($2 COLLATE \"C\") IN lower(debug_file COLLATE \"C\")) > 0
+    AND position(lower($3 COLLATE \"C\") IN lower(debug_id COLLATE \"C\")) > 0
+    AND position(lower($4 COLLATE \"C\") IN lower(file_name COLLATE \"C\")) > 0
+    AND modified_at >= COALESCE($5::timestamptz, '-infinity')
+    AND modified_at < COALESCE($6::timestamptz, 'infinity')
+    AND created_at >= COALESCE($7::timestamptz, '-infinity')
+    AND created_at < COALESCE($8::timestamptz, 'infinity')
+    AND count >= COALESCE($9::bigint, count)
+    AND count < COALESCE($10::bigint, count + 1)
+    AND ($11::boolean IS NULL OR $11 = (resolved_at IS NOT NULL))";
+
+const COLUMNS: &str = "id, debug_file, debug_id, file_name, code_file, code_id, count, created_at, modified_at, \
+     resolved_at";
 
 /// Rows that are just being asked for again are passed over: they are old no more.
 const EXPIRE: &str = "
@@ -87,23 +101,15 @@ impl MissingRecords for PostgresDatabase {
         filter: &MissingFilter,
         page: PageRequest,
     ) -> Result<MissingPage, DbError> {
-        let matching = || {
-            let text = |text: &Option<String>| text.clone().unwrap_or_default();
-            parameters![
-                text(&filter.debug_file),
-                text(&filter.debug_id),
-                text(&filter.file_name),
-                filter.modified_from,
-                filter.modified_before
-            ]
-        };
-        let count = format!("SELECT count(*) AS total {MATCHING}");
-        let counted = self.query(count, matching()).await?;
+        let count = format!("SELECT count(*) AS total FROM {ROWS} WHERE {MATCHING}");
+        let counted = self.query(count, matching_values(filter)?).await?;
         let total = counted.first().map(|row| natural(row, "total"));
 
-        let order = order_terms(page);
-        let rows = format!("SELECT {COLUMNS} {MATCHING} ORDER BY {order} LIMIT $6 OFFSET $7");
-        let mut parameters = matching();
+        let order = page.order_terms();
+        let rows = format!(
+            "SELECT {COLUMNS} FROM {ROWS} WHERE {MATCHING} ORDER BY {order} LIMIT $12 OFFSET $13"
+        );
+        let mut parameters = matching_values(filter)?;
         let offset = i64::try_from(page.offset).unwrap_or(i64::MAX);
         parameters.extend(parameters![i64::from(page.limit), offset]);
         let rows = self.query(rows, parameters).await?;
@@ -124,9 +130,9 @@ impl MissingRecords for PostgresDatabase {
         let rows = self
             .query(
                 format!(
-                    "SELECT {COLUMNS} FROM missing_symbols WHERE id > $1 AND modified_at >= $2 ORDER BY id LIMIT $3"
+                    "SELECT {COLUMNS} FROM {ROWS} WHERE id > $2 AND modified_at >= $3 ORDER BY id LIMIT $4"
                 ),
-                parameters![after, since, i64::from(limit)],
+                parameters![ARRIVAL_NEWS.as_secs_f64(), after, since, i64::from(limit)],
             )
             .await?;
         rows.iter().map(missing_record).collect()
@@ -166,14 +172,23 @@ fn identity(symbol: &MissingSymbol) -> Vec<u8> {
     digest.finalize().to_vec()
 }
 
-fn order_terms(page: PageRequest) -> String {
-    let column = match page.order {
-        MissingOrder::ModifiedAt => "modified_at",
-        MissingOrder::CreatedAt => "created_at",
-        MissingOrder::Count => "count",
-    };
-    let direction = if page.descending { "DESC" } else { "ASC" };
-    format!("{column} {direction}, id {direction}")
+/// The parameters of [`ROWS`] and [`MATCHING`].
+fn matching_values(filter: &MissingFilter) -> Result<Vec<Parameter>, DbError> {
+    let text = |text: &Option<String>| text.clone().unwrap_or_default();
+    let count = |count: Option<u64>| count.map(number).transpose();
+    Ok(parameters![
+        ARRIVAL_NEWS.as_secs_f64(),
+        text(&filter.debug_file),
+        text(&filter.debug_id),
+        text(&filter.file_name),
+        filter.modified.from,
+        filter.modified.before,
+        filter.created.from,
+        filter.created.before,
+        count(filter.count.from)?,
+        count(filter.count.before)?,
+        filter.is_resolved,
+    ])
 }
 
 fn missing_record(row: &Row) -> Result<MissingRecord, DbError> {
@@ -189,6 +204,7 @@ fn missing_record(row: &Row) -> Result<MissingRecord, DbError> {
         count: natural(row, "count")?,
         created_at: column(row, "created_at")?,
         modified_at: column(row, "modified_at")?,
+        resolved_at: column(row, "resolved_at")?,
     })
 }
 

@@ -1,26 +1,34 @@
 //! Missing symbols in SQLite.
 
 use async_trait::async_trait;
-use rusqlite::{Row, named_params};
-use time::{OffsetDateTime, PrimitiveDateTime};
+use rusqlite::{Row, ToSql, named_params};
+use time::OffsetDateTime;
 
 use super::SqliteDatabase;
 use super::values::Time;
 use crate::db::DbError;
 use crate::db::missing::{
-    BatchId, MissingCount, MissingFilter, MissingOrder, MissingPage, MissingRecord, MissingRecords,
+    ARRIVAL_NEWS, BatchId, MissingCount, MissingFilter, MissingPage, MissingRecord, MissingRecords,
     MissingSymbol, PageRequest,
 };
 
 /// How many rows are deleted at once, so that uploads need not wait for a long clearing.
 const EXPIRED_AT_ONCE: usize = 10_000;
 
+/// When the file of a row arrived, if it did: `:arrival_news` is the microseconds by which the news may be late.
+const RESOLVED_AT: &str = "(SELECT max(upload.completed_at)
+     FROM upload_files AS file JOIN uploads AS upload ON upload.id = file.upload_id
+     WHERE file.key = missing.debug_file || '/' || missing.debug_id || '/' || missing.file_name
+       AND NOT upload.is_try AND upload.completed_at + :arrival_news >= missing.modified_at)";
+
 /// An empty text is part of every other.
-const MATCHING: &str = "FROM missing_symbols
-     WHERE instr(lower(debug_file), lower(?1)) > 0
-       AND instr(lower(debug_id), lower(?2)) > 0
-       AND instr(lower(file_name), lower(?3)) > 0
-       AND modified_at >= ?4 AND modified_at < ?5";
+const MATCHING: &str = "instr(lower(debug_file), lower(:debug_file)) > 0
+     AND instr(lower(debug_id), lower(:debug_id)) > 0
+     AND instr(lower(file_name), lower(:file_name)) > 0
+     AND modified_at >= ifnull(:modified_from, modified_at) AND modified_at < ifnull(:modified_before, modified_at + 1)
+     AND created_at >= ifnull(:created_from, created_at) AND created_at < ifnull(:created_before, created_at + 1)
+     AND count >= ifnull(:count_from, count) AND count < ifnull(:count_before, count + 1)
+     AND (:is_resolved IS NULL OR :is_resolved = (resolved_at IS NOT NULL))";
 
 #[async_trait]
 impl MissingRecords for SqliteDatabase {
@@ -72,35 +80,23 @@ impl MissingRecords for SqliteDatabase {
     ) -> Result<MissingPage, DbError> {
         let filter = filter.clone();
         self.read(move |transaction| {
-            let debug_file = filter.debug_file.unwrap_or_default();
-            let debug_id = filter.debug_id.unwrap_or_default();
-            let file_name = filter.file_name.unwrap_or_default();
-            let (earliest, latest) = (PrimitiveDateTime::MIN, PrimitiveDateTime::MAX);
-            let from = Time(filter.modified_from.unwrap_or(earliest.assume_utc()));
-            let before = Time(filter.modified_before.unwrap_or(latest.assume_utc()));
+            let matching = format!(
+                "FROM (SELECT *, {RESOLVED_AT} AS resolved_at FROM missing_symbols AS missing) WHERE {MATCHING}"
+            );
+            let values = matching_values(&filter);
+            let mut values: Vec<(&str, &dyn ToSql)> =
+                values.iter().map(|(name, value)| (*name, value.as_ref())).collect();
             let total = transaction
-                .prepare_cached(&format!("SELECT count(*) {MATCHING}"))?
-                .query_row((&debug_file, &debug_id, &file_name, from, before), |row| {
-                    row.get(0)
-                })?;
+                .prepare_cached(&format!("SELECT count(*) {matching}"))?
+                .query_row(&values[..], |row| row.get(0))?;
             let offset = i64::try_from(page.offset).unwrap_or(i64::MAX);
+            values.extend([(":limit", &page.limit as &dyn ToSql), (":offset", &offset)]);
             let records = transaction
                 .prepare_cached(&format!(
-                    "SELECT * {MATCHING} ORDER BY {} LIMIT ?6 OFFSET ?7",
-                    order_terms(page)
+                    "SELECT * {matching} ORDER BY {} LIMIT :limit OFFSET :offset",
+                    page.order_terms()
                 ))?
-                .query_map(
-                    (
-                        &debug_file,
-                        &debug_id,
-                        &file_name,
-                        from,
-                        before,
-                        page.limit,
-                        offset,
-                    ),
-                    missing_record,
-                )?
+                .query_map(&values[..], missing_record)?
                 .collect::<Result<Vec<_>, _>>()?;
             Ok(MissingPage { total, records })
         })
@@ -115,10 +111,19 @@ impl MissingRecords for SqliteDatabase {
     ) -> Result<Vec<MissingRecord>, DbError> {
         self.read(move |transaction| {
             let records = transaction
-                .prepare_cached(
-                    "SELECT * FROM missing_symbols WHERE id > ?1 AND modified_at >= ?2 ORDER BY id LIMIT ?3",
+                .prepare_cached(&format!(
+                    "SELECT *, {RESOLVED_AT} AS resolved_at FROM missing_symbols AS missing
+                     WHERE id > :after AND modified_at >= :since ORDER BY id LIMIT :limit"
+                ))?
+                .query_map(
+                    named_params! {
+                        ":arrival_news": arrival_news(),
+                        ":after": after,
+                        ":since": Time(since),
+                        ":limit": limit,
+                    },
+                    missing_record,
                 )?
-                .query_map((after, Time(since), limit), missing_record)?
                 .collect::<Result<Vec<_>, _>>()?;
             Ok(records)
         })
@@ -153,14 +158,28 @@ impl MissingRecords for SqliteDatabase {
     }
 }
 
-fn order_terms(page: PageRequest) -> String {
-    let column = match page.order {
-        MissingOrder::ModifiedAt => "modified_at",
-        MissingOrder::CreatedAt => "created_at",
-        MissingOrder::Count => "count",
-    };
-    let direction = if page.descending { "DESC" } else { "ASC" };
-    format!("{column} {direction}, id {direction}")
+/// The parameters of [`RESOLVED_AT`] and [`MATCHING`].
+fn matching_values(filter: &MissingFilter) -> Vec<(&'static str, Box<dyn ToSql>)> {
+    let text = |text: &Option<String>| Box::new(text.clone().unwrap_or_default());
+    let time = |time: Option<OffsetDateTime>| Box::new(time.map(Time));
+    vec![
+        (":arrival_news", Box::new(arrival_news())),
+        (":debug_file", text(&filter.debug_file)),
+        (":debug_id", text(&filter.debug_id)),
+        (":file_name", text(&filter.file_name)),
+        (":modified_from", time(filter.modified.from)),
+        (":modified_before", time(filter.modified.before)),
+        (":created_from", time(filter.created.from)),
+        (":created_before", time(filter.created.before)),
+        (":count_from", Box::new(filter.count.from)),
+        (":count_before", Box::new(filter.count.before)),
+        (":is_resolved", Box::new(filter.is_resolved)),
+    ]
+}
+
+/// In microseconds, as times are kept.
+fn arrival_news() -> i64 {
+    i64::try_from(ARRIVAL_NEWS.as_micros()).unwrap_or(i64::MAX)
 }
 
 fn missing_record(row: &Row<'_>) -> rusqlite::Result<MissingRecord> {
@@ -176,6 +195,9 @@ fn missing_record(row: &Row<'_>) -> rusqlite::Result<MissingRecord> {
         count: row.get("count")?,
         created_at: row.get::<_, Time>("created_at")?.0,
         modified_at: row.get::<_, Time>("modified_at")?.0,
+        resolved_at: row
+            .get::<_, Option<Time>>("resolved_at")?
+            .map(|time| time.0),
     })
 }
 

@@ -11,7 +11,7 @@ use time::macros::format_description;
 use time::{Date, Duration, OffsetDateTime, PrimitiveDateTime, Time};
 
 use crate::clock::SharedClock;
-use crate::db::missing::{MissingFilter, MissingOrder, PageRequest};
+use crate::db::missing::{Bounds, MissingFilter, MissingOrder, PageRequest};
 use crate::http::error::ApiError;
 
 /// The furthest page that is looked up.
@@ -32,17 +32,13 @@ pub(in crate::http) struct Listing {
 }
 
 impl Listing {
-    /// Rows of a page.
-    pub(in crate::http) const BATCH: u32 = 100;
-
-    /// The page for the database.
-    pub(in crate::http) fn request(self) -> PageRequest {
-        let offset = (self.page - 1) * u64::from(Self::BATCH);
+    /// The page for the database, where a page has `batch` rows.
+    pub(in crate::http) fn request(self, batch: u32) -> PageRequest {
         PageRequest {
             order: self.order,
             descending: self.descending,
-            offset,
-            limit: Self::BATCH,
+            offset: (self.page - 1) * u64::from(batch),
+            limit: batch,
         }
     }
 }
@@ -86,34 +82,40 @@ fn read(query: &str, now: OffsetDateTime) -> Result<MissingQuery, Problems> {
     let mut problems = Problems::new();
     for (name, value) in form_urlencoded::parse(query.as_bytes()) {
         let value = value.trim();
-        let result = match name.as_ref() {
-            "symbol" => text(value)
-                .map(|text| filter.debug_file = text)
-                .map_err(|problem| ("symbol", problem)),
-            "debugid" => text(value)
-                .map(|text| filter.debug_id = text)
-                .map_err(|problem| ("debugid", problem)),
-            "filename" => text(value)
-                .map(|text| filter.file_name = text)
-                .map_err(|problem| ("filename", problem)),
-            "modified_at" => {
-                dates(value, now, &mut filter).map_err(|problem| ("modified_at", problem))
-            }
-            "page" => page(value)
-                .map(|page| listing.page = page)
-                .map_err(|problem| ("page", problem)),
-            "sort" if !value.is_empty() => {
-                is_sorted = true;
-                order(value)
-                    .map(|order| listing.order = order)
-                    .map_err(|problem| ("sort", problem))
-            }
-            "reverse" => {
-                is_reversed = Some(value == "true");
-                Ok(())
-            }
-            _ => Ok(()),
-        };
+        let result =
+            match name.as_ref() {
+                "symbol" => text(value)
+                    .map(|text| filter.debug_file = text)
+                    .map_err(|problem| ("symbol", problem)),
+                "debugid" => text(value)
+                    .map(|text| filter.debug_id = text)
+                    .map_err(|problem| ("debugid", problem)),
+                "filename" => text(value)
+                    .map(|text| filter.file_name = text)
+                    .map_err(|problem| ("filename", problem)),
+                "modified_at" => dates(value, now, &mut filter.modified)
+                    .map_err(|problem| ("modified_at", problem)),
+                "created_at" => dates(value, now, &mut filter.created)
+                    .map_err(|problem| ("created_at", problem)),
+                "count" => counts(value, &mut filter.count).map_err(|problem| ("count", problem)),
+                "resolved" if !value.is_empty() => truth(value)
+                    .map(|is_resolved| filter.is_resolved = Some(is_resolved))
+                    .map_err(|problem| ("resolved", problem)),
+                "page" => page(value)
+                    .map(|page| listing.page = page)
+                    .map_err(|problem| ("page", problem)),
+                "sort" if !value.is_empty() => {
+                    is_sorted = true;
+                    order(value)
+                        .map(|order| listing.order = order)
+                        .map_err(|problem| ("sort", problem))
+                }
+                "reverse" => {
+                    is_reversed = Some(value == "true");
+                    Ok(())
+                }
+                _ => Ok(()),
+            };
         if let Err((field, problem)) = result {
             problems.entry(field).or_default().push(problem);
         }
@@ -156,9 +158,46 @@ fn order(value: &str) -> Result<MissingOrder, String> {
     }
 }
 
-/// Reads `>=2026-01-01,<2026-02-01`: comparisons that must all hold. A plain day means the whole of it.
-fn dates(value: &str, now: OffsetDateTime, filter: &mut MissingFilter) -> Result<(), String> {
-    for term in value
+fn truth(value: &str) -> Result<bool, String> {
+    value
+        .parse()
+        .map_err(|_| format!("Neither true nor false: '{value}'"))
+}
+
+/// Reads `>=2026-01-01,<2026-02-01`. A plain day means the whole of it.
+fn dates(
+    value: &str,
+    now: OffsetDateTime,
+    bounds: &mut Bounds<OffsetDateTime>,
+) -> Result<(), String> {
+    narrow(value, bounds, |text| {
+        let (start, length) = moment(text, now)?;
+        Some((start, start + length))
+    })
+    .map_err(|term| format!("Unable to parse '{term}'"))
+}
+
+/// Reads `>=10,<100`.
+fn counts(value: &str, bounds: &mut Bounds<u64>) -> Result<(), String> {
+    narrow(value, bounds, |text| {
+        // A column holds no more than this, and one more has to fit, too.
+        let number = text
+            .parse::<u64>()
+            .ok()
+            .filter(|number| *number < i64::MAX as u64)?;
+        Some((number, number + 1))
+    })
+    .map_err(|term| format!("'{term}' is not a number"))
+}
+
+/// Reads comparisons that must all hold. `value` tells where a value begins and where the next one does. What cannot be
+/// read is given back.
+fn narrow<T: Ord + Copy>(
+    terms: &str,
+    bounds: &mut Bounds<T>,
+    value: impl Fn(&str) -> Option<(T, T)>,
+) -> Result<(), String> {
+    for term in terms
         .split(',')
         .map(str::trim)
         .filter(|term| !term.is_empty())
@@ -166,9 +205,8 @@ fn dates(value: &str, now: OffsetDateTime, filter: &mut MissingFilter) -> Result
         let operator = [">=", "<=", ">", "<", "="]
             .into_iter()
             .find(|operator| term.starts_with(operator));
-        let (start, length) = moment(term.trim_start_matches(['<', '>', '=']).trim(), now)
-            .ok_or_else(|| format!("Unable to parse '{term}'"))?;
-        let end = start + length;
+        let text = term.trim_start_matches(['<', '>', '=']).trim();
+        let (start, end) = value(text).ok_or(term)?;
         let (from, before) = match operator {
             Some(">=") => (Some(start), None),
             Some(">") => (Some(end), None),
@@ -176,8 +214,8 @@ fn dates(value: &str, now: OffsetDateTime, filter: &mut MissingFilter) -> Result
             Some("<=") => (None, Some(end)),
             _ => (Some(start), Some(end)),
         };
-        filter.modified_from = filter.modified_from.max(from);
-        filter.modified_before = match (filter.modified_before, before) {
+        bounds.from = bounds.from.max(from);
+        bounds.before = match (bounds.before, before) {
             (Some(one), Some(other)) => Some(one.min(other)),
             (one, other) => one.or(other),
         };
@@ -253,7 +291,7 @@ mod tests {
     #[test]
     fn dates_narrow_each_other() {
         let filter = |query: &str| read(query, NOW).unwrap().filter;
-        let of = |filter: MissingFilter| (filter.modified_from, filter.modified_before);
+        let of = |filter: MissingFilter| (filter.modified.from, filter.modified.before);
         let today = (
             Some(datetime!(2026-03-04 0:00 UTC)),
             Some(datetime!(2026-03-05 0:00 UTC)),
@@ -270,5 +308,30 @@ mod tests {
             )),
             (today.0, None)
         );
+        assert_eq!(filter("created_at=today").created.from, today.0);
+    }
+
+    #[test]
+    fn counts_narrow_each_other() {
+        let bounds = |query: &str| {
+            let count = read(query, NOW).unwrap().filter.count;
+            (count.from, count.before)
+        };
+        assert_eq!(bounds("count=7"), (Some(7), Some(8)));
+        assert_eq!(bounds("count=%3E%202,%3C=9,%3E=5"), (Some(5), Some(10)));
+        assert_eq!(bounds("count="), (None, None));
+        for query in ["count=x", "count=-1", "count=9223372036854775807"] {
+            let problems = read(query, NOW).unwrap_err();
+            assert!(problems["count"][0].ends_with("is not a number"), "{query}");
+        }
+    }
+
+    #[test]
+    fn resolved_is_true_or_false() {
+        let is_resolved = |query: &str| read(query, NOW).map(|query| query.filter.is_resolved);
+        assert_eq!(is_resolved("resolved=true"), Ok(Some(true)));
+        assert_eq!(is_resolved("resolved=false"), Ok(Some(false)));
+        assert_eq!(is_resolved("resolved="), Ok(None));
+        assert!(is_resolved("resolved=perhaps").is_err());
     }
 }
