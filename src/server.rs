@@ -4,16 +4,16 @@
 //! runtimes of their own and only parse and stream. Stopping goes in the opposite order of starting: no new
 //! connections, requests in flight finish, what has been counted is written, and everything has a deadline.
 
-use std::any::Any;
+mod answering;
+mod connection;
+mod listening;
+
 use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use actix_web::dev::Extensions;
-use actix_web::rt::net::TcpStream;
 use actix_web::web::Data;
-use actix_web::{App, HttpServer};
 use anyhow::Context;
 use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
@@ -28,7 +28,7 @@ use crate::cpu::CpuPool;
 use crate::db::{self, Database};
 use crate::download::DownloadService;
 use crate::health::Health;
-use crate::http::{self, HttpServices, Observation, ServerConfig};
+use crate::http::{HttpServices, Observation};
 use crate::metrics::Metrics;
 use crate::missing::{MissingLog, MissingReport, MissingWorker};
 use crate::scratch::Scratch;
@@ -37,9 +37,6 @@ use crate::upload::UploadService;
 
 /// How long the last counts may take to be written.
 const FLUSH_DEADLINE: Duration = Duration::from_secs(10);
-
-/// How long a connection that is being closed may take to read its last answer.
-const DISCONNECT_DEADLINE: Duration = Duration::from_secs(5);
 
 /// What the services stand on: opened once, before anything is served.
 #[derive(Clone, Debug)]
@@ -216,7 +213,7 @@ impl Server {
         background.spawn(self.missing.run(stop_background.clone()));
         background.close();
 
-        let http_server = http_server(
+        let http_server = listening::start(
             &self.config.server,
             self.listener,
             self.services,
@@ -236,45 +233,6 @@ impl Server {
             );
         }
         served.context("the HTTP server broke")
-    }
-}
-
-/// The HTTP server, listening and about to answer.
-fn http_server(
-    settings: &ServerConfig,
-    listener: TcpListener,
-    services: HttpServices,
-    observation: Data<Observation>,
-    stop: CancellationToken,
-) -> std::io::Result<actix_web::dev::Server> {
-    let factory = move || {
-        App::new()
-            .app_data(observation.clone())
-            .wrap(actix_web::middleware::from_fn(http::observe))
-            .configure(|app| http::configure(&services, app))
-    };
-    let mut server = HttpServer::new(factory)
-        .max_connections(settings.connections)
-        .on_connect(send_at_once)
-        .client_request_timeout(settings.head)
-        .keep_alive(settings.keep_alive)
-        // An early refusal must reach a client that is still sending.
-        .client_disconnect_timeout(DISCONNECT_DEADLINE)
-        .shutdown_timeout(settings.grace.as_secs())
-        .shutdown_signal(stop.cancelled_owned());
-    if settings.workers > 0 {
-        server = server.workers(settings.workers);
-    }
-    Ok(server.listen(listener)?.run())
-}
-
-/// Lets the head of an answer and its body go out as they are written. The kernel would hold the body back until the
-/// client has acknowledged the head, which clients put off for 40 ms.
-fn send_at_once(connection: &dyn Any, _: &mut Extensions) {
-    if let Some(stream) = connection.downcast_ref::<TcpStream>()
-        && let Err(error) = stream.set_nodelay(true)
-    {
-        tracing::debug!(event = "slow_connection", %error, "a connection could not be told to send at once");
     }
 }
 

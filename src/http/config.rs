@@ -22,6 +22,9 @@ pub struct ServerConfig {
     /// How long an idle connection is kept open; longer than the load balancer in front keeps it.
     #[serde(with = "humantime_serde")]
     pub keep_alive: Duration,
+    /// How long a client may take nothing of an answer that is ready for it.
+    #[serde(with = "humantime_serde")]
+    pub write_idle: Duration,
     /// How long requests in flight may take to finish once the server is told to stop.
     #[serde(with = "humantime_serde")]
     pub grace: Duration,
@@ -36,6 +39,7 @@ impl Default for ServerConfig {
             connections: 20_000,
             head: Duration::from_secs(10),
             keep_alive: Duration::from_secs(75),
+            write_idle: Duration::from_mins(1),
             grace: Duration::from_secs(30),
         }
     }

@@ -211,6 +211,7 @@ impl From<&UploadError> for ApiError {
             UploadError::Busy => refuse(StatusCode::SERVICE_UNAVAILABLE),
             UploadError::TokenBusy(_) => refuse(StatusCode::TOO_MANY_REQUESTS),
             UploadError::TooLarge(_) => refuse(StatusCode::PAYLOAD_TOO_LARGE),
+            UploadError::Encoded => refuse(StatusCode::UNSUPPORTED_MEDIA_TYPE),
             UploadError::Stalled(_) => refuse(StatusCode::REQUEST_TIMEOUT),
             UploadError::Archive(archive) if archive.is_too_large() => {
                 refuse(StatusCode::PAYLOAD_TOO_LARGE)
@@ -223,6 +224,8 @@ impl From<&UploadError> for ApiError {
             | UploadError::SecondFile
             | UploadError::FileAndUrl
             | UploadError::Form
+            | UploadError::Contradiction(_)
+            | UploadError::Boundary
             | UploadError::Extension(_)
             | UploadError::Incomplete
             | UploadError::Archive(_) => refuse(StatusCode::BAD_REQUEST),

@@ -28,9 +28,18 @@ pub enum UploadError {
     /// The form has both a file and an address.
     #[error("The form has both a file and a url. Send one of them")]
     FileAndUrl,
-    /// The form has too many parts, or a field is too long.
+    /// The form has too many parts, or a field or a part's head is too long.
     #[error("The form has more fields, or longer ones, than an upload needs")]
     Form,
+    /// A field of the form is there twice, with different values.
+    #[error("The form has the field {0} twice, with different values. Send it once")]
+    Contradiction(&'static str),
+    /// The boundary between the parts of the form is not a legal one.
+    #[error("The boundary of the form must have 1 to 70 characters")]
+    Boundary,
+    /// The body of the request is compressed as a whole.
+    #[error("The request has a Content-Encoding. Send the form as it is")]
+    Encoded,
     /// The archive is not called `.zip`. The sentence is Tecken's.
     #[error("Unrecognized archive file extension \"{0}\"")]
     Extension(String),
@@ -87,6 +96,9 @@ impl UploadError {
             Self::SecondFile => "second_file",
             Self::FileAndUrl => "file_and_url",
             Self::Form => "bad_form",
+            Self::Contradiction(_) => "contradiction",
+            Self::Boundary => "bad_boundary",
+            Self::Encoded => "content_encoding",
             Self::Extension(_) => "bad_extension",
             Self::TooLarge(_) => "upload_too_large",
             Self::Stalled(_) => "stalled",

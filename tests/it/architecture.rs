@@ -44,6 +44,9 @@ const FRIENDS: &[(&str, &str)] = &[
 const HOMES: &[(&str, &[&str])] = &[
     ("actix_web", &["http", "server"]),
     ("actix_multipart", &["http"]),
+    ("actix_http", &["server"]),
+    ("actix_server", &["server"]),
+    ("actix_service", &["server"]),
     ("aws_config", &["storage/s3"]),
     ("aws_sdk_s3", &["storage/s3"]),
     ("aws_smithy_http_client", &["storage/s3"]),

@@ -23,4 +23,7 @@ mod storage_faults;
 mod storages;
 mod tokens;
 mod uploads;
+mod uploads_admission;
 mod uploads_by_url;
+mod uploads_refused;
+mod uploads_wire;

@@ -128,6 +128,20 @@ impl App {
         self.data.path()
     }
 
+    /// How many temporary files of uploads are open. They have no name, so this process's own table is asked.
+    pub(crate) fn temporary_files(&self) -> usize {
+        let incoming = self.data.path().join("incoming");
+        let Ok(open) = std::fs::read_dir("/proc/self/fd") else {
+            return 0;
+        };
+        open.flatten()
+            .filter_map(|entry| std::fs::read_link(entry.path()).ok())
+            .filter(|path| {
+                path.starts_with(&incoming) && path.to_string_lossy().contains("(deleted)")
+            })
+            .count()
+    }
+
     pub(crate) fn request(&self, method: Method, path: &str) -> RequestBuilder {
         self.client
             .request(method, format!("http://{}{path}", self.address))

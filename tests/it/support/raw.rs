@@ -24,12 +24,63 @@ impl RawConnection {
         self.stream.flush().await.unwrap();
     }
 
-    /// Everything that comes until the server closes the connection.
+    /// Sends a piece again and again, without reading, until the server takes no more or so many bytes are sent. Tells
+    /// how many were.
+    pub(crate) async fn flood(&mut self, piece: &[u8], most: u64) -> u64 {
+        let mut sent = 0;
+        let flooding = async {
+            while sent < most {
+                let from = usize::try_from(sent).unwrap() % piece.len();
+                match self.stream.write(&piece[from..]).await {
+                    Ok(written) => sent += written as u64,
+                    Err(_) => break,
+                }
+            }
+        };
+        let ended = tokio::time::timeout(PATIENCE, flooding).await;
+        assert!(ended.is_ok(), "the server neither reads nor closes");
+        sent
+    }
+
+    /// Tells whether the server has closed the connection, by sending another byte and without reading.
+    pub(crate) fn is_closed(&self) -> bool {
+        let written = self.stream.try_write(b"\n");
+        written.is_err_and(|error| error.kind() != std::io::ErrorKind::WouldBlock)
+    }
+
+    /// What comes until an answer's head has ended.
+    pub(crate) async fn read_head(&mut self) -> String {
+        let mut head = Vec::new();
+        let reading = async {
+            while !head.ends_with(b"\r\n\r\n") {
+                head.push(self.stream.read_u8().await.unwrap());
+            }
+        };
+        let read = tokio::time::timeout(PATIENCE, reading).await;
+        assert!(read.is_ok(), "the server did not answer");
+        String::from_utf8(head).unwrap()
+    }
+
+    /// Reads the body that a head announces.
+    pub(crate) async fn skip_body(&mut self, head: &str) {
+        let length = head
+            .lines()
+            .find_map(|line| line.strip_prefix("content-length: "));
+        let mut body = vec![0; length.unwrap().parse().unwrap()];
+        self.stream.read_exact(&mut body).await.unwrap();
+    }
+
+    /// Sends nothing more, but still reads.
+    pub(crate) async fn close_writing(&mut self) {
+        self.stream.shutdown().await.unwrap();
+    }
+
+    /// Everything that comes until the connection ends, be it closed or reset.
     pub(crate) async fn read_to_close(&mut self) -> String {
         let mut bytes = Vec::new();
         let reading = self.stream.read_to_end(&mut bytes);
-        let closed = tokio::time::timeout(PATIENCE, reading).await;
-        assert!(closed.is_ok(), "the server did not close the connection");
+        let ended = tokio::time::timeout(PATIENCE, reading).await;
+        assert!(ended.is_ok(), "the server did not close the connection");
         String::from_utf8_lossy(&bytes).into_owned()
     }
 }

@@ -1,0 +1,183 @@
+//! What lies between a connection and the application: when a client is told to go on, and what an answer says of the
+//! connection.
+//!
+//! A client that sends `Expect: 100-continue` waits for a 100 before it sends its body. The library would give it one
+//! at once and then ask the application. Here the application begins first, and the 100 is sent when it asks for the
+//! body; an answer that comes before that goes out alone, so that a client without a good token, or one too many, need
+//! not send its gigabyte.
+//!
+//! An answer that is ready before the end of its request's body is the connection's last: it says so, and the
+//! connection takes little more (see [`Line`]).
+
+use std::cell::{Cell, RefCell};
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll};
+
+use actix_http::body::{BoxBody, MessageBody};
+use actix_http::error::PayloadError;
+use actix_http::{ConnectionType, HttpMessage, Payload, Request, Response};
+use actix_service::{IntoService, Service, ServiceFactory, fn_factory};
+use actix_web::dev::{AppConfig, ServiceResponse};
+use bytes::Bytes;
+use futures_util::future::LocalBoxFuture;
+use futures_util::{FutureExt, Stream, StreamExt};
+
+use super::connection::Line;
+
+/// An answer on its way.
+type Answering = LocalBoxFuture<'static, Response<BoxBody>>;
+
+/// An answer that was begun before the client was told to go on; goes along with the request.
+struct Begun(Answering);
+
+/// An application that can be started on every worker.
+pub(super) trait Application<B>:
+    ServiceFactory<
+        Request,
+        Config = AppConfig,
+        Response = ServiceResponse<B>,
+        Error = actix_web::Error,
+        InitError = (),
+        Service: Service<Request, Future: 'static> + 'static,
+        Future: 'static,
+    > + 'static
+{
+}
+
+impl<B, F> Application<B> for F where
+    F: ServiceFactory<
+            Request,
+            Config = AppConfig,
+            Response = ServiceResponse<B>,
+            Error = actix_web::Error,
+            InitError = (),
+            Service: Service<Request, Future: 'static> + 'static,
+            Future: 'static,
+        > + 'static
+{
+}
+
+/// What the connection has to await after an answer, and whether its request's body was asked for.
+#[derive(Clone)]
+struct Body {
+    payload: Rc<RefCell<Payload>>,
+    is_wanted: Rc<Cell<bool>>,
+}
+
+/// Answers requests. One that was begun by [`expecting`] is finished.
+pub(super) fn answering<B: MessageBody + 'static>(
+    application: impl Application<B>,
+) -> impl ServiceFactory<
+    Request,
+    Config = (),
+    Response = Response<BoxBody>,
+    Error = Response<BoxBody>,
+    InitError = (),
+    Future: 'static,
+    Service: Service<Request, Future: 'static> + 'static,
+> + 'static {
+    fn_factory(move || {
+        let starting = application.new_service(AppConfig::default());
+        async move {
+            let application = starting.await?;
+            let answer = move |request: Request| {
+                let begun = request.extensions_mut().remove::<Begun>();
+                begun
+                    .map_or_else(|| begin(&application, request).0, |begun| begun.0)
+                    .map(Ok)
+            };
+            Ok(answer.into_service())
+        }
+    })
+}
+
+/// Begins to answer requests whose clients wait for a 100. One whose body is asked for is handed on.
+pub(super) fn expecting<B: MessageBody + 'static>(
+    application: impl Application<B>,
+) -> impl ServiceFactory<
+    Request,
+    Config = (),
+    Response = Request,
+    Error = Response<BoxBody>,
+    InitError = (),
+    Future: 'static,
+    Service: Service<Request, Future: 'static> + 'static,
+> + 'static {
+    fn_factory(move || {
+        let starting = application.new_service(AppConfig::default());
+        async move {
+            let application = starting.await?;
+            let expect = move |request: Request| {
+                let (answering, body) = begin(&application, request);
+                until_wanted(answering, body)
+            };
+            Ok(expect.into_service())
+        }
+    })
+}
+
+/// Works on an answer until it is ready or the body is asked for.
+async fn until_wanted(mut answering: Answering, body: Body) -> Result<Request, Response<BoxBody>> {
+    poll_fn(|context| match answering.poll_unpin(context) {
+        Poll::Ready(response) => Poll::Ready(Err(response)),
+        Poll::Pending if body.is_wanted.get() => Poll::Ready(Ok(())),
+        Poll::Pending => Poll::Pending,
+    })
+    .await?;
+    let request = Request::new();
+    request.extensions_mut().insert(Begun(answering));
+    Ok(request)
+}
+
+/// Begins to answer a request.
+fn begin<S, B>(application: &S, mut request: Request) -> (Answering, Body)
+where
+    S: Service<Request, Response = ServiceResponse<B>, Error = actix_web::Error, Future: 'static>,
+    B: MessageBody + 'static,
+{
+    let line = request.conn_data::<Line>().cloned();
+    let line = line.expect("every connection brings its line");
+    line.begin();
+    let body = Body {
+        payload: Rc::new(RefCell::new(request.take_payload())),
+        is_wanted: Rc::default(),
+    };
+    *request.payload() = Payload::Stream {
+        payload: Box::pin(body.clone()),
+    };
+    let (answer, rest) = (application.call(request), body.clone());
+    let answering = async move {
+        let mut response = match answer.await {
+            Ok(response) => Response::from(response).map_into_boxed_body(),
+            Err(error) => Response::from(error),
+        };
+        if rest.has_ended() {
+            line.await_next();
+        } else {
+            let head = response.head_mut();
+            head.set_connection_type(ConnectionType::Close);
+            line.await_rest();
+        }
+        response
+    };
+    (answering.boxed_local(), body)
+}
+
+impl Body {
+    /// Tells whether there is no more of it. What comes is lost, so only after the answer.
+    fn has_ended(&self) -> bool {
+        let mut payload = self.payload.borrow_mut();
+        matches!(payload.next().now_or_never(), Some(None))
+    }
+}
+
+impl Stream for Body {
+    type Item = Result<Bytes, PayloadError>;
+
+    fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        self.is_wanted.set(true);
+        self.payload.borrow_mut().poll_next_unpin(context)
+    }
+}
