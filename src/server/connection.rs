@@ -196,13 +196,19 @@ impl Timer {
         sleep.as_mut().poll(context).is_ready()
     }
 
-    /// Tells whether a time has come that may be another one at each call.
+    /// Tells whether a time has come that may be another one at each call. A later one is set when the one before it
+    /// comes, since most do not come: every write puts off the time for the next request.
     fn poll_until(&mut self, context: &mut Context<'_>, until: Instant) -> bool {
-        if let Some(sleep) = &mut self.0
-            && sleep.deadline() != until
-        {
+        let sleep = self.0.get_or_insert_with(|| Box::pin(sleep_until(until)));
+        if sleep.deadline() > until {
             sleep.as_mut().reset(until);
         }
-        self.poll(context, || until)
+        while sleep.as_mut().poll(context).is_ready() {
+            if Instant::now() >= until {
+                return true;
+            }
+            sleep.as_mut().reset(until);
+        }
+        false
     }
 }
