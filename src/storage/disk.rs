@@ -4,17 +4,22 @@
 //! metadata are. Bytes and metadata thus appear and change in one rename, and a reader that has the file open keeps
 //! the version that it began with. Writing: temporary file, fsync, rename, fsync of the directory and of every
 //! directory just made; what has been acknowledged survives a power cut.
+//!
+//! Folders may be symbolic links, of an operator who keeps some on another disk; objects may not, so that no link that
+//! somebody planted shows a file from elsewhere.
 
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
 use std::ops::Range;
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures_util::{StreamExt, stream};
+use rustix::fs::OFlags;
+use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
@@ -26,6 +31,9 @@ use crate::folders;
 use crate::scratch::Scratch;
 
 const NAME: &str = "disk";
+
+/// Where new objects are written first, below the root.
+const INCOMING: &str = ".incoming";
 
 /// The last bytes of every file; the digit is the format's version.
 const MAGIC: &[u8; 8] = b"symbold1";
@@ -86,7 +94,7 @@ impl DiskStorage {
     pub fn open(root: &Path) -> Result<Self, StorageError> {
         let open = || {
             fs::create_dir_all(root)?;
-            let scratch = Scratch::open(&root.join(".incoming"))?;
+            let scratch = Scratch::open(&root.join(INCOMING))?;
             Self::at(root, Some(Arc::new(scratch)))
         };
         open().map_err(|error| cannot_open(root, &error))
@@ -134,10 +142,34 @@ impl DiskStorage {
         folders::sync(folder)
     }
 
+    /// Makes sure that the storage itself is there: on a disk that is not mounted everything would look absent.
+    fn check_root(&self) -> io::Result<()> {
+        let sign = match self.scratch {
+            Some(_) => self.root.join(INCOMING),
+            None => self.root.to_path_buf(),
+        };
+        fs::metadata(&sign).map(drop).map_err(|error| {
+            let told = format!(
+                "{} has gone, is its disk mounted? ({error})",
+                sign.display()
+            );
+            io::Error::new(error.kind(), told)
+        })
+    }
+
     fn open_object(&self, path: &str) -> Result<Option<(File, ObjectInfo)>, ReadError> {
-        let file = match File::open(self.file_path(path)) {
+        let mut options = File::options();
+        // Opening never waits, not even for the other end of a pipe.
+        options.custom_flags((OFlags::NOFOLLOW | OFlags::NONBLOCK).bits().cast_signed());
+        let file = match options.read(true).open(self.file_path(path)) {
             Ok(file) => file,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                self.check_root()?;
+                return Ok(None);
+            }
+            Err(error) if error.raw_os_error() == Some(Errno::LOOP.raw_os_error()) => {
+                return Err(ReadError::Damaged("it is a symbolic link".to_owned()));
+            }
             Err(error) => return Err(error.into()),
         };
         let info = read_info(&file)?;
@@ -292,6 +324,9 @@ fn footer(footer: &Footer) -> io::Result<Vec<u8>> {
 fn read_info(file: &File) -> Result<ObjectInfo, ReadError> {
     let damaged = |reason: &str| ReadError::Damaged(reason.to_owned());
     let attributes = file.metadata()?;
+    if !attributes.is_file() {
+        return Err(damaged("it is not a file"));
+    }
     let before_trailer = attributes
         .len()
         .checked_sub(TRAILER_LENGTH as u64)
@@ -332,6 +367,8 @@ fn read_trailer(trailer: &[u8; TRAILER_LENGTH]) -> Option<(u32, u32)> {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::symlink;
+
     use super::*;
     use crate::storage::contract;
 
@@ -419,6 +456,46 @@ mod tests {
             storage.fetch("v1/a/AB/a.sym", None).await,
             Err(StorageError::Corrupt { .. })
         ));
+    }
+
+    #[tokio::test]
+    async fn a_storage_that_has_gone_holds_nothing_absent() {
+        let (root, storage) = open();
+        let source = DiskStorage::open_for_reading(root.path()).unwrap();
+        let path = root.path().to_owned();
+        fs::rename(&path, path.with_extension("elsewhere")).unwrap();
+        for storage in [&storage, &source] {
+            let error = storage.head("v1/a/AB/a.sym").await.unwrap_err();
+            assert!(error.to_string().contains("mounted"), "{error}");
+        }
+        // What a mount point is without its disk.
+        fs::create_dir(&path).unwrap();
+        assert!(storage.fetch("v1/a/AB/a.sym", None).await.is_err());
+        fs::remove_dir_all(path.with_extension("elsewhere")).unwrap();
+    }
+
+    #[tokio::test]
+    async fn only_files_are_objects_and_folders_may_be_linked() {
+        let (root, storage) = open();
+        let text = || Bytes::from_static(b"text").into();
+        let meta = ObjectMeta::default;
+        storage.put("v1/a/AB/a.sym", text(), meta()).await.unwrap();
+        let at = |path: &str| root.path().join(path);
+        symlink(at("v1/a/AB/a.sym"), at("v1/a/AB/link.sym")).unwrap();
+        symlink("/etc/passwd", at("v1/a/AB/passwd.sym")).unwrap();
+        symlink(at("v1/a"), at("v1/b")).unwrap();
+        fs::create_dir(at("v1/a/AB/folder.sym")).unwrap();
+        rustix::fs::mkfifoat(
+            rustix::fs::CWD,
+            at("v1/a/AB/pipe.sym"),
+            rustix::fs::Mode::RUSR,
+        )
+        .unwrap();
+        for name in ["link", "passwd", "folder", "pipe"] {
+            let read = storage.fetch(&format!("v1/a/AB/{name}.sym"), None).await;
+            assert!(matches!(read, Err(StorageError::Corrupt { .. })), "{name}");
+        }
+        assert!(storage.head("v1/b/AB/a.sym").await.unwrap().is_some());
     }
 
     #[tokio::test]

@@ -60,6 +60,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("tokio_postgres_rustls", &["db/postgres"]),
     ("moka", &["cache"]),
     ("reqwest", &["client", "cli/healthcheck", "upload"]),
+    ("rustix", &["storage/disk"]),
 ];
 
 /// The most lines of a source file, without its tests.

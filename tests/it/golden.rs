@@ -9,12 +9,13 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 use symbold::auth::Permission;
 
+use crate::support::backends::needs_embedded_storage;
 use crate::support::{App, RawConnection, Zip, sym};
 
 const ID: &str = "44E4EC8C2F41492B9369D6B9A059577C2";
 
 /// Cases whose status differs, with symbold's. Each has a row in docs/compatibility.md.
-const OTHER_STATUS: [(&str, u16); 10] = [
+const OTHER_STATUS: &[(&str, u16)] = &[
     ("031-upload-bzip2", 400),
     ("035-upload-trailing-zip", 400),
     ("043-upload-encrypted", 400),
@@ -25,6 +26,9 @@ const OTHER_STATUS: [(&str, u16); 10] = [
     ("187-codeid-lower", 302),
     ("203-get-wrong-token", 200),
     ("219-syminfo-lower", 200),
+    ("225-nobucket-get", 503),
+    ("229-s3down-head", 503),
+    ("249-cache-stale-302", 404),
 ];
 
 /// Cases whose body differs.
@@ -57,14 +61,15 @@ fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden")
 }
 
-fn exchanges() -> Vec<Exchange> {
-    let mut paths: Vec<_> = fs::read_dir(folder())
+/// The exchanges of a folder below `tests/golden`, in the order in which they were recorded; there are at least so many.
+fn exchanges(below: &str, at_least: usize) -> Vec<Exchange> {
+    let mut paths: Vec<_> = fs::read_dir(folder().join(below))
         .unwrap()
         .map(|entry| entry.unwrap().path())
         .filter(|path| path.extension().is_some_and(|extension| extension == "txt"))
         .collect();
     paths.sort();
-    assert!(paths.len() > 60, "the recordings are there");
+    assert!(paths.len() >= at_least, "the recordings are there");
     paths.iter().map(|path| read(path)).collect()
 }
 
@@ -209,13 +214,71 @@ async fn recorded_requests_get_the_recorded_answers() {
     let tokens = tokens(&app).await;
     prepare(&app, &tokens).await;
     let mut differences = Vec::new();
-    for exchange in exchanges() {
+    for exchange in exchanges("", 60) {
         let answer = send(&app, &exchange, &tokens).await;
         if let Err(difference) = compare(&exchange, &answer) {
             differences.push(format!("{}: {difference}", exchange.name));
         }
     }
     assert!(differences.is_empty(), "{}", differences.join("\n"));
+}
+
+/// Misses, and files that come and go behind the server's back, as recorded in 2023.
+#[tokio::test(flavor = "multi_thread")]
+async fn recorded_misses_get_the_recorded_answers() {
+    if needs_embedded_storage("recorded_misses_get_the_recorded_answers") {
+        return;
+    }
+    let (app, other) = (App::start().await, App::start().await);
+    let key = "direct.pdb/11111111222222223333333344444444A/direct.sym";
+    other.upload(Zip::new().file(key, "text")).await;
+    let object = |app: &App| app.data_dir().join("objects/v1").join(key);
+    for exchange in exchanges("missing-2023", 10) {
+        match exchange.name.as_str() {
+            "247-cache-refresh" => {
+                fs::create_dir_all(object(&app).parent().unwrap()).unwrap();
+                fs::copy(object(&other), object(&app)).unwrap();
+            }
+            "249-cache-stale-302" => fs::remove_file(object(&app)).unwrap(),
+            _ => {}
+        }
+        let answer = send(&app, &exchange, &BTreeMap::new()).await;
+        let name = &exchange.name;
+        compare(&exchange, &answer).unwrap_or_else(|difference| panic!("{name}: {difference}"));
+    }
+    let counted = app.missing().await;
+    let names: Vec<_> = counted
+        .iter()
+        .map(|row| row["symbol"].as_str().unwrap())
+        .collect();
+    assert!(
+        !names.contains(&"headonly.pdb") && !names.contains(&"gone2.pdb"),
+        "{names:?}"
+    );
+    assert!(
+        names.contains(&"gonetry.pdb") && names.contains(&"gone4.pdb"),
+        "{names:?}"
+    );
+}
+
+/// What Tecken answers without its bucket.
+#[tokio::test(flavor = "multi_thread")]
+async fn recorded_requests_to_a_storage_that_has_gone() {
+    if needs_embedded_storage("recorded_requests_to_a_storage_that_has_gone") {
+        return;
+    }
+    let app = App::start().await;
+    let objects = app.data_dir().join("objects");
+    fs::rename(&objects, objects.with_extension("elsewhere")).unwrap();
+    for exchange in exchanges("storage-gone", 2) {
+        let answer = send(&app, &exchange, &BTreeMap::new()).await;
+        let name = &exchange.name;
+        compare(&exchange, &answer).unwrap_or_else(|difference| panic!("{name}: {difference}"));
+    }
+    assert!(
+        app.missing().await.is_empty(),
+        "nothing is known to be missing"
+    );
 }
 
 fn compare(exchange: &Exchange, answer: &Answer) -> Result<(), String> {

@@ -8,7 +8,7 @@ use tokio::time::Instant;
 
 use crate::support::backends::s3_client;
 use crate::support::gate::{Gate, Way};
-use crate::support::{App, ID, Zip, sym};
+use crate::support::{App, ID, Zip, random_bytes, sym};
 
 const KEY: &str = "a.pdb/44E4EC8C2F41492B9369D6B9A059577C2/a.sym";
 
@@ -16,7 +16,7 @@ const KEY: &str = "a.pdb/44E4EC8C2F41492B9369D6B9A059577C2/a.sym";
 const BOUND: Duration = Duration::from_secs(10);
 
 /// A server whose way to its bucket the test holds, if a store runs.
-async fn behind_a_gate() -> Option<(App, Gate)> {
+async fn behind_a_gate(access: Access) -> Option<(App, Gate)> {
     #[expect(clippy::disallowed_methods, reason = "the tests' own setting")]
     let Ok(endpoint) = std::env::var("TEST_S3_ENDPOINT") else {
         let left_out =
@@ -40,12 +40,13 @@ async fn behind_a_gate() -> Option<(App, Gate)> {
     let gate = Gate::to(endpoint.trim_start_matches("http://").to_owned()).await;
     let app = App::with(|config| {
         config.storage.kind = StorageKind::S3;
-        config.storage.access = Access::Redirect;
+        config.storage.access = access;
         config.storage.endpoint = format!("http://{}", gate.address);
         config.storage.bucket = bucket;
         config.storage.s3.lookup_attempt = Duration::from_millis(500);
         config.storage.s3.lookup = Duration::from_secs(2);
-        config.storage.s3.put = Duration::from_secs(1);
+        config.storage.s3.put = Duration::from_secs(5);
+        config.storage.s3.stall = Duration::from_secs(1);
     })
     .await;
     Some((app, gate))
@@ -57,7 +58,7 @@ fn archive(functions: u32) -> Zip {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_store_that_is_away_is_503_never_absence_and_comes_back_by_itself() {
-    let Some((app, gate)) = behind_a_gate().await else {
+    let Some((app, gate)) = behind_a_gate(Access::Redirect).await else {
         return;
     };
     assert_eq!(app.upload(archive(10)).await.status, StatusCode::CREATED);
@@ -117,4 +118,34 @@ async fn a_store_that_is_away_is_503_never_absence_and_comes_back_by_itself() {
         counted.len() == 2 && counted.iter().all(|row| row["count"] == 2),
         "only answers of 404 were counted: {counted:?}"
     );
+}
+
+/// More than the kernel takes of an answer before anybody reads it.
+const LARGE: usize = 32 << 20;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_store_that_goes_away_in_the_middle_of_a_body_breaks_the_connection() {
+    let Some((app, gate)) = behind_a_gate(Access::Proxy).await else {
+        return;
+    };
+    let cab = KEY.replace(".sym", ".pd_");
+    let zip = Zip::new().stored(&cab, random_bytes(LARGE, 9));
+    assert_eq!(app.upload(zip).await.status, StatusCode::CREATED);
+    for way in [Way::Cut, Way::Silent] {
+        for range in ["bytes=0-", "lines=passed-over"] {
+            let request = app.request(reqwest::Method::GET, &format!("/{cab}"));
+            let mut answer = request.header("range", range).send().await.unwrap();
+            assert!(answer.status().is_success());
+            let mut received = answer.chunk().await.unwrap().unwrap().len();
+            gate.set(way);
+            let end = loop {
+                match answer.chunk().await {
+                    Ok(Some(piece)) => received += piece.len(),
+                    end => break end,
+                }
+            };
+            assert!(end.is_err() && received < LARGE, "{way:?}, {range}");
+            gate.set(Way::Open);
+        }
+    }
 }

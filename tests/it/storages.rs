@@ -251,3 +251,132 @@ async fn a_bucket_can_be_a_further_place() {
     upload(&app, archive_of(&own, 1)).await;
     assert!(app.fetch(&own).await == sym("a.pdb", ID, 1));
 }
+
+/// Names of files that need care in addresses.
+const CAREFUL_NAMES: [&str; 9] = [
+    "c++filt",
+    "libstdc++.so.6",
+    "汉.pdb",
+    "🍪.pdb",
+    "a b.pdb",
+    "a~1.pdb",
+    "q?x=1&y.pdb",
+    "100:2.pdb",
+    "@;=,$()*!.pdb",
+];
+
+/// Every byte of a path except the unreserved ones.
+fn escaped(name: &str) -> String {
+    let escape = |byte: u8| match byte {
+        b'-' | b'.' | b'_' | b'~' => char::from(byte).to_string(),
+        _ if byte.is_ascii_alphanumeric() => char::from(byte).to_string(),
+        _ => format!("%{byte:02X}"),
+    };
+    name.bytes().map(escape).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn clients_find_every_name_where_they_are_sent() {
+    let Some(bucket) = Bucket::make().await else {
+        return;
+    };
+    let (public, signed) = (
+        bucket.app(Access::Redirect).await,
+        bucket.app(Access::Presign).await,
+    );
+    let mut zip = Zip::new();
+    for name in CAREFUL_NAMES {
+        zip = zip.file(&format!("{name}/{ID}/{name}.dl_"), name);
+    }
+    upload(&public, zip.bytes()).await;
+    for name in CAREFUL_NAMES {
+        let path = format!("{0}/{ID}/{0}.dl_", escaped(name));
+        let place = format!("{}/{}/v1/{path}", bucket.endpoint, bucket.name);
+        let request = public.request(reqwest::Method::GET, &format!("/{path}"));
+        // Where clients are sent is never theirs to say.
+        let answer = request.header("Host", "evil.example").send().await.unwrap();
+        assert_eq!(answer.status(), StatusCode::FOUND, "{name}");
+        assert_eq!(header(answer.headers(), "location"), place);
+        for _ in 0..2 {
+            let answer = signed.get(&format!("/{path}")).await;
+            assert_eq!(answer.status(), StatusCode::FOUND, "{name}");
+            let location = header(answer.headers(), "location");
+            assert_eq!(location.split('?').next().unwrap(), place);
+            let object = signed.client.get(location).send().await.unwrap();
+            assert_eq!(object.status(), StatusCode::OK, "{name}");
+            assert_eq!(object.text().await.unwrap(), name);
+        }
+        let head = signed.head(&format!("/{path}")).await;
+        assert_eq!(head.status(), StatusCode::OK);
+        assert_eq!(header(head.headers(), "location"), "");
+        assert_eq!(
+            header(head.headers(), "content-length"),
+            name.len().to_string()
+        );
+    }
+    let lookups = signed.storage_calls("head").await;
+    assert_eq!(
+        lookups,
+        CAREFUL_NAMES.len() as u64,
+        "keys are remembered, addresses are made anew"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn objects_that_others_stored_are_served_as_far_as_they_say_what_they_are() {
+    let Some(bucket) = Bucket::make().await else {
+        return;
+    };
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::new(6));
+    encoder.write_all(&text()).unwrap();
+    let put = |key: &str, body: Vec<u8>| {
+        let request = bucket.client.put_object().bucket(&bucket.name);
+        request
+            .key(format!("v1/{key}"))
+            .body(ByteStream::from(body))
+    };
+    let (sym, page) = (format!("a.pdb/{ID}/a.sym"), format!("a.pdb/{ID}/a.pd_"));
+    let gzipped = put(&sym, encoder.finish().unwrap()).content_encoding("gzip");
+    gzipped.send().await.unwrap();
+    let html = b"<script>alert(1)</script>".to_vec();
+    let stored = put(&page, html.clone())
+        .content_type("text/html")
+        .send()
+        .await
+        .unwrap();
+    let app = bucket.app(Access::Proxy).await;
+    assert!(
+        app.fetch(&sym).await == text(),
+        "inflated without knowing how long it is"
+    );
+    let head = app.head(&format!("/{sym}")).await;
+    assert_eq!(head.status(), StatusCode::OK);
+    assert_eq!(
+        header(head.headers(), "content-length"),
+        "",
+        "nobody knows it"
+    );
+    let ask = |condition: &str| {
+        let request = app.request(reqwest::Method::GET, &format!("/{page}"));
+        request
+            .header("range", "bytes=8-")
+            .header("if-range", condition)
+            .send()
+    };
+    let tag = stored.e_tag().unwrap();
+    let part = ask(tag).await.unwrap();
+    assert_eq!(
+        part.status(),
+        StatusCode::PARTIAL_CONTENT,
+        "the store's own tag is used"
+    );
+    assert_eq!(header(part.headers(), "content-range"), "bytes 8-24/25");
+    assert_eq!(header(part.headers(), "content-disposition"), "attachment");
+    assert_eq!(part.bytes().await.unwrap(), html[8..]);
+    // Replaced behind the server's back, in the same second and with the same length.
+    let other = html.to_ascii_uppercase();
+    put(&page, other.clone()).send().await.unwrap();
+    let whole = ask(tag).await.unwrap();
+    assert_eq!(whole.status(), StatusCode::OK);
+    assert_eq!(whole.bytes().await.unwrap(), other);
+}

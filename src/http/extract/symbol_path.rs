@@ -19,16 +19,32 @@ pub(in crate::http) struct SymbolPath {
     pub(in crate::http) is_try: bool,
 }
 
+/// Products that once had their symbols under paths of their own; Tecken took these paths for the plain ones.
+const LEGACY_PRODUCTS: [&str; 7] = [
+    "firefox",
+    "seamonkey",
+    "sunbird",
+    "thunderbird",
+    "xulrunner",
+    "fennec",
+    "b2g",
+];
+
 impl SymbolPath {
-    /// Reads `/<debug file>/<hexadecimal id>/<file>`, with or without `/try` before it. `None` for anything else.
+    /// Reads `/<debug file>/<hexadecimal id>/<file>`, with or without `/try` or the name of an old product before it.
+    /// `None` for anything else.
     pub(in crate::http) fn read(path: &str) -> Option<Self> {
-        let (path, is_try) = match path.strip_prefix("/try/") {
-            Some(rest) if rest.bytes().filter(|byte| *byte == b'/').count() == 2 => (rest, true),
-            _ => (path.strip_prefix('/')?, false),
+        let parts: Vec<&str> = path.strip_prefix('/')?.splitn(5, '/').collect();
+        let (prefix, [debug_file, id, file_name]) = match parts[..] {
+            [debug_file, id, file_name] => (None, [debug_file, id, file_name]),
+            [prefix, debug_file, id, file_name] => (Some(prefix), [debug_file, id, file_name]),
+            _ => return None,
         };
-        let mut parts = path.split('/');
-        let (debug_file, id, file_name) = (parts.next()?, parts.next()?, parts.next()?);
-        if parts.next().is_some() || debug_file.is_empty() || file_name.is_empty() {
+        let is_try = prefix == Some("try");
+        if prefix.is_some_and(|prefix| !is_try && !LEGACY_PRODUCTS.contains(&prefix)) {
+            return None;
+        }
+        if debug_file.is_empty() || file_name.is_empty() {
             return None;
         }
         let wanted = Wanted {
@@ -138,6 +154,16 @@ mod tests {
             read("/try/AB/a.sym"),
             Some(("try".into(), "a.sym".into(), false))
         );
+        for product in LEGACY_PRODUCTS {
+            assert_eq!(
+                read(&format!("/{product}/a.pdb/AB/a.sym")),
+                Some(("a.pdb".into(), "a.sym".into(), false))
+            );
+        }
+        assert_eq!(
+            read("/firefox/AB/a.sym"),
+            Some(("firefox".into(), "a.sym".into(), false))
+        );
         assert_eq!(
             read("/c%2B%2B/AB/c++"),
             Some(("c++".into(), "c++".into(), false))
@@ -164,6 +190,11 @@ mod tests {
             "/a.pdb/XY/a.sym",
             "/a/%41B/c",
             "/a//b",
+            "/chrome/a.pdb/AB/a.sym",
+            "/Firefox/a.pdb/AB/a.sym",
+            "/try/firefox/a.pdb/AB/a.sym",
+            "/firefox/a.pdb/AB/a.sym/",
+            "/try//AB/a.sym",
         ] {
             assert_eq!(read(path), None, "{path}");
         }
