@@ -1,4 +1,4 @@
-//! Numbers for people and programs.
+//! The numbers of the scenario `hot`, for people and programs.
 //!
 //! The first target is the yardstick (in the scenario `hot` the heartbeat): it costs the server nothing but the HTTP
 //! exchange itself. The ratio of a target's throughput to it says what the product's own work costs, on any machine.
@@ -8,7 +8,7 @@ use std::fmt;
 
 use serde::Serialize;
 
-use crate::measure::{Plan, Tally, Target};
+use super::rounds::{Plan, Tally, Target};
 
 /// The result of a run.
 #[derive(Debug, Serialize)]

@@ -4,30 +4,26 @@
 //! that is known to be missing, and a name that can never be a symbol. They stand for most of the traffic of a crash
 //! processor that asks for the same modules again and again.
 
-use std::fs::File;
-use std::io::{BufWriter, Write as _};
-use std::path::Path;
 use std::time::Duration;
 
-use anyhow::{Context as _, bail};
-use indicatif::{ProgressBar, ProgressStyle};
-use tokio::net::TcpStream;
+use anyhow::bail;
 
+use super::hot_report::Report;
+use super::rounds::{self, Plan, Target};
 use crate::cli::Hot;
-use crate::measure::{self, Plan, Target};
-use crate::report::Report;
 
 /// Runs the scenario, prints the report, and fails when the answers were not those that it is about.
 pub(crate) async fn run(options: &Hot) -> anyhow::Result<()> {
     let plan = plan(options).await?;
     let targets = targets(options);
-    let progress = progress_bar(u64::from(plan.turns(targets.len())));
-    let tallies = measure::run(&plan, &targets, &progress).await?;
+    let steps = u64::from(plan.turns(targets.len()));
+    let progress = super::progress_bar(steps, "{bar:40} {pos}/{len} {msg}");
+    let tallies = rounds::run(&plan, &targets, &progress).await?;
     progress.finish_and_clear();
     let report = Report::new(&plan, &targets, &tallies);
     print!("{report}");
     if let Some(file) = &options.json {
-        write_json(&report, file).with_context(|| format!("cannot write {}", file.display()))?;
+        super::write_json(&report, file)?;
     }
     let complaints = report.complaints();
     if !complaints.is_empty() {
@@ -36,15 +32,10 @@ pub(crate) async fn run(options: &Hot) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Resolves the server's name to the address that accepts a connection.
 async fn plan(options: &Hot) -> anyhow::Result<Plan> {
-    let authority = options.url.authority.clone();
-    let stream = TcpStream::connect(&authority)
-        .await
-        .with_context(|| format!("cannot connect to {authority}; is the server running?"))?;
     Ok(Plan {
-        address: stream.peer_addr()?,
-        authority,
+        address: super::connect(&options.server.url).await?,
+        authority: options.server.url.authority.clone(),
         connections: options.connections,
         duration: Duration::from_secs(options.seconds),
         rounds: options.rounds,
@@ -77,21 +68,6 @@ fn targets(options: &Hot) -> Vec<Target> {
     targets
 }
 
-/// Drawn on the terminal's error stream; hidden when there is none.
-fn progress_bar(turns: u64) -> ProgressBar {
-    let style = ProgressStyle::with_template("{bar:40} {pos}/{len} {msg}")
-        .expect("the template is a constant");
-    ProgressBar::new(turns).with_style(style)
-}
-
-fn write_json(report: &Report, file: &Path) -> anyhow::Result<()> {
-    let mut writer = BufWriter::new(File::create(file)?);
-    serde_json::to_writer_pretty(&mut writer, report)?;
-    writeln!(writer)?;
-    writer.flush()?;
-    Ok(())
-}
-
 #[cfg(test)]
 mod tests {
     use clap::Parser as _;
@@ -101,7 +77,9 @@ mod tests {
 
     fn names(arguments: &[&str]) -> Vec<&'static str> {
         let words = ["symbold-loadtest", "hot"].iter().chain(arguments);
-        let Command::Hot(options) = Cli::try_parse_from(words).unwrap().command;
+        let Command::Hot(options) = Cli::try_parse_from(words).unwrap().command else {
+            panic!("another command");
+        };
         targets(&options).iter().map(|target| target.name).collect()
     }
 

@@ -1,10 +1,11 @@
-//! Finds the status and the end of an HTTP/1.1 answer (RFC 9112), and nothing else.
+//! Finds the status, two headers and the end of an HTTP/1.1 answer (RFC 9112), and nothing else.
 //!
 //! A load generator throws every body away; it has to know where the answer ends, so that the connection can be used
 //! again. Both parsers are pure: bytes go in, and they say how many of them they have used. What they have not used
 //! is shown to them again together with the bytes that arrive next.
 
 use std::str;
+use std::time::Duration;
 
 use thiserror::Error;
 
@@ -36,6 +37,10 @@ pub(crate) struct Head {
     pub(crate) body: Body,
     /// Whether the server keeps the connection open after this answer.
     pub(crate) keep_alive: bool,
+    /// `Debug-Time`, by which Tecken and symbold tell in seconds how long the lookup took.
+    pub(crate) debug_time: Option<Duration>,
+    /// `Location`, of a redirect.
+    pub(crate) location: Option<String>,
 }
 
 impl Head {
@@ -58,6 +63,10 @@ impl Head {
             length,
             body,
             keep_alive,
+            debug_time: text(response.headers, "debug-time")
+                .and_then(|seconds| seconds.parse().ok())
+                .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok()),
+            location: text(response.headers, "location").map(str::to_owned),
         }))
     }
 }
@@ -87,13 +96,11 @@ impl Body {
         if has_token(headers, "transfer-encoding", "chunked") {
             return Ok(Self::ChunkSize);
         }
-        let Some(value) = values(headers, "content-length").next() else {
+        if values(headers, "content-length").next().is_none() {
             return Ok(Self::UntilClose);
-        };
-        let length = str::from_utf8(value)
-            .ok()
-            .and_then(|text| text.trim().parse().ok());
-        length
+        }
+        text(headers, "content-length")
+            .and_then(|length| length.parse().ok())
             .map(Self::Length)
             .ok_or(ResponseError::Malformed("content length"))
     }
@@ -173,6 +180,12 @@ fn values<'a>(
         .iter()
         .filter(move |header| header.name.eq_ignore_ascii_case(name))
         .map(|header| header.value)
+}
+
+/// The first header of this name, if it is text.
+fn text<'a>(headers: &'a [httparse::Header<'a>], name: &'a str) -> Option<&'a str> {
+    let value = values(headers, name).next()?;
+    str::from_utf8(value).ok().map(str::trim)
 }
 
 /// Whether a header that lists tokens, separated by commas, has this one.

@@ -1,4 +1,4 @@
-//! Runs the rounds and counts.
+//! Runs the rounds of the scenario `hot` and counts.
 //!
 //! A run is divided into rounds, and a round into turns of equal length, one for each target. A machine that slows down
 //! for a second therefore slows every target down alike, and their ratio stays honest. The first round is not counted:
@@ -17,7 +17,7 @@ use indicatif::ProgressBar;
 use thiserror::Error;
 use tokio::time::{Instant, timeout_at};
 
-use crate::client::{Client, ClientError};
+use crate::http::{Client, ClientError};
 
 /// How long a turn waits for the answers that are still due at its end.
 const GRACE: Duration = Duration::from_secs(5);
@@ -27,7 +27,7 @@ const MAX_LATENCY: u64 = 60_000_000;
 
 /// Why a run ended early.
 #[derive(Debug, Error)]
-pub(crate) enum MeasureError {
+pub(crate) enum RoundsError {
     /// The server does not accept connections, or no longer.
     #[error("cannot connect to {address}")]
     Connect {
@@ -152,7 +152,7 @@ pub(crate) async fn run(
     plan: &Plan,
     targets: &[Target],
     progress: &ProgressBar,
-) -> Result<Vec<Tally>, MeasureError> {
+) -> Result<Vec<Tally>, RoundsError> {
     let mut clients: Vec<Client> = (0..plan.connections)
         .map(|_| Client::new(plan.address))
         .collect();
@@ -176,7 +176,7 @@ async fn measure_turn(
     target: &Target,
     clients: &mut [Client],
     length: Duration,
-) -> Result<Tally, MeasureError> {
+) -> Result<Tally, RoundsError> {
     let request = target.request(&plan.authority);
     let tally = RefCell::new(Tally::new());
     let start = Instant::now();
@@ -187,13 +187,13 @@ async fn measure_turn(
     match timeout_at(end + GRACE, try_join_all(loops)).await {
         Ok(Ok(_)) => {}
         Ok(Err(source)) => {
-            return Err(MeasureError::Connect {
+            return Err(RoundsError::Connect {
                 address: plan.address,
                 source,
             });
         }
         Err(_) => {
-            return Err(MeasureError::Stalled {
+            return Err(RoundsError::Stalled {
                 path: target.path.clone(),
             });
         }
@@ -212,8 +212,8 @@ async fn ask_until(
 ) -> io::Result<()> {
     loop {
         let asked = Instant::now();
-        match client.exchange(request).await {
-            Ok(status) => tally.borrow_mut().record(status, asked.elapsed()),
+        match client.exchange(request, 0).await {
+            Ok(answer) => tally.borrow_mut().record(answer.status, asked.elapsed()),
             Err(ClientError::Connect(source)) => return Err(source),
             Err(_) => tally.borrow_mut().failures += 1,
         }
@@ -312,7 +312,7 @@ mod tests {
         let error = run(&plan, &[target(HEARTBEAT)], &ProgressBar::hidden())
             .await
             .unwrap_err();
-        assert!(matches!(error, MeasureError::Connect { .. }));
+        assert!(matches!(error, RoundsError::Connect { .. }));
     }
 
     #[tokio::test(start_paused = true)]
