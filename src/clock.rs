@@ -38,13 +38,16 @@ impl<'clock> Stopwatch<'clock> {
         }
     }
 
+    /// The time since the start.
+    #[must_use]
+    pub fn time(&self) -> Duration {
+        self.clock.elapsed().saturating_sub(self.start)
+    }
+
     /// The seconds since the start.
     #[must_use]
     pub fn seconds(&self) -> f64 {
-        self.clock
-            .elapsed()
-            .saturating_sub(self.start)
-            .as_secs_f64()
+        self.time().as_secs_f64()
     }
 }
 

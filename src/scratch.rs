@@ -14,6 +14,8 @@ use tempfile::{NamedTempFile, TempDir};
 /// A directory for temporary files of this process.
 #[derive(Debug)]
 pub struct Scratch {
+    name: String,
+    abandoned: Vec<String>,
     // Dropped before the lock, so that nobody else can take the folder while it is being removed.
     folder: TempDir,
     _lock: File,
@@ -29,14 +31,34 @@ impl Scratch {
         // One process at a time, so that nobody meets a folder between its making and its locking.
         let turn = File::create(parent.join("lock"))?;
         turn.lock()?;
-        remove_abandoned(parent)?;
-        let folder = TempDir::new_in(parent)?;
+        let abandoned = remove_abandoned(parent)?;
+        let mut random = [0; 16];
+        getrandom::fill(&mut random).map_err(io::Error::other)?;
+        let name = hex::encode(random);
+        let folder = tempfile::Builder::new()
+            .prefix(&name)
+            .rand_bytes(0)
+            .tempdir_in(parent)?;
         let lock = File::create_new(folder.path().join("lock"))?;
         lock.try_lock()?;
         Ok(Self {
+            name,
+            abandoned,
             folder,
             _lock: lock,
         })
+    }
+
+    /// The name of this process's folder, which no other process has ever had.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The names of dead processes: of those whose folders were removed when this one was made.
+    #[must_use]
+    pub fn abandoned(&self) -> &[String] {
+        &self.abandoned
     }
 
     /// Makes a file without a name, open for reading and writing.
@@ -56,16 +78,21 @@ impl Scratch {
     }
 }
 
-fn remove_abandoned(parent: &Path) -> io::Result<()> {
+/// Removes the folders of dead processes and returns their names.
+fn remove_abandoned(parent: &Path) -> io::Result<Vec<String>> {
+    let mut abandoned = Vec::new();
     for entry in fs::read_dir(parent)? {
-        let path = entry?.path();
-        if is_abandoned(&path)
-            && let Err(error) = fs::remove_dir_all(&path)
-        {
+        let entry = entry?;
+        let path = entry.path();
+        if !is_abandoned(&path) {
+            continue;
+        }
+        abandoned.push(entry.file_name().to_string_lossy().into_owned());
+        if let Err(error) = fs::remove_dir_all(&path) {
             tracing::warn!(event = "scratch_left", path = %path.display(), %error, "could not remove left-over temporary files");
         }
     }
-    Ok(())
+    Ok(abandoned)
 }
 
 /// Tells whether a folder has a lock file that no living process holds.
@@ -88,6 +115,10 @@ mod tests {
         let file = living.named_file().unwrap();
         let other = Scratch::open(parent.path()).unwrap();
         assert!(!dead.exists());
+        assert_eq!(living.abandoned(), ["dead"]);
+        assert_eq!(other.abandoned(), [""; 0]);
+        assert_ne!(living.name(), other.name());
+        assert!(parent.path().join(living.name()).is_dir());
         assert!(file.path().exists());
         drop(file);
         drop(living);

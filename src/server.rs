@@ -211,6 +211,8 @@ impl Server {
         let background = TaskTracker::new();
         let stop_background = CancellationToken::new();
         background.spawn(self.missing.run(stop_background.clone()));
+        let watch = self.services.uploads.watch();
+        background.spawn(watch.run(stop_background.clone()));
         background.close();
 
         let http_server = listening::start(

@@ -93,6 +93,11 @@ impl Config {
                 "must be at least 1",
             ),
             (
+                "upload.abandoned_after",
+                !self.upload.abandoned_after.is_zero(),
+                "must be longer than zero",
+            ),
+            (
                 "upload.level",
                 (1..=9).contains(&self.upload.level),
                 "must be from 1 to 9",

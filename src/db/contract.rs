@@ -3,8 +3,10 @@
 mod arrivals;
 mod files;
 mod missing;
+mod nodes;
 mod pages;
 mod tokens;
+mod uploaders;
 mod uploads;
 
 use time::macros::datetime;
@@ -18,6 +20,8 @@ pub(crate) async fn check_all(database: &dyn Database) {
     tokens::check_all(database).await;
     uploads::check_all(database).await;
     files::check_all(database).await;
+    uploaders::check_all(database).await;
+    nodes::check_all(database).await;
     missing::check_all(database).await;
     arrivals::check_all(database).await;
     pages::check_all(database).await;

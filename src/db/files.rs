@@ -1,9 +1,11 @@
 //! Lookups among the files that uploads have stored.
 
+use std::collections::HashMap;
 use std::fmt::Debug;
 
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
+use time::OffsetDateTime;
 
 use super::DbError;
 
@@ -22,6 +24,19 @@ pub struct ModuleRecord {
     pub code_id: Option<String>,
     /// The program that wrote the file, if the header tells.
     pub generator: Option<String>,
+}
+
+/// A file that another one has replaced.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReplacedFile {
+    /// Its key.
+    pub key: String,
+    /// The upload that had stored it.
+    pub upload: i64,
+    /// That upload's user.
+    pub user: String,
+    /// When it had been stored.
+    pub stored_at: OffsetDateTime,
 }
 
 /// Files of completed uploads. Names and ids are compared as they are, letter case included; regular and try symbols
@@ -43,4 +58,15 @@ pub trait FileRecords: Debug + Send + Sync {
         code_id: &str,
         is_try: bool,
     ) -> Result<Option<ModuleRecord>, DbError>;
+
+    /// Who stored each of these keys last, by e-mail address. A key that no upload has stored is left out.
+    async fn last_uploaders(
+        &self,
+        is_try: bool,
+        keys: &[String],
+    ) -> Result<HashMap<String, String>, DbError>;
+
+    /// Who had stored the files that an upload replaced, in the order in which it replaced them. Files that no upload
+    /// had stored are left out.
+    async fn replaced_files(&self, upload: i64) -> Result<Vec<ReplacedFile>, DbError>;
 }

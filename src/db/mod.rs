@@ -9,6 +9,7 @@ mod error;
 pub mod files;
 pub mod migrate;
 pub mod missing;
+pub mod nodes;
 pub mod postgres;
 pub mod sqlite;
 pub mod tokens;
@@ -26,6 +27,7 @@ use crate::service_url::ServiceUrl;
 pub use error::DbError;
 pub use files::FileRecords;
 pub use missing::MissingRecords;
+pub use nodes::NodeRecords;
 pub use postgres::PostgresDatabase;
 pub use sqlite::SqliteDatabase;
 pub use tokens::TokenRecords;
@@ -34,7 +36,7 @@ pub use uploads::UploadRecords;
 /// All records of one engine.
 #[async_trait]
 pub trait Database:
-    UploadRecords + FileRecords + MissingRecords + TokenRecords + Debug + Send + Sync
+    UploadRecords + FileRecords + NodeRecords + MissingRecords + TokenRecords + Debug + Send + Sync
 {
     /// Asks the database for a sign of life.
     async fn check(&self) -> Result<(), DbError>;

@@ -1,5 +1,7 @@
 //! Uploads and the files that each of them stored.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use time::OffsetDateTime;
 
@@ -28,6 +30,21 @@ pub struct NewUpload {
     pub ignored_keys: Vec<String>,
     /// When the archive had arrived.
     pub created_at: OffsetDateTime,
+    /// How long receiving or fetching the archive took, to the millisecond; `None` where it was not measured.
+    pub received_in: Option<Duration>,
+    /// How long checking it took, likewise.
+    pub checked_in: Option<Duration>,
+}
+
+/// Who has an upload in hand, and what nobody else may store meanwhile.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Hold {
+    /// The node, by a name that no other process has ever had.
+    pub node: String,
+    /// Tells the uploads of a node apart; later ones have higher tickets.
+    pub ticket: i64,
+    /// Keys that no other upload to the same store may claim while this one is pending.
+    pub claims: Vec<String>,
 }
 
 /// How far an upload came.
@@ -52,6 +69,8 @@ pub struct UploadRecord {
     pub state: UploadState,
     /// Names of members that the storage already held.
     pub skipped_keys: Vec<String>,
+    /// How long storing took, to the millisecond, of a completed upload; `None` where it was not measured.
+    pub stored_in: Option<Duration>,
 }
 
 /// One file that an upload stored.
@@ -92,13 +111,16 @@ pub struct Outcome {
     pub files: Vec<FileRecord>,
     /// Names of members that the storage already held.
     pub skipped_keys: Vec<String>,
+    /// How long storing took.
+    pub stored_in: Option<Duration>,
 }
 
 /// The uploads table and its files.
 #[async_trait]
 pub trait UploadRecords {
-    /// Records an upload as pending and returns its number.
-    async fn begin_upload(&self, upload: &NewUpload) -> Result<i64, DbError>;
+    /// Records an upload as pending and returns its number. If another pending upload has claimed one of the keys,
+    /// nothing is recorded and it is a [`DbError::Conflict`].
+    async fn begin_upload(&self, upload: &NewUpload, hold: &Hold) -> Result<i64, DbError>;
 
     /// Records all files of an upload and marks it completed, in one transaction. An upload that is not pending, or
     /// not there, is left as it is and is a [`DbError::Conflict`].
@@ -109,9 +131,24 @@ pub trait UploadRecords {
         at: OffsetDateTime,
     ) -> Result<(), DbError>;
 
-    /// Marks a pending upload as failed, for a reason that a person can read. Any other upload is left as it is.
-    async fn fail_upload(&self, id: i64, reason: &str) -> Result<(), DbError>;
+    /// Marks a pending upload as failed, for a reason that a person can read. Any other upload is left as it is. Tells
+    /// whether the upload had been completed: the answer to its completion may have been lost.
+    async fn fail_upload(&self, id: i64, reason: &str) -> Result<bool, DbError>;
+
+    /// Removes a pending upload, which was refused before anything of it was stored. Any other upload is left as it is.
+    async fn withdraw_upload(&self, id: i64) -> Result<(), DbError>;
 
     /// The upload of this number and its files, in the order they were stored.
     async fn upload(&self, id: i64) -> Result<Option<(UploadRecord, Vec<FileRecord>)>, DbError>;
+}
+
+/// A duration as every engine keeps it.
+pub(super) fn milliseconds(duration: Option<Duration>) -> Option<i64> {
+    duration.map(|duration| i64::try_from(duration.as_millis()).unwrap_or(i64::MAX))
+}
+
+/// A duration as an engine kept it.
+pub(super) fn duration(milliseconds: Option<i64>) -> Option<Duration> {
+    let milliseconds = milliseconds.and_then(|milliseconds| u64::try_from(milliseconds).ok());
+    milliseconds.map(Duration::from_millis)
 }

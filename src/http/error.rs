@@ -133,7 +133,9 @@ impl ApiError {
         }
         if matches!(
             self.status,
-            StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS
+            StatusCode::SERVICE_UNAVAILABLE
+                | StatusCode::TOO_MANY_REQUESTS
+                | StatusCode::INSUFFICIENT_STORAGE
         ) {
             response.insert_header((header::RETRY_AFTER, retry_after()));
         }
@@ -208,7 +210,8 @@ impl From<&UploadError> for ApiError {
         // What failed has been logged with the upload; the client is told in general.
         let fail = |status, told: &str| Self::new(status, code, told);
         match error {
-            UploadError::Busy => refuse(StatusCode::SERVICE_UNAVAILABLE),
+            UploadError::Busy | UploadError::Contended => refuse(StatusCode::SERVICE_UNAVAILABLE),
+            UploadError::AlreadyExists(_) => refuse(StatusCode::CONFLICT),
             UploadError::TokenBusy(_) => refuse(StatusCode::TOO_MANY_REQUESTS),
             UploadError::TooLarge(_) => refuse(StatusCode::PAYLOAD_TOO_LARGE),
             UploadError::Encoded => refuse(StatusCode::UNSUPPORTED_MEDIA_TYPE),

@@ -1,5 +1,7 @@
 //! Uploads: taking them, and showing what was recorded.
 
+use std::time::Duration;
+
 use actix_web::web::{self, Data, Path, Payload, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse, ResponseError};
 use serde_json::{Value, json};
@@ -10,8 +12,9 @@ use super::extract;
 use super::wire::json_time;
 use crate::auth::{Permission, Principal, Uploader};
 use crate::cpu::JobPanicked;
-use crate::db::uploads::{FileRecord, UploadRecord, UploadState};
-use crate::upload::{Receipt, UploadError, UploadService};
+use crate::db::files::ReplacedFile;
+use crate::db::uploads::{FileRecord, UploadState};
+use crate::upload::{FullRecord, Receipt, UploadError, UploadService};
 
 pub(super) fn configure(app: &mut ServiceConfig) {
     for path in ["/upload/", "/upload"] {
@@ -78,13 +81,13 @@ async fn record(
     let id = id
         .parse()
         .map_err(|_| ApiError::not_found(request.path()))?;
-    let Some((record, files)) = uploads.record_of(id).await? else {
+    let Some(record) = uploads.record_of(id).await? else {
         return Err(ApiError::not_found(request.path()));
     };
-    if record.upload.user != principal.email {
+    if record.upload.upload.user != principal.email {
         principal.permitted(Permission::ViewAllUploads)?;
     }
-    Ok(HttpResponse::Ok().json(record_json(&record, &files)))
+    Ok(HttpResponse::Ok().json(record_json(&record)))
 }
 
 /// The answer to an upload, in Tecken's shape.
@@ -105,13 +108,21 @@ fn receipt_json(receipt: &Receipt) -> Value {
     }})
 }
 
-fn record_json(record: &UploadRecord, files: &[FileRecord]) -> Value {
-    let upload = &record.upload;
+fn record_json(full: &FullRecord) -> Value {
+    let (record, upload) = (&full.upload, &full.upload.upload);
     let (completed_at, failure) = match &record.state {
         UploadState::Pending => (None, None),
         UploadState::Completed(at) => (Some(json_time(*at)), None),
         UploadState::Failed(reason) => (None, Some(reason)),
     };
+    let milliseconds = |time: Option<Duration>| time.map(|time| time.as_millis());
+    let files = full.files.iter().map(|file| {
+        let replaced = full
+            .replaced
+            .iter()
+            .find(|replaced| replaced.key == file.key);
+        file_json(&upload.bucket, file, replaced)
+    });
     json!({"upload": {
         "id": record.id,
         "user": {"email": upload.user},
@@ -127,11 +138,16 @@ fn record_json(record: &UploadRecord, files: &[FileRecord]) -> Value {
         "created_at": json_time(upload.created_at),
         "completed_at": completed_at,
         "failure": failure,
-        "file_uploads": files.iter().map(|file| file_json(upload.bucket.as_str(), file)).collect::<Vec<_>>(),
+        "milliseconds": {
+            "receiving": milliseconds(upload.received_in),
+            "checking": milliseconds(upload.checked_in),
+            "storing": milliseconds(record.stored_in),
+        },
+        "file_uploads": files.collect::<Vec<_>>(),
     }})
 }
 
-fn file_json(bucket: &str, file: &FileRecord) -> Value {
+fn file_json(bucket: &str, file: &FileRecord, replaced: Option<&ReplacedFile>) -> Value {
     json!({
         "bucket_name": bucket,
         "key": file.key,
@@ -141,6 +157,11 @@ fn file_json(bucket: &str, file: &FileRecord) -> Value {
         "original_size": file.original_size,
         "sha256": file.sha256,
         "replaced_sha256": file.replaced_sha256,
+        "replaced": replaced.map(|replaced| json!({
+            "upload": replaced.upload,
+            "user": {"email": replaced.user},
+            "completed_at": json_time(replaced.stored_at),
+        })),
         "debug_filename": file.debug_file,
         "debug_id": file.debug_id,
         "code_file": file.code_file,

@@ -5,8 +5,8 @@ use std::time::Duration;
 use bytesize::ByteSize;
 use serde::{Deserialize, Serialize};
 
-use super::FetchConfig;
 use super::archive::ArchiveLimits;
+use super::{FetchConfig, Overwrite};
 use crate::symbol::SuffixList;
 
 /// What uploads may be, how fast they must come and how they are stored.
@@ -31,6 +31,11 @@ pub struct UploadConfig {
     pub rate: ByteSize,
     /// How many files of one upload are being stored at once.
     pub stores: usize,
+    /// Which files an upload may change that are stored already.
+    pub overwrite: Overwrite,
+    /// A server that has not been heard of for this time is held for dead, and its pending uploads for failed.
+    #[serde(with = "humantime_serde")]
+    pub abandoned_after: Duration,
     /// Endings of the names of files that are stored gzipped.
     pub compress: SuffixList,
     /// Level of compression of files that do not come compressed: 1 is fast, 9 is small.
@@ -52,6 +57,8 @@ impl Default for UploadConfig {
             receive: Duration::from_hours(1),
             rate: ByteSize::kib(1),
             stores: 16,
+            overwrite: Overwrite::Allow,
+            abandoned_after: Duration::from_secs(30),
             compress: SuffixList::new(&[".sym"]),
             level: 6,
             archive: ArchiveLimits::default(),

@@ -58,6 +58,15 @@ pub enum UploadError {
     /// The archive could not be fetched.
     #[error(transparent)]
     Fetch(#[from] FetchError),
+    /// A file is stored already with other bytes, and this upload must not change it.
+    #[error(
+        "{0} is stored already with other contents, and this server does not let this upload change it. Nothing was \
+         stored; leave this file out, or ask whoever runs the server (setting upload.overwrite)"
+    )]
+    AlreadyExists(String),
+    /// Another upload of one of the files is under way.
+    #[error("Another upload of one of these files is under way. Try again when it has ended")]
+    Contended,
     /// There is no room for the temporary file.
     #[error("could not keep the archive in a temporary file: {0}")]
     Temporary(#[source] std::io::Error),
@@ -105,6 +114,8 @@ impl UploadError {
             Self::Incomplete => "incomplete",
             Self::Archive(error) => error.code(),
             Self::Fetch(error) => error.code(),
+            Self::AlreadyExists(_) => "already_exists",
+            Self::Contended => "contended",
             Self::Temporary(_) | Self::Storage(StorageError::Full { .. }) => "disk_full",
             Self::Storage(_) => "storage_unavailable",
             Self::Database(_) => "database_unavailable",

@@ -1,6 +1,7 @@
 //! An archive on its way into a temporary file, whoever sends it.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytesize::ByteSize;
 use tokio::fs::File;
@@ -8,6 +9,7 @@ use tokio::io::{AsyncWriteExt, BufWriter};
 
 use super::{TempArchive, UploadError, UploadService};
 use crate::blocking;
+use crate::clock::SharedClock;
 
 /// The longest name of an archive that is kept, in bytes.
 const NAME_LENGTH: usize = 100;
@@ -22,6 +24,8 @@ pub struct IncomingArchive {
     file: BufWriter<File>,
     size: u64,
     limit: ByteSize,
+    clock: SharedClock,
+    began: Duration,
 }
 
 impl IncomingArchive {
@@ -40,6 +44,8 @@ impl IncomingArchive {
             file: BufWriter::with_capacity(PIECE, File::from_std(file)),
             size: 0,
             limit: uploads.config.size,
+            clock: Arc::clone(&uploads.clock),
+            began: uploads.clock.elapsed(),
         })
     }
 
@@ -70,6 +76,7 @@ impl IncomingArchive {
             size: self.size,
             name: self.name,
             origin: None,
+            received_in: self.clock.elapsed().saturating_sub(self.began),
         })
     }
 }

@@ -108,7 +108,7 @@ impl Member {
     }
 
     /// Tells whether a stored object has the same original bytes. Objects that Tecken stored are known by their MD5.
-    fn is_same_as(&self, existing: &ObjectInfo) -> bool {
+    pub(super) fn is_same_as(&self, existing: &ObjectInfo) -> bool {
         let meta = &existing.meta;
         if meta.original_size != Some(self.entry.size) {
             return false;

@@ -13,20 +13,23 @@ mod error;
 mod fetch;
 mod incoming;
 mod member;
+mod overwrite;
 mod pace;
+mod record;
 mod submission;
+mod under_way;
+mod watch;
 
 use std::sync::Arc;
 
 use futures_util::{StreamExt, TryStreamExt, stream};
-use md5::{Digest as _, Md5};
 use time::OffsetDateTime;
 
 use crate::auth::Uploader;
 use crate::catalog::Catalog;
 use crate::clock::{SharedClock, Stopwatch};
 use crate::cpu::CpuPool;
-use crate::db::uploads::{FileRecord, NewUpload, Outcome, UploadRecord};
+use crate::db::uploads::{NewUpload, Outcome};
 use crate::db::{Database, DbError};
 use crate::metrics::{Metrics, ResultLabel};
 use crate::scratch::Scratch;
@@ -40,8 +43,12 @@ pub use config::UploadConfig;
 pub use error::UploadError;
 pub use fetch::{FetchConfig, FetchError, Fetcher};
 pub use incoming::IncomingArchive;
+pub use overwrite::Overwrite;
 pub use pace::Pace;
+pub use record::FullRecord;
 pub use submission::{Origin, Source, Submission, TempArchive};
+pub use under_way::UnderWay;
+pub use watch::UploadWatch;
 
 /// What the client is told of an upload that was stored.
 #[derive(Clone, Debug)]
@@ -64,6 +71,7 @@ pub struct UploadService {
     admission: Arc<Admission>,
     member_room: MemberRoom,
     scratch: Arc<Scratch>,
+    under_way: Arc<UnderWay>,
     catalog: Arc<Catalog>,
     database: Arc<dyn Database>,
     cpu: CpuPool,
@@ -90,6 +98,7 @@ impl UploadService {
             admission: Arc::new(Admission::new(&config, metrics.clone())),
             member_room: MemberRoom::new(&config, metrics.clone()),
             config,
+            under_way: UnderWay::new(scratch.name()),
             scratch,
             catalog,
             database,
@@ -103,6 +112,18 @@ impl UploadService {
     #[must_use]
     pub fn config(&self) -> &UploadConfig {
         &self.config
+    }
+
+    /// The task that ends the records of uploads that nobody will finish, of this process and of others.
+    #[must_use]
+    pub fn watch(&self) -> UploadWatch {
+        UploadWatch::new(
+            Arc::clone(&self.under_way),
+            self.scratch.abandoned().to_vec(),
+            self.config.abandoned_after,
+            Arc::clone(&self.database),
+            Arc::clone(&self.clock),
+        )
     }
 
     /// Takes a place among the uploads, before anything of the body is read. `length` is what the client says that it
@@ -169,46 +190,28 @@ impl UploadService {
         }
     }
 
-    /// The record of an upload and its files.
-    ///
-    /// # Errors
-    /// The database is away.
-    pub async fn record_of(
-        &self,
-        id: i64,
-    ) -> Result<Option<(UploadRecord, Vec<FileRecord>)>, DbError> {
-        self.database.upload(id).await
-    }
-
     async fn check_and_store(
         &self,
         uploader: Uploader,
         archive: &TempArchive,
         is_try: bool,
     ) -> Result<Receipt, UploadError> {
-        let origin = archive.origin.clone();
+        let checking = Stopwatch::start(self.clock.as_ref());
         let entries = self.inspect(archive).await?;
-        let upload = NewUpload {
-            user: uploader.email,
-            file_name: archive.name.clone(),
-            size: archive.size,
-            bucket: self
-                .catalog
-                .upload_target(is_try)
-                .storage()
-                .name()
-                .to_owned(),
-            is_try,
-            content_hash: content_hash(&entries),
-            download_url: origin.as_ref().map(|origin| origin.url.clone()),
-            redirect_urls: origin.map(|origin| origin.redirects).unwrap_or_default(),
-            ignored_keys: names_of_ignored(&entries),
-            created_at: self.clock.now(),
-        };
+        let mut upload = self.describe(uploader, archive, &entries, is_try);
         let members = self.verify(archive, entries).await?;
-        let id = self.database.begin_upload(&upload).await?;
-        match self.store_all(id, archive, members, is_try).await {
+        upload.checked_in = Some(checking.time());
+
+        let ticket = self.under_way.take();
+        let hold = ticket.hold(self.claims(&members));
+        let begun = self.database.begin_upload(&upload, &hold).await;
+        let id = begun.map_err(|error| match error {
+            DbError::Conflict(_) if !hold.claims.is_empty() => UploadError::Contended,
+            error => error.into(),
+        })?;
+        match self.store_and_record(id, &upload, archive, members).await {
             Ok((skipped_keys, completed_at)) => {
+                ticket.settle();
                 self.count_files("ignored", upload.ignored_keys.len());
                 Ok(Receipt {
                     id,
@@ -218,8 +221,11 @@ impl UploadService {
                 })
             }
             Err(error) => {
-                if let Err(second) = self.database.fail_upload(id, &error.to_string()).await {
-                    tracing::warn!(event = "upload_left_pending", upload = id, error = %second, "could not record that an upload failed");
+                match self.end_record(id, &error).await {
+                    Ok(()) => ticket.settle(),
+                    Err(second) => {
+                        tracing::warn!(event = "upload_left_pending", upload = id, error = %second, "could not record that an upload failed, will try again");
+                    }
                 }
                 Err(error)
             }
@@ -262,13 +268,37 @@ impl UploadService {
         Ok(members?.into_iter().flatten().collect())
     }
 
-    async fn store_all(
+    /// Stores the members and completes the record.
+    async fn store_and_record(
         &self,
         id: i64,
+        upload: &NewUpload,
+        archive: &TempArchive,
+        members: Vec<Member>,
+    ) -> Result<(Vec<String>, OffsetDateTime), UploadError> {
+        let storing = Stopwatch::start(self.clock.as_ref());
+        self.refuse_overwriting(&upload.user, &members, upload.is_try)
+            .await?;
+        let mut outcome = self.store_all(archive, members, upload.is_try).await?;
+        outcome.stored_in = Some(storing.time());
+        let completed_at = self.clock.now();
+        self.complete(id, &outcome, completed_at).await?;
+        for file in &outcome.files {
+            self.catalog.modules().forget(file, upload.is_try).await;
+        }
+        let updated = outcome.files.iter().filter(|file| file.is_update).count();
+        self.count_files("updated", updated);
+        self.count_files("stored", outcome.files.len() - updated);
+        self.count_files("skipped", outcome.skipped_keys.len());
+        Ok((outcome.skipped_keys, completed_at))
+    }
+
+    async fn store_all(
+        &self,
         archive: &TempArchive,
         members: Vec<Member>,
         is_try: bool,
-    ) -> Result<(Vec<String>, OffsetDateTime), UploadError> {
+    ) -> Result<Outcome, UploadError> {
         let source = self.catalog.upload_target(is_try);
         let mut storing = stream::iter(members)
             .map(|member| self.store(Arc::clone(&archive.file), member, Arc::clone(source)))
@@ -280,18 +310,7 @@ impl UploadService {
                 Stored::Skipped(name) => outcome.skipped_keys.push(name),
             }
         }
-        let completed_at = self.clock.now();
-        self.database
-            .complete_upload(id, &outcome, completed_at)
-            .await?;
-        for file in &outcome.files {
-            self.catalog.modules().forget(file, is_try).await;
-        }
-        let updated = outcome.files.iter().filter(|file| file.is_update).count();
-        self.count_files("updated", updated);
-        self.count_files("stored", outcome.files.len() - updated);
-        self.count_files("skipped", outcome.skipped_keys.len());
-        Ok((outcome.skipped_keys, completed_at))
+        Ok(outcome)
     }
 
     fn count_files(&self, result: &'static str, number: usize) {
@@ -300,24 +319,4 @@ impl UploadService {
             .get_or_create(&ResultLabel { result })
             .inc_by(number as u64);
     }
-}
-
-fn names_of_ignored(entries: &[Entry]) -> Vec<String> {
-    let ignored = entries
-        .iter()
-        .filter(|entry| entry.content == Content::Ignored);
-    ignored.map(|entry| entry.name.clone()).collect()
-}
-
-/// What Tecken calls the content hash: MD5 over the sorted `name:size` lines, 30 digits of it. It tells equal uploads,
-/// nothing depends on it.
-fn content_hash(entries: &[Entry]) -> String {
-    let mut lines: Vec<String> = entries
-        .iter()
-        .map(|entry| format!("{}:{}", entry.name, entry.size))
-        .collect();
-    lines.sort_unstable();
-    let mut digest = hex::encode(Md5::digest(lines.join("\n").as_bytes()));
-    digest.truncate(30);
-    digest
 }

@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::UploadSlot;
 
@@ -16,6 +17,8 @@ pub struct TempArchive {
     pub name: String,
     /// Where it was fetched from, if it was.
     pub origin: Option<Origin>,
+    /// How long receiving or fetching it took.
+    pub received_in: Duration,
 }
 
 /// Where an archive was fetched from.

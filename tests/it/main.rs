@@ -7,6 +7,7 @@
 
 mod support;
 
+mod abandoned;
 mod architecture;
 mod cli;
 mod code_ids;
@@ -17,6 +18,7 @@ mod hostile_downloads;
 mod missing;
 mod nodes;
 mod operations;
+mod overwriting;
 mod postgres;
 mod refusals;
 mod resilience;
@@ -24,6 +26,8 @@ mod services;
 mod storage_faults;
 mod storages;
 mod tokens;
+mod try_symbols;
+mod upload_faults;
 mod uploads;
 mod uploads_admission;
 mod uploads_by_url;

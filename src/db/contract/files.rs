@@ -1,6 +1,7 @@
 //! What every engine must do with lookups among stored files.
 
 use super::minute;
+use super::uploads::{bare_upload, hold};
 use crate::db::Database;
 use crate::db::files::ModuleRecord;
 use crate::db::uploads::{FileRecord, NewUpload, Outcome};
@@ -18,16 +19,8 @@ pub(super) async fn check_all(database: &dyn Database) {
 
 fn upload(is_try: bool) -> NewUpload {
     NewUpload {
-        user: "build@example.com".to_owned(),
-        file_name: "symbols.zip".to_owned(),
-        size: 1,
-        bucket: "symbols".to_owned(),
         is_try,
-        content_hash: "70cc".to_owned(),
-        download_url: None,
-        redirect_urls: vec![],
-        ignored_keys: vec![],
-        created_at: minute(0),
+        ..bare_upload()
     }
 }
 
@@ -52,10 +45,13 @@ pub(super) fn file(name: &str, debug_id: &str) -> FileRecord {
 
 /// Records an upload that was completed at minute 2.
 pub(super) async fn store(database: &dyn Database, is_try: bool, files: Vec<FileRecord>) {
-    let id = database.begin_upload(&upload(is_try)).await.unwrap();
+    let id = database
+        .begin_upload(&upload(is_try), &hold())
+        .await
+        .unwrap();
     let outcome = Outcome {
         files,
-        skipped_keys: vec![],
+        ..Outcome::default()
     };
     database
         .complete_upload(id, &outcome, minute(2))
@@ -122,11 +118,14 @@ async fn try_symbols_are_kept_apart(database: &dyn Database) {
 }
 
 async fn only_completed_uploads_count(database: &dyn Database) {
-    let id = database.begin_upload(&upload(false)).await.unwrap();
+    let id = database
+        .begin_upload(&upload(false), &hold())
+        .await
+        .unwrap();
     assert_eq!(by_code_id(database, "pending", false).await, None);
     let outcome = Outcome {
         files: vec![file("pending", DEBUG_ID)],
-        skipped_keys: vec![],
+        ..Outcome::default()
     };
     database
         .complete_upload(id, &outcome, minute(2))

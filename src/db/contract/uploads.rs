@@ -1,7 +1,9 @@
 //! What every engine must do with uploads and their files.
 
+use std::time::Duration;
+
 use super::minute;
-use crate::db::uploads::{FileRecord, NewUpload, Outcome, UploadRecord, UploadState};
+use crate::db::uploads::{FileRecord, Hold, NewUpload, Outcome, UploadRecord, UploadState};
 use crate::db::{Database, DbError};
 
 pub(super) async fn check_all(database: &dyn Database) {
@@ -12,6 +14,9 @@ pub(super) async fn check_all(database: &dyn Database) {
     a_failed_upload_keeps_its_reason(database).await;
     a_completed_upload_stays_as_it_is(database).await;
     an_unknown_upload_is_none(database).await;
+    a_withdrawn_upload_was_never_there(database).await;
+    a_key_is_claimed_by_one_pending_upload(database).await;
+    claims_of_a_withdrawn_failed_or_completed_upload_are_free(database).await;
 }
 
 fn new_upload() -> NewUpload {
@@ -29,16 +34,36 @@ fn new_upload() -> NewUpload {
         ],
         ignored_keys: vec!["build-symbols.txt".to_owned()],
         created_at: minute(0),
+        received_in: Some(Duration::from_millis(1)),
+        checked_in: Some(Duration::from_hours(900)),
     }
 }
 
-fn bare_upload() -> NewUpload {
+/// The hold of an upload that nobody else is kept from.
+pub(super) fn hold() -> Hold {
+    Hold {
+        node: "a node".to_owned(),
+        ticket: 1,
+        claims: vec![],
+    }
+}
+
+fn claiming(claims: &[&str]) -> Hold {
+    Hold {
+        claims: claims.iter().map(|key| (*key).to_owned()).collect(),
+        ..hold()
+    }
+}
+
+pub(super) fn bare_upload() -> NewUpload {
     NewUpload {
         size: 0,
         is_try: false,
         download_url: None,
         redirect_urls: vec![],
         ignored_keys: vec![],
+        received_in: None,
+        checked_in: None,
         ..new_upload()
     }
 }
@@ -61,7 +86,7 @@ fn sym_file(key: &str) -> FileRecord {
     }
 }
 
-fn other_file(key: &str) -> FileRecord {
+pub(super) fn other_file(key: &str) -> FileRecord {
     FileRecord {
         key: key.to_owned(),
         is_update: false,
@@ -88,6 +113,7 @@ fn outcome() -> Outcome {
             other_file("a.so/ABCD/libstdc++.so.6"),
         ],
         skipped_keys: vec!["z/AB/z.sym".to_owned(), "c++filt/AB/c++filt.sym".to_owned()],
+        stored_in: Some(Duration::from_millis(1234)),
     }
 }
 
@@ -101,19 +127,20 @@ async fn read(database: &dyn Database, id: i64) -> (UploadRecord, Vec<FileRecord
 
 async fn an_upload_begins_as_pending(database: &dyn Database) {
     for upload in [new_upload(), bare_upload()] {
-        let id = database.begin_upload(&upload).await.unwrap();
+        let id = database.begin_upload(&upload, &hold()).await.unwrap();
         let expected = UploadRecord {
             id,
             upload,
             state: UploadState::Pending,
             skipped_keys: vec![],
+            stored_in: None,
         };
         assert_eq!(read(database, id).await, (expected, vec![]));
     }
 }
 
 async fn an_upload_is_completed_with_its_files(database: &dyn Database) {
-    let id = database.begin_upload(&new_upload()).await.unwrap();
+    let id = database.begin_upload(&new_upload(), &hold()).await.unwrap();
     let outcome = outcome();
     database
         .complete_upload(id, &outcome, minute(3))
@@ -124,12 +151,16 @@ async fn an_upload_is_completed_with_its_files(database: &dyn Database) {
         upload: new_upload(),
         state: UploadState::Completed(minute(3)),
         skipped_keys: outcome.skipped_keys,
+        stored_in: outcome.stored_in,
     };
     assert_eq!(read(database, id).await, (expected, outcome.files));
 }
 
 async fn an_upload_without_files_is_completed(database: &dyn Database) {
-    let id = database.begin_upload(&bare_upload()).await.unwrap();
+    let id = database
+        .begin_upload(&bare_upload(), &hold())
+        .await
+        .unwrap();
     database
         .complete_upload(id, &Outcome::default(), minute(3))
         .await
@@ -140,12 +171,12 @@ async fn an_upload_without_files_is_completed(database: &dyn Database) {
 }
 
 async fn the_files_of_two_uploads_are_kept_apart(database: &dyn Database) {
-    let one = database.begin_upload(&new_upload()).await.unwrap();
-    let two = database.begin_upload(&new_upload()).await.unwrap();
+    let one = database.begin_upload(&new_upload(), &hold()).await.unwrap();
+    let two = database.begin_upload(&new_upload(), &hold()).await.unwrap();
     assert!(one < two, "later uploads have higher numbers");
     let of_two = Outcome {
         files: vec![other_file("a.so/ABCD/a.so")],
-        skipped_keys: vec![],
+        ..Outcome::default()
     };
     database
         .complete_upload(two, &of_two, minute(3))
@@ -160,10 +191,12 @@ async fn the_files_of_two_uploads_are_kept_apart(database: &dyn Database) {
 }
 
 async fn a_failed_upload_keeps_its_reason(database: &dyn Database) {
-    let id = database.begin_upload(&new_upload()).await.unwrap();
+    let id = database.begin_upload(&new_upload(), &hold()).await.unwrap();
     let reason = "the storage 'symbols' is away";
-    database.fail_upload(id, reason).await.unwrap();
-    database.fail_upload(id, "a second reason").await.unwrap();
+    for reason in [reason, "a second reason"] {
+        let was_completed = database.fail_upload(id, reason).await.unwrap();
+        assert!(!was_completed);
+    }
     let completed = database.complete_upload(id, &outcome(), minute(3)).await;
     assert!(
         matches!(completed, Err(DbError::Conflict(_))),
@@ -177,7 +210,7 @@ async fn a_failed_upload_keeps_its_reason(database: &dyn Database) {
 }
 
 async fn a_completed_upload_stays_as_it_is(database: &dyn Database) {
-    let id = database.begin_upload(&new_upload()).await.unwrap();
+    let id = database.begin_upload(&new_upload(), &hold()).await.unwrap();
     database
         .complete_upload(id, &outcome(), minute(3))
         .await
@@ -186,14 +219,18 @@ async fn a_completed_upload_stays_as_it_is(database: &dyn Database) {
 
     let again = database.complete_upload(id, &outcome(), minute(4)).await;
     assert!(matches!(again, Err(DbError::Conflict(_))), "{again:?}");
-    database.fail_upload(id, "too late").await.unwrap();
+    let was_completed = database.fail_upload(id, "too late").await.unwrap();
+    assert!(was_completed);
+    database.withdraw_upload(id).await.unwrap();
     assert_eq!(read(database, id).await, before);
 }
 
 async fn an_unknown_upload_is_none(database: &dyn Database) {
     assert_eq!(database.upload(i64::MAX).await.unwrap(), None);
     assert_eq!(database.upload(-1).await.unwrap(), None);
-    database.fail_upload(i64::MAX, "nobody's").await.unwrap();
+    let was_completed = database.fail_upload(i64::MAX, "nobody's").await.unwrap();
+    assert!(!was_completed);
+    database.withdraw_upload(i64::MAX).await.unwrap();
     let completed = database
         .complete_upload(i64::MAX, &outcome(), minute(3))
         .await;
@@ -201,4 +238,54 @@ async fn an_unknown_upload_is_none(database: &dyn Database) {
         matches!(completed, Err(DbError::Conflict(_))),
         "{completed:?}"
     );
+}
+
+async fn a_withdrawn_upload_was_never_there(database: &dyn Database) {
+    let id = database.begin_upload(&new_upload(), &hold()).await.unwrap();
+    database.withdraw_upload(id).await.unwrap();
+    assert_eq!(database.upload(id).await.unwrap(), None);
+    let failed = database.begin_upload(&new_upload(), &hold()).await.unwrap();
+    database.fail_upload(failed, "no room").await.unwrap();
+    database.withdraw_upload(failed).await.unwrap();
+    assert!(database.upload(failed).await.unwrap().is_some());
+}
+
+async fn a_key_is_claimed_by_one_pending_upload(database: &dyn Database) {
+    let (first, second) = ("claimed/AB/first", "claimed/AB/second");
+    let claims = claiming(&[first, "claimed/AB/other"]);
+    let id = database
+        .begin_upload(&bare_upload(), &claims)
+        .await
+        .unwrap();
+    let claims = claiming(&[second, first]);
+    let refused = database.begin_upload(&bare_upload(), &claims).await;
+    assert!(matches!(refused, Err(DbError::Conflict(_))), "{refused:?}");
+    for (upload, claims) in [
+        (new_upload(), claiming(&[first])),
+        (bare_upload(), claiming(&[second])),
+        (bare_upload(), hold()),
+    ] {
+        let other = database.begin_upload(&upload, &claims).await.unwrap();
+        database.fail_upload(other, "done with").await.unwrap();
+    }
+    database.fail_upload(id, "done with").await.unwrap();
+}
+
+async fn claims_of_a_withdrawn_failed_or_completed_upload_are_free(database: &dyn Database) {
+    let claims = claiming(&["free/AB/a", "free/AB/b"]);
+    for end in 0..4 {
+        let id = database
+            .begin_upload(&bare_upload(), &claims)
+            .await
+            .unwrap();
+        match end {
+            0 => database.withdraw_upload(id).await.unwrap(),
+            1 => assert!(!database.fail_upload(id, "no room").await.unwrap()),
+            _ => {
+                let outcome = Outcome::default();
+                let completed = database.complete_upload(id, &outcome, minute(1)).await;
+                completed.unwrap();
+            }
+        }
+    }
 }

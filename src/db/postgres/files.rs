@@ -1,12 +1,14 @@
 //! Lookups among stored files in PostgreSQL.
 
+use std::collections::HashMap;
+
 use async_trait::async_trait;
 use tokio_postgres::Row;
 
 use super::PostgresDatabase;
 use super::values::{column, parameters};
 use crate::db::DbError;
-use crate::db::files::{FileRecords, ModuleRecord};
+use crate::db::files::{FileRecords, ModuleRecord, ReplacedFile};
 
 #[async_trait]
 impl FileRecords for PostgresDatabase {
@@ -36,6 +38,51 @@ impl FileRecords for PostgresDatabase {
             is_try,
         )
         .await
+    }
+
+    async fn last_uploaders(
+        &self,
+        is_try: bool,
+        keys: &[String],
+    ) -> Result<HashMap<String, String>, DbError> {
+        let rows = self
+            .query(
+                "SELECT DISTINCT ON (file.key) file.key, upload.uploader
+                 FROM upload_files AS file JOIN uploads AS upload ON upload.id = file.upload_id
+                 WHERE file.key = ANY ($2) AND upload.is_try = $1
+                 ORDER BY file.key, file.id DESC",
+                parameters![is_try, keys.to_vec()],
+            )
+            .await?;
+        rows.iter()
+            .map(|row| Ok((column(row, "key")?, column(row, "uploader")?)))
+            .collect()
+    }
+
+    async fn replaced_files(&self, upload: i64) -> Result<Vec<ReplacedFile>, DbError> {
+        let rows = self
+            .query(
+                "SELECT DISTINCT ON (file.id) file.key, earlier.upload_id, of.uploader, earlier.stored_at
+                 FROM upload_files AS file
+                     JOIN uploads AS mine ON mine.id = file.upload_id
+                     JOIN upload_files AS earlier ON earlier.key = file.key AND earlier.id < file.id
+                         AND earlier.sha256 = file.replaced_sha256
+                     JOIN uploads AS of ON of.id = earlier.upload_id AND of.is_try = mine.is_try
+                 WHERE file.upload_id = $1
+                 ORDER BY file.id, earlier.id DESC",
+                parameters![upload],
+            )
+            .await?;
+        rows.iter()
+            .map(|row| {
+                Ok(ReplacedFile {
+                    key: column(row, "key")?,
+                    upload: column(row, "upload_id")?,
+                    user: column(row, "uploader")?,
+                    stored_at: column(row, "stored_at")?,
+                })
+            })
+            .collect()
     }
 }
 

@@ -14,6 +14,7 @@ mod connect;
 mod failure;
 mod files;
 mod missing;
+mod nodes;
 mod schema;
 #[cfg(test)]
 mod tests;
@@ -48,11 +49,18 @@ const CONNECT_PATIENCE: Duration = Duration::from_secs(3);
 /// How often a call is sent at most.
 const ATTEMPTS: usize = 3;
 
-const MIGRATIONS: &[Migration] = &[Migration {
-    number: 1,
-    name: "records",
-    sql: include_str!("migrations/0001_records.sql"),
-}];
+const MIGRATIONS: &[Migration] = &[
+    Migration {
+        number: 1,
+        name: "records",
+        sql: include_str!("migrations/0001_records.sql"),
+    },
+    Migration {
+        number: 2,
+        name: "nodes",
+        sql: include_str!("migrations/0002_nodes.sql"),
+    },
+];
 
 /// All records in one PostgreSQL database, which other nodes use too.
 #[derive(Clone)]

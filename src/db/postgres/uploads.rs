@@ -8,15 +8,31 @@ use super::PostgresDatabase;
 use super::values::{Parameter, array, column, inserted_id, natural, number, numbers, parameters};
 use crate::db::DbError;
 use crate::db::uploads::{
-    FileRecord, NewUpload, Outcome, UploadRecord, UploadRecords, UploadState,
+    FileRecord, Hold, NewUpload, Outcome, UploadRecord, UploadRecords, UploadState, duration,
+    milliseconds,
 };
+
+/// All uploads claim their keys in one order, so that none can wait for another that waits for it.
+const BEGIN: &str = "
+    WITH begun AS (
+        INSERT INTO uploads (uploader, file_name, size, bucket, is_try, content_hash, download_url, redirect_urls,
+            ignored_keys, created_at, received_ms, checked_ms, node, ticket)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) RETURNING id, is_try
+    ), claimed AS (
+        INSERT INTO upload_claims (is_try, key, upload_id)
+        SELECT begun.is_try, key, begun.id FROM begun CROSS JOIN unnest($15::text[]) AS claim (key)
+        ORDER BY key COLLATE \"C\"
+    )
+    SELECT id FROM begun";
 
 /// The files are numbered in the order of the arrays.
 const COMPLETE: &str = "
     WITH completed AS (
-        UPDATE uploads SET completed_at = $2, skipped_keys = $3
+        UPDATE uploads SET completed_at = $2, skipped_keys = $3, stored_ms = $17
         WHERE id = $1 AND completed_at IS NULL AND failure IS NULL
         RETURNING id
+    ), given_back AS (
+        DELETE FROM upload_claims USING completed WHERE upload_claims.upload_id = completed.id
     ), recorded AS (
         INSERT INTO upload_files (upload_id, key, is_update, is_compressed, stored_size, original_size, sha256,
             replaced_sha256, debug_file, debug_id, code_file, code_id, generator, stored_at)
@@ -31,15 +47,19 @@ const COMPLETE: &str = "
     )
     SELECT id FROM completed";
 
+const FAIL: &str = "
+    WITH failed AS (
+        UPDATE uploads SET failure = $2 WHERE id = $1 AND completed_at IS NULL AND failure IS NULL RETURNING id
+    )
+    DELETE FROM upload_claims USING failed WHERE upload_claims.upload_id = failed.id";
+
 #[async_trait]
 impl UploadRecords for PostgresDatabase {
-    async fn begin_upload(&self, upload: &NewUpload) -> Result<i64, DbError> {
-        let upload = upload.clone();
+    async fn begin_upload(&self, upload: &NewUpload, hold: &Hold) -> Result<i64, DbError> {
+        let (upload, hold) = (upload.clone(), hold.clone());
         let rows = self
             .query_once(
-                "INSERT INTO uploads (uploader, file_name, size, bucket, is_try, content_hash, download_url,
-                     redirect_urls, ignored_keys, created_at)
-                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) RETURNING id",
+                BEGIN,
                 parameters![
                     upload.user,
                     upload.file_name,
@@ -50,7 +70,12 @@ impl UploadRecords for PostgresDatabase {
                     upload.download_url,
                     upload.redirect_urls,
                     upload.ignored_keys,
-                    upload.created_at
+                    upload.created_at,
+                    milliseconds(upload.received_in),
+                    milliseconds(upload.checked_in),
+                    hold.node,
+                    hold.ticket,
+                    hold.claims
                 ],
             )
             .await?;
@@ -65,6 +90,7 @@ impl UploadRecords for PostgresDatabase {
     ) -> Result<(), DbError> {
         let mut parameters = parameters![id, at, outcome.skipped_keys.clone()];
         parameters.extend(arrays(&outcome.files)?);
+        parameters.push(Box::new(milliseconds(outcome.stored_in)));
         let completed = self.query_once(COMPLETE, parameters).await?;
         if completed.is_empty() {
             return Err(DbError::Conflict(format!("upload {id} is not pending")));
@@ -72,10 +98,17 @@ impl UploadRecords for PostgresDatabase {
         Ok(())
     }
 
-    async fn fail_upload(&self, id: i64, reason: &str) -> Result<(), DbError> {
+    async fn fail_upload(&self, id: i64, reason: &str) -> Result<bool, DbError> {
+        self.query(FAIL, parameters![id, reason.to_owned()]).await?;
+        // A statement of its own: one that waited for a completion does not see it.
+        let completed = "SELECT id FROM uploads WHERE id = $1 AND completed_at IS NOT NULL";
+        Ok(!self.query(completed, parameters![id]).await?.is_empty())
+    }
+
+    async fn withdraw_upload(&self, id: i64) -> Result<(), DbError> {
         self.query(
-            "UPDATE uploads SET failure = $2 WHERE id = $1 AND completed_at IS NULL AND failure IS NULL",
-            parameters![id, reason.to_owned()],
+            "DELETE FROM uploads WHERE id = $1 AND completed_at IS NULL AND failure IS NULL",
+            parameters![id],
         )
         .await?;
         Ok(())
@@ -85,7 +118,7 @@ impl UploadRecords for PostgresDatabase {
         let rows = self
             .query(
                 "SELECT id, uploader, file_name, size, bucket, is_try, content_hash, download_url, redirect_urls,
-                     ignored_keys, skipped_keys, created_at, completed_at, failure
+                     ignored_keys, skipped_keys, created_at, completed_at, failure, received_ms, checked_ms, stored_ms
                  FROM uploads WHERE id = $1",
                 parameters![id],
             )
@@ -151,9 +184,12 @@ fn upload_record(row: &Row) -> Result<UploadRecord, DbError> {
             redirect_urls: column(row, "redirect_urls")?,
             ignored_keys: column(row, "ignored_keys")?,
             created_at: column(row, "created_at")?,
+            received_in: duration(column(row, "received_ms")?),
+            checked_in: duration(column(row, "checked_ms")?),
         },
         state,
         skipped_keys: column(row, "skipped_keys")?,
+        stored_in: duration(column(row, "stored_ms")?),
     })
 }
 

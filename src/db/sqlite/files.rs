@@ -1,11 +1,14 @@
 //! Lookups among stored files in SQLite.
 
+use std::collections::HashMap;
+
 use async_trait::async_trait;
 use rusqlite::{OptionalExtension, Row};
 
 use super::SqliteDatabase;
+use super::values::{Texts, Time};
 use crate::db::DbError;
-use crate::db::files::{FileRecords, ModuleRecord};
+use crate::db::files::{FileRecords, ModuleRecord, ReplacedFile};
 
 #[async_trait]
 impl FileRecords for SqliteDatabase {
@@ -34,6 +37,59 @@ impl FileRecords for SqliteDatabase {
             (code_file, code_id),
             is_try,
         )
+        .await
+    }
+
+    async fn last_uploaders(
+        &self,
+        is_try: bool,
+        keys: &[String],
+    ) -> Result<HashMap<String, String>, DbError> {
+        let keys = keys.to_vec();
+        self.read(move |transaction| {
+            let uploaders = transaction
+                .prepare_cached(
+                    "SELECT wanted.value, uploads.user
+                     FROM json_each(?2) AS wanted JOIN uploads ON uploads.id = (
+                         SELECT upload.id
+                         FROM upload_files AS file JOIN uploads AS upload ON upload.id = file.upload_id
+                         WHERE file.key = wanted.value AND upload.is_try = ?1
+                         ORDER BY file.id DESC LIMIT 1)",
+                )?
+                .query_map((is_try, Texts(keys.as_slice())), |row| {
+                    Ok((row.get(0)?, row.get(1)?))
+                })?
+                .collect::<Result<_, _>>()?;
+            Ok(uploaders)
+        })
+        .await
+    }
+
+    async fn replaced_files(&self, upload: i64) -> Result<Vec<ReplacedFile>, DbError> {
+        self.read(move |transaction| {
+            // SQLite takes the other columns from the row of the maximum.
+            let replaced = transaction
+                .prepare_cached(
+                    "SELECT file.key, max(earlier.id), earlier.upload_id, of.user, earlier.stored_at
+                     FROM upload_files AS file
+                         JOIN uploads AS mine ON mine.id = file.upload_id
+                         JOIN upload_files AS earlier ON earlier.key = file.key AND earlier.id < file.id
+                             AND earlier.sha256 = file.replaced_sha256
+                         JOIN uploads AS of ON of.id = earlier.upload_id AND of.is_try = mine.is_try
+                     WHERE file.upload_id = ?1
+                     GROUP BY file.id ORDER BY file.id",
+                )?
+                .query_map([upload], |row| {
+                    Ok(ReplacedFile {
+                        key: row.get("key")?,
+                        upload: row.get("upload_id")?,
+                        user: row.get("user")?,
+                        stored_at: row.get::<_, Time>("stored_at")?.0,
+                    })
+                })?
+                .collect::<Result<Vec<_>, _>>()?;
+            Ok(replaced)
+        })
         .await
     }
 }

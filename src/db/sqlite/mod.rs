@@ -9,6 +9,7 @@
 mod file;
 mod files;
 mod missing;
+mod nodes;
 #[cfg(test)]
 mod tests;
 mod tokens;
@@ -34,11 +35,18 @@ const PATIENCE: Duration = Duration::from_secs(5);
 
 const READERS: usize = 4;
 
-const MIGRATIONS: &[Migration] = &[Migration {
-    number: 1,
-    name: "records",
-    sql: include_str!("migrations/0001_records.sql"),
-}];
+const MIGRATIONS: &[Migration] = &[
+    Migration {
+        number: 1,
+        name: "records",
+        sql: include_str!("migrations/0001_records.sql"),
+    },
+    Migration {
+        number: 2,
+        name: "nodes",
+        sql: include_str!("migrations/0002_nodes.sql"),
+    },
+];
 
 /// All records in one SQLite file.
 ///

@@ -8,19 +8,20 @@ use super::SqliteDatabase;
 use super::values::{Texts, Time};
 use crate::db::DbError;
 use crate::db::uploads::{
-    FileRecord, NewUpload, Outcome, UploadRecord, UploadRecords, UploadState,
+    FileRecord, Hold, NewUpload, Outcome, UploadRecord, UploadRecords, UploadState, duration,
+    milliseconds,
 };
 
 #[async_trait]
 impl UploadRecords for SqliteDatabase {
-    async fn begin_upload(&self, upload: &NewUpload) -> Result<i64, DbError> {
-        let upload = upload.clone();
+    async fn begin_upload(&self, upload: &NewUpload, hold: &Hold) -> Result<i64, DbError> {
+        let (upload, hold) = (upload.clone(), hold.clone());
         self.write(move |transaction| {
             transaction.execute(
                 "INSERT INTO uploads (user, file_name, size, bucket, is_try, content_hash, download_url, redirect_urls,
-                     ignored_keys, created_at)
+                     ignored_keys, created_at, received_ms, checked_ms, node, ticket)
                  VALUES (:user, :file_name, :size, :bucket, :is_try, :content_hash, :download_url, :redirect_urls,
-                     :ignored_keys, :created_at)",
+                     :ignored_keys, :created_at, :received_ms, :checked_ms, :node, :ticket)",
                 named_params! {
                     ":user": upload.user,
                     ":file_name": upload.file_name,
@@ -32,9 +33,19 @@ impl UploadRecords for SqliteDatabase {
                     ":redirect_urls": Texts(upload.redirect_urls.as_slice()),
                     ":ignored_keys": Texts(upload.ignored_keys.as_slice()),
                     ":created_at": Time(upload.created_at),
+                    ":received_ms": milliseconds(upload.received_in),
+                    ":checked_ms": milliseconds(upload.checked_in),
+                    ":node": hold.node,
+                    ":ticket": hold.ticket,
                 },
             )?;
-            Ok(transaction.last_insert_rowid())
+            let id = transaction.last_insert_rowid();
+            transaction
+                .prepare_cached(
+                    "INSERT INTO upload_claims (is_try, key, upload_id) SELECT ?1, value, ?2 FROM json_each(?3)",
+                )?
+                .execute((upload.is_try, id, Texts(hold.claims.as_slice())))?;
+            Ok(id)
         })
         .await
     }
@@ -48,24 +59,49 @@ impl UploadRecords for SqliteDatabase {
         let outcome = outcome.clone();
         self.write(move |transaction| {
             let completed = transaction.execute(
-                "UPDATE uploads SET completed_at = ?2, skipped_keys = ?3
+                "UPDATE uploads SET completed_at = ?2, skipped_keys = ?3, stored_ms = ?4
                  WHERE id = ?1 AND completed_at IS NULL AND failure IS NULL",
-                (id, Time(at), Texts(outcome.skipped_keys.as_slice())),
+                (
+                    id,
+                    Time(at),
+                    Texts(outcome.skipped_keys.as_slice()),
+                    milliseconds(outcome.stored_in),
+                ),
             )?;
             if completed == 0 {
                 return Err(DbError::Conflict(format!("upload {id} is not pending")));
             }
+            give_back_claims(transaction, id)?;
             insert_files(transaction, id, &outcome.files)
         })
         .await
     }
 
-    async fn fail_upload(&self, id: i64, reason: &str) -> Result<(), DbError> {
+    async fn fail_upload(&self, id: i64, reason: &str) -> Result<bool, DbError> {
         let reason = reason.to_owned();
         self.write(move |transaction| {
             transaction.execute(
                 "UPDATE uploads SET failure = ?2 WHERE id = ?1 AND completed_at IS NULL AND failure IS NULL",
                 (id, reason),
+            )?;
+            give_back_claims(transaction, id)?;
+            let is_completed = transaction
+                .query_row(
+                    "SELECT completed_at IS NOT NULL FROM uploads WHERE id = ?1",
+                    [id],
+                    |row| row.get(0),
+                )
+                .optional()?;
+            Ok(is_completed.unwrap_or(false))
+        })
+        .await
+    }
+
+    async fn withdraw_upload(&self, id: i64) -> Result<(), DbError> {
+        self.write(move |transaction| {
+            transaction.execute(
+                "DELETE FROM uploads WHERE id = ?1 AND completed_at IS NULL AND failure IS NULL",
+                [id],
             )?;
             Ok(())
         })
@@ -89,6 +125,14 @@ impl UploadRecords for SqliteDatabase {
         })
         .await
     }
+}
+
+/// Lets others claim what an upload had claimed, which is pending no more.
+pub(super) fn give_back_claims(transaction: &Transaction<'_>, id: i64) -> Result<(), DbError> {
+    transaction
+        .prepare_cached("DELETE FROM upload_claims WHERE upload_id = ?1")?
+        .execute([id])?;
+    Ok(())
 }
 
 fn insert_files(
@@ -144,9 +188,12 @@ fn upload_record(row: &Row<'_>) -> rusqlite::Result<UploadRecord> {
             redirect_urls: row.get::<_, Texts<_>>("redirect_urls")?.0,
             ignored_keys: row.get::<_, Texts<_>>("ignored_keys")?.0,
             created_at: row.get::<_, Time>("created_at")?.0,
+            received_in: duration(row.get("received_ms")?),
+            checked_in: duration(row.get("checked_ms")?),
         },
         state,
         skipped_keys: row.get::<_, Texts<_>>("skipped_keys")?.0,
+        stored_in: duration(row.get("stored_ms")?),
     })
 }
 

@@ -47,31 +47,54 @@ impl App {
             Arc::new(tempfile::tempdir().unwrap()),
             Arc::new(SystemClock::new()),
             change,
+            |adaptors| adaptors,
         )
         .await
     }
 
+    /// Starts a server on adaptors that the test has wrapped into others.
+    pub(crate) async fn wrapped(
+        change: impl FnOnce(&mut Config),
+        wrap: impl FnOnce(Adaptors) -> Adaptors,
+    ) -> Self {
+        let data = Arc::new(tempfile::tempdir().unwrap());
+        Self::launch(data, Arc::new(SystemClock::new()), change, wrap).await
+    }
+
     /// Starts a server whose clock the test moves.
     pub(crate) async fn with_clock(clock: Arc<ManualClock>) -> Self {
-        Self::launch(Arc::new(tempfile::tempdir().unwrap()), clock, |_| {}).await
+        Self::launch(
+            Arc::new(tempfile::tempdir().unwrap()),
+            clock,
+            |_| {},
+            |adaptors| adaptors,
+        )
+        .await
     }
 
     /// Starts another server on the same data, as a second node.
     pub(crate) async fn beside(&self, change: impl FnOnce(&mut Config)) -> Self {
         let clock = Arc::new(SystemClock::new());
-        Self::launch(Arc::clone(&self.data), clock, change).await
+        Self::launch(Arc::clone(&self.data), clock, change, |adaptors| adaptors).await
     }
 
     /// Stops the server and starts another one on the same data.
     pub(crate) async fn restart(self) -> Self {
         let data = self.shut_down_keeping_data().await;
-        Self::launch(data, Arc::new(SystemClock::new()), |_| {}).await
+        Self::launch(
+            data,
+            Arc::new(SystemClock::new()),
+            |_| {},
+            |adaptors| adaptors,
+        )
+        .await
     }
 
     async fn launch(
         data: Arc<TempDir>,
         clock: Arc<dyn Clock>,
         change: impl FnOnce(&mut Config),
+        wrap: impl FnOnce(Adaptors) -> Adaptors,
     ) -> Self {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let mut config = Config {
@@ -83,7 +106,7 @@ impl App {
         config.missing.flush_every = Duration::from_millis(5);
         backends::arrange(&mut config, data.path()).await;
         change(&mut config);
-        let adaptors = Adaptors::open(&config).await.unwrap();
+        let adaptors = wrap(Adaptors::open(&config).await.unwrap());
         let database = Arc::clone(&adaptors.database);
         let server = Server::new(config, adaptors, clock).unwrap();
         let auth = server.auth().clone();

@@ -2,6 +2,7 @@
 
 mod app;
 pub(crate) mod backends;
+pub(crate) mod faults;
 pub(crate) mod gate;
 mod raw;
 pub(crate) mod remote;

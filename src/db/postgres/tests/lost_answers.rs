@@ -10,7 +10,7 @@ use tokio::net::{UnixListener, UnixStream};
 
 use super::server::{OwnPostgres, config, database_on};
 use super::*;
-use crate::db::uploads::{NewUpload, UploadRecords};
+use crate::db::uploads::{Hold, NewUpload, UploadRecords};
 
 const SOCKET: &str = ".s.PGSQL.5432";
 
@@ -89,9 +89,16 @@ async fn what_was_done_is_not_done_again() {
         redirect_urls: vec![],
         ignored_keys: vec![],
         created_at: datetime!(2026-11-23 10:00 UTC),
+        received_in: None,
+        checked_in: None,
+    };
+    let hold = Hold {
+        node: "a node".to_owned(),
+        ticket: 1,
+        claims: vec![],
     };
     // The first time a statement is answered twice: when it is prepared, too.
-    let first = database.begin_upload(&upload).await.unwrap();
+    let first = database.begin_upload(&upload, &hold).await.unwrap();
     add(&database, &counts(0..10)).await.unwrap();
 
     proxy.lose_next_answer();
@@ -99,12 +106,12 @@ async fn what_was_done_is_not_done_again() {
     assert!(proxy.has_lost_it());
     assert_eq!(total(&database).await, (10, 20), "sent twice, counted once");
 
-    database.begin_upload(&upload).await.unwrap();
+    database.begin_upload(&upload, &hold).await.unwrap();
     proxy.lose_next_answer();
-    let lost = database.begin_upload(&upload).await;
+    let lost = database.begin_upload(&upload, &hold).await;
     assert!(matches!(lost, Err(DbError::Unavailable(_))), "{lost:?}");
     assert!(proxy.has_lost_it());
-    let next = database.begin_upload(&upload).await.unwrap();
+    let next = database.begin_upload(&upload, &hold).await.unwrap();
     assert_eq!(
         next,
         first + 3,

@@ -216,6 +216,8 @@ async fn a_node_of_the_old_version_does_not_notice_a_new_column() {
         "tokens",
         "uploads",
         "upload_files",
+        "upload_claims",
+        "nodes",
         "missing_symbols",
         "missing_writers",
     ] {
@@ -227,7 +229,7 @@ async fn a_node_of_the_old_version_does_not_notice_a_new_column() {
     }
     execute(
         &config,
-        "TRUNCATE tokens, uploads, upload_files, missing_symbols",
+        "TRUNCATE tokens, uploads, upload_files, upload_claims, nodes, missing_symbols",
     )
     .await;
     contract::check_all(&database).await;

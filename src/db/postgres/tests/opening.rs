@@ -70,21 +70,23 @@ async fn a_step_that_fails_leaves_nothing_and_those_before_it_stay() {
     };
     let connector = Connector::new(&config.url).await.unwrap();
     let step = |number, name, sql| Migration { number, name, sql };
-    let broken = [
-        MIGRATIONS[0],
-        step(2, "broken", "CREATE TABLE half (id bigint); SELECT 1 / 0;"),
-    ];
+    let number = u32::try_from(MIGRATIONS.len()).unwrap() + 1;
+    let with = |last| [MIGRATIONS, &[last]].concat();
+    let broken = with(step(
+        number,
+        "broken",
+        "CREATE TABLE half (id bigint); SELECT 1 / 0;",
+    ));
     let failed = schema::prepare(&connector, &broken, true).await;
     assert!(matches!(failed, Err(DbError::Conflict(_))), "{failed:?}");
-    let mended = [
-        MIGRATIONS[0],
-        step(2, "mended", "CREATE TABLE half (id bigint)"),
-    ];
+    let mended = with(step(number, "mended", "CREATE TABLE half (id bigint)"));
     schema::prepare(&connector, &mended, true).await.unwrap();
 
     let text = refusal(&config).await;
     assert!(
-        text.starts_with("The database is newer than this program: it is at migration 2 (mended)"),
+        text.starts_with(&format!(
+            "The database is newer than this program: it is at migration {number} (mended)"
+        )),
         "{text}"
     );
 }

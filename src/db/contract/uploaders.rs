@@ -1,0 +1,144 @@
+//! What every engine must do when it is asked who stored files.
+
+use std::collections::HashMap;
+
+use super::minute;
+use super::uploads::{bare_upload, hold, other_file};
+use crate::db::Database;
+use crate::db::files::ReplacedFile;
+use crate::db::uploads::{FileRecord, NewUpload, Outcome};
+
+pub(super) async fn check_all(database: &dyn Database) {
+    the_last_uploader_of_a_key_is_the_one_of_the_last_completed_upload(database).await;
+    try_uploads_are_asked_for_apart(database).await;
+    any_number_of_keys_can_be_asked_for(database).await;
+    what_an_upload_replaced_is_told_with_its_uploader(database).await;
+}
+
+async fn store(database: &dyn Database, user: &str, is_try: bool, keys: &[&str]) -> i64 {
+    let id = begin(database, user, is_try).await;
+    complete(database, id, keys).await;
+    id
+}
+
+async fn begin(database: &dyn Database, user: &str, is_try: bool) -> i64 {
+    let upload = NewUpload {
+        user: user.to_owned(),
+        is_try,
+        ..bare_upload()
+    };
+    database.begin_upload(&upload, &hold()).await.unwrap()
+}
+
+async fn complete(database: &dyn Database, id: i64, keys: &[&str]) {
+    let outcome = Outcome {
+        files: keys.iter().map(|key| other_file(key)).collect(),
+        ..Outcome::default()
+    };
+    database
+        .complete_upload(id, &outcome, minute(3))
+        .await
+        .unwrap();
+}
+
+async fn last(database: &dyn Database, is_try: bool, keys: &[&str]) -> HashMap<String, String> {
+    let keys: Vec<String> = keys.iter().map(|key| (*key).to_owned()).collect();
+    database.last_uploaders(is_try, &keys).await.unwrap()
+}
+
+fn uploaders(pairs: &[(&str, &str)]) -> HashMap<String, String> {
+    let owned = |(key, user): &(&str, &str)| ((*key).to_owned(), (*user).to_owned());
+    pairs.iter().map(owned).collect()
+}
+
+async fn the_last_uploader_of_a_key_is_the_one_of_the_last_completed_upload(
+    database: &dyn Database,
+) {
+    let (one, both, none) = ("one.so/AB/'one'.so", "both.so/AB/both.so", "none/AB/none");
+    let early = begin(database, "early@example.com", false).await;
+    store(database, "a@example.com", false, &[one, both]).await;
+    let failed = begin(database, "failed@example.com", false).await;
+    database.fail_upload(failed, "no room").await.unwrap();
+    begin(database, "pending@example.com", false).await;
+    assert_eq!(
+        last(database, false, &[none, both, one]).await,
+        uploaders(&[(one, "a@example.com"), (both, "a@example.com")])
+    );
+    complete(database, early, &[both]).await;
+    assert_eq!(
+        last(database, false, &[one, both]).await,
+        uploaders(&[(one, "a@example.com"), (both, "early@example.com")]),
+        "it began first and was completed last"
+    );
+}
+
+async fn try_uploads_are_asked_for_apart(database: &dyn Database) {
+    let key = "apart.so/AB/apart.so";
+    store(database, "release@example.com", false, &[key]).await;
+    store(database, "try@example.com", true, &[key]).await;
+    for (is_try, user) in [(false, "release@example.com"), (true, "try@example.com")] {
+        assert_eq!(
+            last(database, is_try, &[key]).await,
+            uploaders(&[(key, user)])
+        );
+    }
+}
+
+async fn any_number_of_keys_can_be_asked_for(database: &dyn Database) {
+    assert_eq!(last(database, false, &[]).await, HashMap::new());
+    let many: Vec<String> = (0..10_000)
+        .map(|number| format!("{number}/AB/{number}"))
+        .collect();
+    let many: Vec<&str> = many.iter().map(String::as_str).collect();
+    store(database, "many@example.com", false, &many).await;
+    assert_eq!(last(database, false, &many).await.len(), many.len());
+}
+
+async fn what_an_upload_replaced_is_told_with_its_uploader(database: &dyn Database) {
+    let digests = ["d1".repeat(32), "d2".repeat(32), "d3".repeat(32)];
+    let version = |key: &str, digest: usize, replaced: Option<usize>, at| FileRecord {
+        is_update: replaced.is_some(),
+        sha256: digests[digest].clone(),
+        replaced_sha256: replaced.map(|replaced| digests[replaced].clone()),
+        stored_at: minute(at),
+        ..other_file(key)
+    };
+    let (key, unknown) = ("versions/AB/v", "versions/AB/unknown");
+    let mut ids = Vec::new();
+    for (user, is_try, files) in [
+        ("one@example.com", false, vec![version(key, 0, None, 1)]),
+        ("two@example.com", false, vec![version(key, 1, Some(0), 2)]),
+        ("try@example.com", true, vec![version(key, 1, None, 3)]),
+        ("one@example.com", false, vec![version(key, 0, Some(1), 4)]),
+        (
+            "two@example.com",
+            false,
+            vec![version(unknown, 1, Some(2), 5), version(key, 2, Some(0), 5)],
+        ),
+    ] {
+        let id = begin(database, user, is_try).await;
+        let outcome = Outcome {
+            files,
+            ..Outcome::default()
+        };
+        let completed = database.complete_upload(id, &outcome, minute(9)).await;
+        completed.unwrap();
+        ids.push(id);
+    }
+    for (upload, expected) in [
+        (0, None),
+        (1, Some((0, "one@example.com", 1))),
+        (2, None),
+        (3, Some((1, "two@example.com", 2))),
+        (4, Some((3, "one@example.com", 4))),
+    ] {
+        let expected = expected.map(|(upload, user, at)| ReplacedFile {
+            key: key.to_owned(),
+            upload: ids[upload],
+            user: user.to_owned(),
+            stored_at: minute(at),
+        });
+        let replaced = database.replaced_files(ids[upload]).await.unwrap();
+        assert_eq!(replaced, Vec::from_iter(expected), "upload {upload}");
+    }
+}

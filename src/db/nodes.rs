@@ -1,0 +1,43 @@
+//! The servers that share the records, and the uploads that each of them has in hand.
+//!
+//! A pending upload is finished by the node that has it in hand, or by nobody. A node says that it lives by raising its
+//! beat; another node that sees the beat stand still ends it. Beats are counted, not timed, so that no two clocks have
+//! to agree.
+
+use async_trait::async_trait;
+use time::OffsetDateTime;
+
+use super::DbError;
+
+/// A node as another one sees it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NodeBeat {
+    /// The node's name.
+    pub node: String,
+    /// How often it has said that it lives; 0 if it never did, or has been ended since.
+    pub beat: i64,
+}
+
+/// The nodes table, and the pending uploads of nodes.
+#[async_trait]
+pub trait NodeRecords {
+    /// Says that a node lives: raises its beat, which begins with 1. The time is for people who look.
+    async fn beat(&self, node: &str, at: OffsetDateTime) -> Result<(), DbError>;
+
+    /// All nodes that have said that they live or have pending uploads, ordered by name.
+    async fn nodes(&self) -> Result<Vec<NodeBeat>, DbError>;
+
+    /// Forgets a node and marks its pending uploads as failed, for a reason that a person can read; returns how many
+    /// there were. A node whose beat has moved lives, and is left alone.
+    async fn end_node(&self, last_seen: &NodeBeat, reason: &str) -> Result<u64, DbError>;
+
+    /// Marks as failed the pending uploads that a node itself has dropped: those whose ticket is lower than `before`
+    /// and not among the tickets held. Returns how many there were.
+    async fn fail_dropped(
+        &self,
+        node: &str,
+        before: i64,
+        held: &[i64],
+        reason: &str,
+    ) -> Result<u64, DbError>;
+}

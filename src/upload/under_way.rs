@@ -1,0 +1,105 @@
+//! The uploads that this process has in hand.
+//!
+//! An upload takes a ticket before it is recorded and gives it back when its record has been ended. A ticket that is
+//! dropped before that was not settled: the database could not be told how the upload ended, or it is not even known
+//! whether it was recorded. [`super::UploadWatch`] is woken then and marks what is still pending as failed.
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::Notify;
+
+use crate::db::uploads::Hold;
+
+/// The tickets of this process.
+#[derive(Debug)]
+pub struct UnderWay {
+    node: String,
+    tickets: Mutex<Tickets>,
+    dropped: Notify,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Tickets {
+    /// The last one that was taken.
+    last: i64,
+    held: BTreeSet<i64>,
+}
+
+/// Says that an upload is in hand, until it is dropped.
+#[derive(Debug)]
+pub(super) struct Ticket {
+    number: i64,
+    is_settled: bool,
+    under_way: Arc<UnderWay>,
+}
+
+impl UnderWay {
+    /// Begins with no upload. No other process has ever had the name.
+    #[must_use]
+    pub fn new(node: &str) -> Arc<Self> {
+        Arc::new(Self {
+            node: node.to_owned(),
+            tickets: Mutex::default(),
+            dropped: Notify::new(),
+        })
+    }
+
+    /// The name of this process among those that share the records.
+    pub(super) fn node(&self) -> &str {
+        &self.node
+    }
+
+    /// Takes a ticket for an upload that is about to be recorded.
+    pub(super) fn take(self: &Arc<Self>) -> Ticket {
+        let mut tickets = self.tickets();
+        tickets.last += 1;
+        let number = tickets.last;
+        tickets.held.insert(number);
+        Ticket {
+            number,
+            is_settled: false,
+            under_way: Arc::clone(self),
+        }
+    }
+
+    /// A number that no ticket has reached yet, and the tickets that are held.
+    pub(super) fn held(&self) -> (i64, Vec<i64>) {
+        let tickets = self.tickets();
+        (tickets.last + 1, tickets.held.iter().copied().collect())
+    }
+
+    /// Waits until a ticket is dropped that was not settled, or returns at once if one has been since the last time.
+    pub(super) async fn dropped(&self) {
+        self.dropped.notified().await;
+    }
+
+    fn tickets(&self) -> MutexGuard<'_, Tickets> {
+        self.tickets.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Ticket {
+    /// What is recorded with the upload.
+    pub(super) fn hold(&self, claims: Vec<String>) -> Hold {
+        Hold {
+            node: self.under_way.node.clone(),
+            ticket: self.number,
+            claims,
+        }
+    }
+
+    /// Gives the ticket back: the upload's record is ended, or there is none.
+    pub(super) fn settle(mut self) {
+        self.is_settled = true;
+    }
+}
+
+impl Drop for Ticket {
+    fn drop(&mut self) {
+        self.under_way.tickets().held.remove(&self.number);
+        if !self.is_settled {
+            self.under_way.dropped.notify_one();
+        }
+    }
+}
