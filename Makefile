@@ -44,7 +44,7 @@ fuzz-seeds: ## Write the archives that fuzzing starts from to fuzz/corpus
 	FUZZ_SEEDS=$(CURDIR)/fuzz/corpus/archive cargo test --locked --lib upload::archive::tests::seeds
 
 fuzz-check: fuzz/Cargo.lock ## Check that the fuzz targets compile, on stable
-	cargo clippy --manifest-path fuzz/Cargo.toml --target-dir target/fuzz --all-targets -- -D warnings
+	cargo clippy --manifest-path fuzz/Cargo.toml --target-dir target --all-targets -- -D warnings
 
 # The same versions as in the server; cargo adds what only fuzzing needs.
 fuzz/Cargo.lock: Cargo.lock

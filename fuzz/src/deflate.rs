@@ -7,7 +7,7 @@ use sha2::{Digest as _, Sha256};
 use symbold::upload::archive::{ArchiveLimits, Content, Entry, Method, verify};
 
 /// The most that is inflated, in bytes.
-const LONGEST: usize = 1024 * 1024;
+const LONGEST: usize = 64 * 1024;
 
 /// Verifies the bytes as a member's compressed data, whose headers are right for what `miniz_oxide` makes of it.
 ///

@@ -28,9 +28,6 @@ const SPECIAL_MODES: u32 = 0o7000;
 /// The bit of the external attributes by which DOS marks a directory.
 const DOS_DIRECTORY: u32 = 1 << 4;
 
-/// A deflate stream of nothing, which is how some writers store a directory.
-const EMPTY_STREAM_LENGTH: u64 = 2;
-
 /// The fields as they stand in the file.
 struct RawRecord<'a> {
     system: u8,
@@ -133,7 +130,9 @@ impl<'a> RawRecord<'a> {
         }
         let kind = name::classify(name)?;
         self.check_attributes(name, &kind)?;
-        if matches!(kind, Kind::Directory) && (size != 0 || compressed_size > EMPTY_STREAM_LENGTH) {
+        // The CRC-32 of nothing is 0.
+        let is_empty = size == 0 && self.crc32 == 0;
+        if matches!(kind, Kind::Directory) && !is_empty {
             return Err(ArchiveError::DirectoryWithData(name.to_owned()));
         }
         let name = name.to_owned();

@@ -4,12 +4,12 @@
 //! That leaves no room for overlapping members (the zip bomb that reuses one piece of data a thousand times), for
 //! members that only some readers see, or for anything before, between or after the members.
 
-use super::entry::Entry;
+use super::entry::{Entry, Method};
 use super::error::ArchiveError;
 use super::extra;
 use super::fields::Fields;
 use super::read_at::ReadAt;
-use super::record::Record;
+use super::record::{Kind, Record};
 
 const HEADER_LENGTH: usize = 30;
 const HEADER_SIGNATURE: u32 = 0x0403_4b50;
@@ -17,6 +17,9 @@ const DESCRIPTOR_SIGNATURE: [u8; 4] = *b"PK\x07\x08";
 
 /// The longest data descriptor: signature, CRC-32 and two 64-bit sizes.
 const LONGEST_DESCRIPTOR: usize = 24;
+
+/// A deflate stream of nothing, which is how some writers store a directory: one block with nothing but its end.
+const EMPTY_STREAM: [u8; 2] = [3, 0];
 
 /// The local header of one member (4.3.7), without its extra fields.
 struct LocalHeader<'a> {
@@ -58,6 +61,9 @@ pub(super) fn locate<R: ReadAt + ?Sized>(
     for (record, end) in records.into_iter().zip(ends) {
         let data_offset = check_header(archive, &record, end)?;
         check_end(archive, &record, data_offset, end)?;
+        if matches!(record.kind, Kind::Directory) {
+            check_directory(archive, &record, data_offset)?;
+        }
         entries.extend(record.into_entry(data_offset));
     }
     Ok(entries)
@@ -168,6 +174,26 @@ impl<'a> LocalHeader<'a> {
 fn two_numbers(mut fields: Fields<'_>) -> Option<(u64, u64)> {
     let numbers = (fields.u64()?, fields.u64()?);
     fields.is_empty().then_some(numbers)
+}
+
+/// Checks that a directory, whose data nobody verifies later, has none.
+fn check_directory<R: ReadAt + ?Sized>(
+    archive: &R,
+    record: &Record,
+    data_offset: u64,
+) -> Result<(), ArchiveError> {
+    if record.method == Method::Stored {
+        return Ok(());
+    }
+    let mut data = EMPTY_STREAM;
+    let is_short = record.compressed_size == data.len() as u64;
+    if is_short {
+        archive.read_exact_at(&mut data, data_offset)?;
+    }
+    if !is_short || data != EMPTY_STREAM {
+        return Err(ArchiveError::DirectoryWithData(record.name.clone()));
+    }
+    Ok(())
 }
 
 /// Checks what lies between the member's data and `end`: the data descriptor of a streamed member, else nothing.

@@ -8,9 +8,10 @@
 //!
 //! [`inspect`] reads headers only, checks them against each other, against the [`ArchiveLimits`] and against the
 //! grammar of names, and returns the members. [`verify()`] then reads one member's data once and proves what the headers
-//! say of it: length, CRC-32, end of the compressed stream. Whoever stores nothing before both have passed can trust
-//! that `compressed_size` bytes at `data_offset` are exactly one deflate stream (or the plain bytes) of the member.
-//! Any number of threads may verify members of one file at once, since every read names its offset.
+//! say of it: length, CRC-32, end of the compressed stream; and that inflating it takes no more time than its bytes are
+//! worth. Whoever stores nothing before both have passed can trust that `compressed_size` bytes at `data_offset` are
+//! exactly one deflate stream (or the plain bytes) of the member. Any number of threads may verify members of one file
+//! at once, since every read names its offset.
 //!
 //! Section numbers in this module are those of PKWARE's APPNOTE.TXT 6.3.10.
 

@@ -123,6 +123,18 @@ fn directories() {
     let hidden =
         Member::deflated("a/", b"data").both(|header| (header.size, header.attributes) = (0, 0));
     assert_eq!(rule(&archive(&[hidden])), "directory_with_data");
+    let with_crc = Member::directory("a/").both(|header| header.crc32 = 1);
+    assert_eq!(rule(&archive(&[with_crc])), "directory_with_data");
+    for (stream, expected) in [
+        (&[3, 0][..], "none"),
+        (&[3, 1], "directory_with_data"),
+        (&[], "directory_with_data"),
+        (&[1, 0, 0, 0xff, 0xff], "directory_with_data"),
+    ] {
+        let deflated =
+            Member::of_stream("a/", b"", stream.to_vec()).central(|header| header.attributes = 0);
+        assert_eq!(rule(&archive(&[deflated])), expected, "{stream:?}");
+    }
     for name in ["/", "../", "a/../b/", "a//b/", "./", "a\\b/", "a/\u{202e}/"] {
         assert_eq!(
             rule(&archive(&[Member::directory(name)])),

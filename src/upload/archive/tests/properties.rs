@@ -84,6 +84,36 @@ pub(super) fn good_archives() -> Vec<Vec<u8>> {
     vec![archive(&[plain]), archive(&all), archive_zip64(&all)]
 }
 
+/// How the signatures of all kinds of records end.
+const RECORDS: [[u8; 2]; 6] = [[1, 2], [3, 4], [5, 6], [6, 6], [6, 7], [7, 8]];
+
+/// Where the records with this signature begin.
+fn records(bytes: &[u8], signature: [u8; 4]) -> Vec<usize> {
+    let windows = bytes.windows(4).enumerate();
+    windows
+        .filter(|(_, window)| *window == signature)
+        .map(|(start, _)| start)
+        .collect()
+}
+
+/// Bytes of a field at the limits of what readers expect, or any others.
+fn field() -> impl Strategy<Value = Vec<u8>> {
+    prop_oneof![
+        prop_oneof![Just(0_u16), Just(1), Just(8), Just(0x808), Just(u16::MAX)]
+            .prop_map(|number| number.to_le_bytes().to_vec()),
+        prop_oneof![Just(0_u32), 0..100_u32, Just(u32::MAX)]
+            .prop_map(|number| number.to_le_bytes().to_vec()),
+        vec(any::<u8>(), 1..5),
+        "[a-b/.]{1,3}".prop_map(String::into_bytes),
+    ]
+}
+
+fn overwrite(bytes: &mut [u8], start: usize, field: &[u8]) {
+    if let Some(old) = bytes.get_mut(start..start + field.len()) {
+        old.copy_from_slice(field);
+    }
+}
+
 /// The names and contents of the files, as the `zip` crate reads them.
 fn read_with_zip(bytes: &[u8]) -> Vec<(Vec<u8>, Vec<u8>)> {
     let mut archive = ZipArchive::new(Cursor::new(bytes)).unwrap();
@@ -174,6 +204,46 @@ proptest! {
         let mut bytes = good_archives().swap_remove(which);
         let (from, to) = (from.index(bytes.len()), to.index(bytes.len()));
         bytes.splice(from.min(to)..from.max(to), insert);
+        compare_with_zip(&bytes);
+    }
+
+    #[test]
+    fn an_archive_with_other_fields_is_refused_or_read_by_others_in_the_same_way(
+        which in 0..3_usize,
+        changes in vec(
+            (prop::sample::select(RECORDS.to_vec()), any::<prop::sample::Index>(), 4..60_usize, field()),
+            1..4,
+        ),
+    ) {
+        let mut bytes = good_archives().swap_remove(which);
+        for (kind, index, offset, field) in changes {
+            let starts = records(&bytes, [b'P', b'K', kind[0], kind[1]]);
+            if !starts.is_empty() {
+                overwrite(&mut bytes, starts[index.index(starts.len())] + offset, &field);
+            }
+        }
+        compare_with_zip(&bytes);
+    }
+
+    /// Headers that agree in what they say are the ones that get far.
+    #[test]
+    fn an_archive_that_lies_consistently_is_refused_or_read_by_others_in_the_same_way(
+        which in 0..3_usize,
+        changes in vec((any::<prop::sample::Index>(), 6..70_usize, field()), 1..3),
+    ) {
+        let mut bytes = good_archives().swap_remove(which);
+        for (index, offset, field) in changes {
+            let local = records(&bytes, *b"PK\x03\x04");
+            let central = records(&bytes, *b"PK\x01\x02");
+            if local.is_empty() || local.len() != central.len() {
+                break;
+            }
+            let index = index.index(local.len());
+            overwrite(&mut bytes, local[index] + offset, &field);
+            // A record of the directory has two bytes more before these fields, and fourteen more before the name.
+            let shift = if offset < 30 { 2 } else { 16 };
+            overwrite(&mut bytes, central[index] + offset + shift, &field);
+        }
         compare_with_zip(&bytes);
     }
 
