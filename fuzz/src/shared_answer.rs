@@ -64,8 +64,8 @@ impl Setup {
         });
         let settings = MemoSettings {
             capacity: 1024 * 1024,
-            present_for: Duration::from_secs(60),
-            absent_for: Duration::from_secs(60),
+            present_for: Duration::from_mins(1),
+            absent_for: Duration::from_mins(1),
         };
         let shared: Arc<dyn SharedCache> = Arc::<Planted>::clone(&planted);
         let counters = LookupCounters::new(&Metrics::default(), "fuzz");
