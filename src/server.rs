@@ -26,7 +26,7 @@ use crate::clock::SharedClock;
 use crate::config::Config;
 use crate::cpu::CpuPool;
 use crate::db::{self, Database};
-use crate::download::DownloadService;
+use crate::download::{DownloadService, Unpacker};
 use crate::health::Health;
 use crate::http::{HttpServices, Observation};
 use crate::metrics::Metrics;
@@ -107,9 +107,11 @@ fn make_data_dir(config: &Config) -> anyhow::Result<()> {
 }
 
 /// The folder for temporary files.
-fn open_scratch(config: &Config) -> anyhow::Result<Scratch> {
+fn open_scratch(config: &Config) -> anyhow::Result<Arc<Scratch>> {
     let folder = Path::new(&config.data_dir).join("incoming");
-    Scratch::open(&folder).with_context(|| format!("cannot use {}", folder.display()))
+    let scratch = Scratch::open(&folder);
+    let scratch = scratch.with_context(|| format!("cannot use {}", folder.display()))?;
+    Ok(Arc::new(scratch))
 }
 
 /// A server that has opened everything and listens, but answers only once it runs.
@@ -143,10 +145,10 @@ impl Server {
         let log = MissingLog::new(&config.missing, Arc::clone(&clock), metrics.clone());
         let uploads = UploadService::new(
             config.upload.clone(),
-            Arc::new(scratch),
+            Arc::clone(&scratch),
             Arc::clone(&catalog),
             Arc::clone(&database),
-            cpu,
+            cpu.clone(),
             Arc::clone(&clock),
             metrics.clone(),
         )
@@ -159,6 +161,7 @@ impl Server {
                 &config.download,
                 Arc::clone(&catalog),
                 log.clone(),
+                Unpacker::new(cpu, scratch),
                 metrics.clone(),
             ),
             catalog,

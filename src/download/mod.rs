@@ -3,13 +3,20 @@
 //! A client that knows a module only by its code id asks for `<code file>/<code id>/<file>.sym`. When no source holds
 //! that, the catalog is asked under which debug id the module is kept, and the client is sent there.
 
+mod forms;
+mod unpack;
+
+use bytesize::ByteSize;
 use serde::{Deserialize, Serialize};
 
 use crate::catalog::{Catalog, CatalogError, Found, Lookup, ModulesError, NamedBy};
 use crate::metrics::Metrics;
 use crate::missing::{CodeInfo, MissingLog};
 use crate::storage::{Address, Fetched};
-use crate::symbol::{DebugId, NameError, SuffixList, SymbolKey};
+use crate::symbol::{DebugId, NameError, SuffixList, SymbolKey, plain_name};
+
+pub use forms::Form;
+pub use unpack::{UnpackError, Unpacker};
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -27,6 +34,8 @@ pub struct DownloadConfig {
     /// How long clients and caches may keep a file without asking whether it has changed; zero makes them ask always.
     #[serde(with = "humantime_serde")]
     pub max_age: Duration,
+    /// The largest file that is unpacked from the cabinet in which it is kept.
+    pub unpacked_size: ByteSize,
 }
 
 impl Default for DownloadConfig {
@@ -34,6 +43,7 @@ impl Default for DownloadConfig {
         Self {
             serve: SuffixList::new(&[".sym", ".dl_", ".ex_", ".pd_", ".dbg.gz", ".tar.bz2"]),
             max_age: Duration::from_hours(1),
+            unpacked_size: ByteSize::gib(2),
         }
     }
 }
@@ -54,6 +64,8 @@ pub struct Wanted {
 pub enum Place {
     /// Some source holds it.
     Held(Found),
+    /// Some source holds a cabinet with it in.
+    Packed(Found),
     /// It was asked for by code id, and is to be asked for by debug id, as this.
     Renamed(SymbolKey),
 }
@@ -76,6 +88,9 @@ pub enum DownloadError {
     /// No source holds it, and the database could not be asked which module is meant.
     #[error(transparent)]
     ModuleUnknown(#[from] ModulesError),
+    /// A source holds it in a cabinet, out of which it does not come.
+    #[error(transparent)]
+    Unpack(#[from] UnpackError),
 }
 
 /// Finds files.
@@ -85,6 +100,8 @@ pub struct DownloadService {
     max_age: Duration,
     catalog: Arc<Catalog>,
     missing: MissingLog,
+    unpacker: Unpacker,
+    largest_unpacked: ByteSize,
     metrics: Metrics,
 }
 
@@ -95,6 +112,7 @@ impl DownloadService {
         config: &DownloadConfig,
         catalog: Arc<Catalog>,
         missing: MissingLog,
+        unpacker: Unpacker,
         metrics: Metrics,
     ) -> Self {
         Self {
@@ -102,6 +120,8 @@ impl DownloadService {
             max_age: config.max_age,
             catalog,
             missing,
+            unpacker,
+            largest_unpacked: config.unpacked_size,
             metrics,
         }
     }
@@ -115,12 +135,16 @@ impl DownloadService {
     ) -> Result<Place, DownloadError> {
         let result = self.find_uncounted(wanted, lookup, code).await;
         let kind = match &result {
-            Ok(Place::Held(_)) => "found",
+            Ok(Place::Held(_) | Place::Packed(_)) => "found",
             Ok(Place::Renamed(_)) => "renamed",
             Err(DownloadError::Ignored) => "ignored",
             Err(DownloadError::IllegalName(_)) => "illegal",
             Err(DownloadError::NotFound) => "missing",
-            Err(DownloadError::Unavailable(_) | DownloadError::ModuleUnknown(_)) => "failed",
+            Err(
+                DownloadError::Unavailable(_)
+                | DownloadError::ModuleUnknown(_)
+                | DownloadError::Unpack(_),
+            ) => "failed",
         };
         self.metrics.count(&self.metrics.downloads, kind);
         result
@@ -141,6 +165,18 @@ impl DownloadService {
             .open(found, range)
             .await?
             .ok_or(DownloadError::NotFound)
+    }
+
+    /// Takes a file out of the cabinet that was found, as if it had been stored so.
+    pub async fn unpack(&self, cabinet: &Found, wanted: &Wanted) -> Result<Fetched, DownloadError> {
+        let fetched = self.open(cabinet, None).await?;
+        let (name, largest) = (&wanted.file_name, self.largest_unpacked);
+        let unpacked = self.unpacker.unpack(fetched, name, largest).await;
+        if let Err(error @ (UnpackError::Cabinet(_) | UnpackError::TooLarge(_))) = &unpacked {
+            let path = &cabinet.path;
+            tracing::warn!(event = "cabinet_refused", path, %error, "a stored cabinet cannot be unpacked");
+        }
+        Ok(unpacked?)
     }
 
     /// Drops what is remembered of a file that was found, because it has turned out to be another one by now.
@@ -164,16 +200,39 @@ impl DownloadService {
             return Err(DownloadError::Ignored);
         }
         let key = SymbolKey::with_id(&wanted.debug_file, wanted.id.clone(), &wanted.file_name)?;
-        if let Some(found) = self.catalog.find(&key, lookup).await? {
-            return Ok(Place::Held(found));
+        for form in forms::of(&key) {
+            if let Some(found) = self.catalog.find(&form.key, lookup).await? {
+                let place = if form.is_packed {
+                    Place::Packed
+                } else {
+                    Place::Held
+                };
+                return Ok(place(found));
+            }
         }
         if let Some(renamed) = self.by_code_id(&key, lookup).await? {
             return Ok(Place::Renamed(renamed));
         }
-        if let Some(code) = code {
+        if let Some(code) = code
+            && !self.is_held_unpacked(&key, lookup).await?
+        {
             self.missing.note(&key, code);
         }
         Err(DownloadError::NotFound)
+    }
+
+    /// Tells whether what is asked for as a cabinet can be had without one, so that it is not missing.
+    async fn is_held_unpacked(
+        &self,
+        key: &SymbolKey,
+        lookup: Lookup,
+    ) -> Result<bool, DownloadError> {
+        let plain = plain_name(key.file_name()).filter(|name| self.serve.matches(name));
+        let Some(plain) = plain else {
+            return Ok(false);
+        };
+        let plain = SymbolKey::with_id(key.debug_file(), key.id().clone(), &plain)?;
+        Ok(self.catalog.find(&plain, lookup).await?.is_some())
     }
 
     /// What to ask for instead of a `.sym` file that was asked for by code id, as Tecken (2023 and later) does. The

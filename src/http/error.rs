@@ -13,7 +13,7 @@ use serde_json::json;
 use crate::auth::AuthError;
 use crate::catalog::{CatalogError, ModulesError};
 use crate::db::DbError;
-use crate::download::DownloadError;
+use crate::download::{DownloadError, UnpackError};
 use crate::storage::StorageError;
 use crate::upload::archive::ArchiveError;
 use crate::upload::{FetchError, UploadError};
@@ -269,6 +269,7 @@ impl From<DownloadError> for ApiError {
             }
             DownloadError::IllegalName(_) => Self::bad_request("illegal_name", error.to_string()),
             DownloadError::ModuleUnknown(error) => error.into(),
+            DownloadError::Unpack(error) => error.into(),
             DownloadError::Unavailable(CatalogError(reason)) => {
                 let told = "The storage is unavailable. Try again later";
                 Self::unavailable(
@@ -279,6 +280,27 @@ impl From<DownloadError> for ApiError {
                 )
             }
         }
+    }
+}
+
+impl From<UnpackError> for ApiError {
+    fn from(error: UnpackError) -> Self {
+        let (code, told) = match &error {
+            // Debuggers go on to ask for the cabinet itself.
+            UnpackError::Cabinet(_) | UnpackError::TooLarge(_) => {
+                return Self::new(StatusCode::NOT_FOUND, "cabinet_refused", error.to_string());
+            }
+            UnpackError::Busy => ("busy", "Too many files are being unpacked. Try again later"),
+            UnpackError::Read(_) => (
+                "storage_unavailable",
+                "The storage is unavailable. Try again later",
+            ),
+            UnpackError::Temporary(_) => (
+                "disk_full",
+                "The server has no room for unpacking this file. Try again later",
+            ),
+        };
+        Self::unavailable(StatusCode::SERVICE_UNAVAILABLE, code, told, &error)
     }
 }
 

@@ -5,6 +5,7 @@
 //! the database is away, new ones beyond the bound are dropped and counted. [`report`] reads what was written.
 
 mod gathered;
+mod pairs;
 pub mod report;
 mod worker;
 
@@ -17,9 +18,10 @@ use crate::cache::{CacheKey, Guard};
 use crate::clock::SharedClock;
 use crate::db::missing::{MissingCount, MissingSymbol};
 use crate::metrics::Metrics;
-use crate::symbol::SymbolKey;
+use crate::symbol::{SymbolKey, packed_name, plain_name};
 
 use gathered::Gathered;
+use pairs::Pairs;
 pub use report::MissingReport;
 pub use worker::MissingWorker;
 
@@ -71,6 +73,7 @@ pub struct CodeInfo {
 pub struct MissingLog {
     gathered: Arc<Gathered>,
     guard: Option<Arc<Guard>>,
+    pairs: Arc<Pairs>,
     clock: SharedClock,
     metrics: Metrics,
 }
@@ -89,6 +92,7 @@ impl MissingLog {
         Self {
             gathered: Arc::new(Gathered::new(config.pending_limit)),
             guard,
+            pairs: Arc::new(Pairs::new(Arc::clone(&clock))),
             clock,
             metrics,
         }
@@ -96,16 +100,25 @@ impl MissingLog {
 
     /// Counts one request for a symbol that is not there. Never waits.
     ///
+    /// A file of Windows and the cabinet that holds it are one want, counted under the name of the cabinet, which is
+    /// what builds upload; asked for under both names within a few seconds, it is counted once.
+    ///
     /// Parts of more than 150 characters are not counted, as with Tecken: nobody's module is called that.
     pub fn note(&self, key: &SymbolKey, code: CodeInfo) {
+        let packed_name = packed_name(key.file_name());
+        let is_packed = plain_name(key.file_name()).is_some();
+        let has_two_names = packed_name.is_some() || is_packed;
         let symbol = MissingSymbol {
             debug_file: key.debug_file().to_owned(),
             debug_id: key.id().to_string(),
-            file_name: key.file_name().to_owned(),
+            file_name: packed_name.unwrap_or_else(|| key.file_name().to_owned()),
             code_file: code.code_file,
             code_id: code.code_id,
         };
         if !is_storable(&symbol) || self.is_repeated(&symbol) {
+            return;
+        }
+        if has_two_names && self.pairs.completes(&symbol, is_packed) {
             return;
         }
         let count = MissingCount {

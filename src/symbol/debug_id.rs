@@ -33,6 +33,16 @@ impl DebugId {
         self.0.len() >= DEBUG_ID
     }
 
+    /// The debug id that LLDB means by this one: it writes the age in decimal digits, where everybody else writes
+    /// hexadecimal ones. `None` where that makes no difference, and where the age is no decimal number.
+    #[must_use]
+    pub fn with_decimal_age(&self) -> Option<Self> {
+        let (guid, age) = self.0.split_at_checked(DEBUG_ID - 1)?;
+        let is_number = !age.starts_with('0') && age.bytes().all(|byte| byte.is_ascii_digit());
+        let age: u32 = age.parse().ok().filter(|_| is_number)?;
+        (age >= 10).then(|| Self(format!("{guid}{age:X}")))
+    }
+
     /// Tells whether this is the 33 zeros that a client sends when it knows no id.
     #[must_use]
     pub fn is_zero(&self) -> bool {
@@ -49,6 +59,22 @@ impl fmt::Display for DebugId {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn ages_in_decimal_digits() {
+        let guid = "44E4EC8C2F41492B9369D6B9A059577C";
+        let of = |age: &str| {
+            let id = DebugId::parse(&format!("{guid}{age}"))?.with_decimal_age()?;
+            Some(id.as_str().replace(guid, ""))
+        };
+        let text = |text: &str| Some(text.to_owned());
+        assert_eq!((of("10"), of("31")), (text("A"), text("1F")));
+        assert_eq!(of("4294967295"), text("FFFFFFFF"));
+        for age in ["", "1", "9", "a", "1A", "010", "4294967296"] {
+            assert_eq!(of(age), None, "{age}");
+        }
+        assert_eq!(DebugId::parse("AB12").unwrap().with_decimal_age(), None);
+    }
 
     #[test]
     fn bounds() {

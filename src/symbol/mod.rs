@@ -9,12 +9,14 @@
 mod debug_id;
 pub mod header;
 mod name;
+mod packed;
 mod suffix;
 
 use std::fmt;
 
 pub use debug_id::DebugId;
 pub use name::{NameError, check_name};
+pub use packed::{packed_name, plain_name};
 pub use suffix::SuffixList;
 
 /// The three parts that name one file of symbols.

@@ -52,6 +52,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("aws_smithy_http_client", &["storage/s3"]),
     ("aws_smithy_types", &["storage/s3"]),
     ("http_body", &["storage/s3"]),
+    ("cab", &["download/unpack"]),
     ("deadpool_redis", &["cache/redis"]),
     ("deadpool_sqlite", &["db/sqlite"]),
     ("rusqlite", &["db/sqlite"]),

@@ -33,3 +33,4 @@ mod uploads_admission;
 mod uploads_by_url;
 mod uploads_refused;
 mod uploads_wire;
+mod windows;

@@ -15,7 +15,7 @@ use super::precondition::{self, Verdict};
 use super::range::{self, Extent};
 use super::representation::Representation;
 use crate::catalog::Found;
-use crate::download::{DownloadError, DownloadService};
+use crate::download::{DownloadError, DownloadService, Wanted};
 use crate::http::error::ApiError;
 use crate::storage::{Address, Fetched};
 
@@ -64,6 +64,25 @@ pub(in crate::http) async fn send(
     let actual = Representation::of(&fetched.info, accepts_gzip);
     let response = without_bytes(request, &actual, max_age);
     Ok(response.unwrap_or_else(|| with_bytes(&actual, fetched, false, max_age)))
+}
+
+/// Answers a GET or HEAD request with a file that is kept in a cabinet. Its length is not known before it has been
+/// unpacked, which HEAD is not worth.
+pub(in crate::http) async fn send_unpacked(
+    request: &HttpRequest,
+    downloads: &DownloadService,
+    cabinet: &Found,
+    wanted: &Wanted,
+) -> Result<HttpResponse, DownloadError> {
+    if request.method() == Method::HEAD {
+        let mut response = HttpResponse::Ok();
+        return Ok(response.content_type("application/octet-stream").finish());
+    }
+    let max_age = downloads.max_age();
+    let unpacked = downloads.unpack(cabinet, wanted).await?;
+    let representation = Representation::of(&unpacked.info, false);
+    let response = without_bytes(request, &representation, max_age);
+    Ok(response.unwrap_or_else(|| with_bytes(&representation, unpacked, false, max_age)))
 }
 
 /// Sends a client to the storage itself. Nobody may keep the answer for longer than its address is good.

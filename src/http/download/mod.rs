@@ -90,6 +90,9 @@ async fn answer(
     let code = is_counted.then_some(query.code);
     match downloads.find(&symbol.wanted, lookup, code).await? {
         Place::Held(found) => file::send(request, downloads, &found).await,
+        Place::Packed(cabinet) => {
+            file::send_unpacked(request, downloads, &cabinet, &symbol.wanted).await
+        }
         Place::Renamed(key) => Ok(renamed_response(request, &key, symbol.is_try)),
     }
 }

@@ -1,0 +1,90 @@
+//! The names under which a wanted file may be kept.
+//!
+//! Debuggers do not agree on names. A file of Windows may be kept as it is or compressed, in a cabinet whose name ends
+//! in an underscore. A debug id is a GUID and an age; everybody writes the age in hexadecimal digits but LLDB, which
+//! writes it in decimal ones.
+
+use crate::symbol::{SymbolKey, packed_name};
+
+/// A name under which a wanted file may be kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Form {
+    /// The name.
+    pub key: SymbolKey,
+    /// Whether it is that of a cabinet which holds the wanted file.
+    pub is_packed: bool,
+}
+
+/// Every name under which a file may be kept that is asked for by this one, in the order in which they are tried: as it
+/// is, with the age as a decimal number, and both of them in a cabinet.
+pub(super) fn of(key: &SymbolKey) -> Vec<Form> {
+    let by_age = decimal_age(key);
+    let plain: Vec<_> = std::iter::once(key.clone()).chain(by_age).collect();
+    let packed: Vec<_> = plain.iter().filter_map(in_cabinet).collect();
+    let form = |is_packed| move |key| Form { key, is_packed };
+    let plain = plain.into_iter().map(form(false));
+    plain.chain(packed.into_iter().map(form(true))).collect()
+}
+
+/// The key with its age taken for a decimal number, for the files that belong to a PDB.
+fn decimal_age(key: &SymbolKey) -> Option<SymbolKey> {
+    const ENDINGS: [&str; 3] = [".pdb", ".pd_", ".sym"];
+    let name = key.file_name().as_bytes();
+    let belongs_to_pdb = ENDINGS.iter().any(|ending| {
+        let start = name.len().checked_sub(ending.len());
+        start.is_some_and(|start| name[start..].eq_ignore_ascii_case(ending.as_bytes()))
+    });
+    let id = key.id().with_decimal_age().filter(|_| belongs_to_pdb)?;
+    SymbolKey::with_id(key.debug_file(), id, key.file_name()).ok()
+}
+
+fn in_cabinet(key: &SymbolKey) -> Option<SymbolKey> {
+    let name = packed_name(key.file_name())?;
+    SymbolKey::with_id(key.debug_file(), key.id().clone(), &name).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GUID: &str = "44E4EC8C2F41492B9369D6B9A059577C";
+
+    fn forms(id: &str, name: &str) -> Vec<String> {
+        let key = SymbolKey::new("x.pdb", id, name).unwrap();
+        let text = |form: Form| {
+            format!(
+                "{} {}",
+                form.key,
+                if form.is_packed { "packed" } else { "plain" }
+            )
+        };
+        of(&key).into_iter().map(text).collect()
+    }
+
+    #[test]
+    fn most_names_have_one_form() {
+        assert_eq!(
+            forms(&format!("{GUID}2"), "x.sym"),
+            [format!("x.pdb/{GUID}2/x.sym plain")]
+        );
+        assert_eq!(forms(&format!("{GUID}A"), "x.sym").len(), 1);
+        assert_eq!(forms(&format!("{GUID}10"), "x.dbg.gz").len(), 1);
+    }
+
+    #[test]
+    fn a_pdb_may_be_in_a_cabinet_and_its_age_decimal() {
+        assert_eq!(
+            forms(&format!("{GUID}18"), "x.pdb"),
+            [
+                format!("x.pdb/{GUID}18/x.pdb plain"),
+                format!("x.pdb/{GUID}12/x.pdb plain"),
+                format!("x.pdb/{GUID}18/x.pd_ packed"),
+                format!("x.pdb/{GUID}12/x.pd_ packed"),
+            ]
+        );
+        assert_eq!(
+            forms(&format!("{GUID}2"), "x.pd_"),
+            [format!("x.pdb/{GUID}2/x.pd_ plain")]
+        );
+    }
+}
