@@ -39,6 +39,15 @@ pub struct MemoSettings {
     pub absent_for: Duration,
 }
 
+/// An answer that is remembered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Remembered<V> {
+    /// The answer.
+    pub answer: Option<V>,
+    /// How long ago this process learnt it; `None` for one that only the shared tier has, which does not tell.
+    pub age: Option<Duration>,
+}
+
 /// Remembers answers of one kind of question.
 pub struct Memo<V> {
     settings: MemoSettings,
@@ -145,6 +154,24 @@ where
             answer = entry.answer;
         }
         Ok(answer)
+    }
+
+    /// What is remembered, if anything. Nothing is asked, kept or counted, so that looking changes nothing.
+    pub async fn peek(&self, key: &CacheKey) -> Option<Remembered<V>> {
+        let now = self.clock.elapsed();
+        let entry = self.entries.get(key).await;
+        if let Some(entry) = entry.filter(|entry| self.is_valid(key, entry)) {
+            let age = Some(now.saturating_sub(entry.asked.time));
+            let answer = entry.answer;
+            return Some(Remembered { answer, age });
+        }
+        let shared = self.shared.as_ref()?;
+        if !self.coherence.trusts_shared_tier(now) {
+            return None;
+        }
+        let reading = shared.get(key).await.ok()?;
+        let answer = decode(key, reading.value.as_ref()?)?.answer;
+        Some(Remembered { answer, age: None })
     }
 
     /// Asks without looking at what is remembered, and remembers the answer.

@@ -36,7 +36,7 @@ use crate::service_url::ServiceUrl;
 pub use coherence::Coherence;
 pub use guard::Guard;
 pub use key::CacheKey;
-pub use memo::{LookupCounters, Memo, MemoSettings};
+pub use memo::{LookupCounters, Memo, MemoSettings, Remembered};
 pub use memos::Memos;
 pub use redis::RedisCache;
 

@@ -8,6 +8,7 @@
 //! [`Modules`] knows the same files by what their headers say: which module is meant by a code id.
 
 mod modules;
+mod origin;
 mod source;
 
 use std::ops::Range;
@@ -21,6 +22,7 @@ use crate::storage::{Address, Fetched, ObjectInfo, StorageError};
 use crate::symbol::SymbolKey;
 
 pub use modules::{Module, Modules, ModulesError, NamedBy};
+pub use origin::{Origin, Sourced, Unknown};
 pub use source::Source;
 
 /// How a lookup is to be made.
@@ -41,6 +43,19 @@ pub struct Found {
     pub path: String,
     /// What is known of it.
     pub info: ObjectInfo,
+}
+
+/// What one source says of a file.
+#[derive(Clone, Debug)]
+pub struct SourceAnswer {
+    /// The storage's name.
+    pub storage: String,
+    /// Where the file would be there.
+    pub path: String,
+    /// Whether the source is that of try symbols.
+    pub is_try: bool,
+    /// Whether it is there.
+    pub held: Sourced<ObjectInfo>,
 }
 
 /// A source could not be asked, so nobody knows whether it holds the file.
@@ -127,6 +142,25 @@ impl Catalog {
         Ok(None)
     }
 
+    /// What every source says of a file, and from where. What nobody remembers is asked for, and not remembered.
+    pub async fn explain(&self, key: &SymbolKey, includes_try: bool) -> Vec<SourceAnswer> {
+        let try_source = includes_try.then_some((&self.try_source, true));
+        let regular = self.regular.iter().map(|source| (source, false));
+        let mut answers = Vec::new();
+        for (source, is_try) in regular.chain(try_source) {
+            let path = source.path(key);
+            let remembered = self.memo.peek(&cache_key(source, &path)).await;
+            let held = Sourced::of(remembered, self.head(source, &path)).await;
+            answers.push(SourceAnswer {
+                storage: source.storage().name().to_owned(),
+                path,
+                is_try,
+                held,
+            });
+        }
+        answers
+    }
+
     /// The address to send clients to for a file that was found; `None` when they are to get its bytes from here.
     ///
     /// # Errors
@@ -166,14 +200,7 @@ impl Catalog {
         refreshes: bool,
     ) -> Result<Option<ObjectInfo>, CatalogError> {
         let key = cache_key(source, path);
-        let ask = || async {
-            let (source, path) = (Arc::clone(source), path.to_owned());
-            flatten(
-                self.runtime
-                    .spawn(async move { source.storage().head(&path).await })
-                    .await,
-            )
-        };
+        let ask = || self.head(source, path);
         if refreshes {
             return self
                 .memo
@@ -182,6 +209,16 @@ impl Catalog {
                 .map_err(|error| CatalogError(Arc::new(error)));
         }
         self.memo.get_or_ask(&key, ask).await.map_err(CatalogError)
+    }
+
+    async fn head(
+        &self,
+        source: &Arc<Source>,
+        path: &str,
+    ) -> Result<Option<ObjectInfo>, StorageError> {
+        let (source, path) = (Arc::clone(source), path.to_owned());
+        let head = async move { source.storage().head(&path).await };
+        flatten(self.runtime.spawn(head).await)
     }
 }
 

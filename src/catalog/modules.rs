@@ -10,11 +10,11 @@ use std::sync::Arc;
 
 use crate::cache::{CacheKey, Memo, Memos};
 use crate::db::DbError;
-use crate::db::files::{FileRecords, ModuleRecord};
+use crate::db::files::{FileRecords, HeldId, ModuleRecord};
 use crate::db::uploads::FileRecord;
 use crate::symbol::DebugId;
 
-use super::Lookup;
+use super::{Lookup, Sourced};
 
 /// By which of its two pairs of names a module is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,8 +67,7 @@ impl Modules {
         id: &DebugId,
         lookup: Lookup,
     ) -> Result<Option<Module>, ModulesError> {
-        let of_try = lookup.includes_try.then_some(true);
-        for is_try in std::iter::once(false).chain(of_try) {
+        for is_try in kinds(lookup.includes_try) {
             let question = Question {
                 named_by,
                 file,
@@ -99,6 +98,52 @@ impl Modules {
             }
         }
         Ok(None)
+    }
+
+    /// What is known of the module of these names among regular symbols, then among those of try, and from where. What
+    /// nobody remembers is asked for, and not remembered.
+    pub async fn explain(
+        &self,
+        named_by: NamedBy,
+        file: &str,
+        id: &DebugId,
+        includes_try: bool,
+    ) -> Vec<Sourced<Module>> {
+        let mut answers = Vec::new();
+        for is_try in kinds(includes_try) {
+            let question = Question {
+                named_by,
+                file,
+                id: id.as_str(),
+                is_try,
+            };
+            let remembered = self.memo.peek(&question.cache_key()).await;
+            let known = Sourced::of(remembered, question.ask(self.files.as_ref())).await;
+            let module = |record| Module { record, is_try };
+            answers.push(Sourced {
+                answer: known.answer.map(|record| record.map(module)),
+                origin: known.origin,
+            });
+        }
+        answers
+    }
+
+    /// Debug ids under which uploads have brought symbols of this debug file, the newest first; at most `limit` among
+    /// regular symbols, and as many among those of try.
+    ///
+    /// # Errors
+    /// The database could not be asked.
+    pub async fn ids(
+        &self,
+        debug_file: &str,
+        includes_try: bool,
+        limit: u32,
+    ) -> Result<Vec<HeldId>, DbError> {
+        let mut ids = Vec::new();
+        for is_try in kinds(includes_try) {
+            ids.extend(self.files.debug_ids(debug_file, is_try, limit).await?);
+        }
+        Ok(ids)
     }
 
     /// Drops what is remembered of the module that a file names, because the file has just been recorded.
@@ -133,6 +178,11 @@ impl Modules {
         }
         self.memo.get_or_ask(&key, ask).await.map_err(ModulesError)
     }
+}
+
+/// Regular symbols, and those of try for who asks for them.
+fn kinds(includes_try: bool) -> impl Iterator<Item = bool> {
+    std::iter::once(false).chain(includes_try.then_some(true))
 }
 
 /// One question to the database.

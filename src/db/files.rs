@@ -26,6 +26,17 @@ pub struct ModuleRecord {
     pub generator: Option<String>,
 }
 
+/// A debug id under which uploads have brought symbols of a debug file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HeldId {
+    /// The debug id, upper case.
+    pub debug_id: String,
+    /// Whether these are try symbols.
+    pub is_try: bool,
+    /// When the newest of them was stored.
+    pub stored_at: OffsetDateTime,
+}
+
 /// A file that another one has replaced.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ReplacedFile {
@@ -58,6 +69,14 @@ pub trait FileRecords: Debug + Send + Sync {
         code_id: &str,
         is_try: bool,
     ) -> Result<Option<ModuleRecord>, DbError>;
+
+    /// At most `limit` debug ids that headers name together with this debug file, each once, the newest first.
+    async fn debug_ids(
+        &self,
+        debug_file: &str,
+        is_try: bool,
+        limit: u32,
+    ) -> Result<Vec<HeldId>, DbError>;
 
     /// Who stored each of these keys last, by e-mail address. A key that no upload has stored is left out.
     async fn last_uploaders(

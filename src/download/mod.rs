@@ -3,18 +3,21 @@
 //! A client that knows a module only by its code id asks for `<code file>/<code id>/<file>.sym`. When no source holds
 //! that, the catalog is asked under which debug id the module is kept, and the client is sent there.
 
+mod explain;
 mod forms;
 mod unpack;
 
 use bytesize::ByteSize;
 use serde::{Deserialize, Serialize};
+use tokio::sync::Semaphore;
 
-use crate::catalog::{Catalog, CatalogError, Found, Lookup, ModulesError, NamedBy};
+use crate::catalog::{Catalog, CatalogError, Found, Lookup, Module, ModulesError, NamedBy};
 use crate::metrics::Metrics;
 use crate::missing::{CodeInfo, MissingLog};
 use crate::storage::{Address, Fetched};
 use crate::symbol::{DebugId, NameError, SuffixList, SymbolKey, plain_name};
 
+pub use explain::{Explanation, FormAnswer, Verdict};
 pub use forms::Form;
 pub use unpack::{UnpackError, Unpacker};
 
@@ -24,6 +27,9 @@ use std::time::Duration;
 
 /// How the names of Breakpad's symbol files end, the only ones that are looked up by code id.
 const SYM: &str = ".sym";
+
+/// How many explanations are under way at most.
+const EXPLANATIONS: usize = 4;
 
 /// Which files are served.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -88,6 +94,9 @@ pub enum DownloadError {
     /// No source holds it, and the database could not be asked which module is meant.
     #[error(transparent)]
     ModuleUnknown(#[from] ModulesError),
+    /// Too many explanations are under way.
+    #[error("too many explanations are under way")]
+    Busy,
     /// A source holds it in a cabinet, out of which it does not come.
     #[error(transparent)]
     Unpack(#[from] UnpackError),
@@ -102,6 +111,8 @@ pub struct DownloadService {
     missing: MissingLog,
     unpacker: Unpacker,
     largest_unpacked: ByteSize,
+    /// Explanations remember nothing, so a few at a time have to do.
+    explaining: Arc<Semaphore>,
     metrics: Metrics,
 }
 
@@ -122,6 +133,7 @@ impl DownloadService {
             missing,
             unpacker,
             largest_unpacked: config.unpacked_size,
+            explaining: Arc::new(Semaphore::new(EXPLANATIONS)),
             metrics,
         }
     }
@@ -143,7 +155,8 @@ impl DownloadService {
             Err(
                 DownloadError::Unavailable(_)
                 | DownloadError::ModuleUnknown(_)
-                | DownloadError::Unpack(_),
+                | DownloadError::Unpack(_)
+                | DownloadError::Busy,
             ) => "failed",
         };
         self.metrics.count(&self.metrics.downloads, kind);
@@ -254,11 +267,14 @@ impl DownloadService {
             .modules()
             .find(NamedBy::CodeId, code_file, code_id, lookup)
             .await?;
-        let renamed = module.and_then(|module| {
-            let (debug_file, debug_id) = (&module.record.debug_file, &module.record.debug_id);
-            SymbolKey::new(debug_file, debug_id, key.file_name()).ok()
-        });
-        Ok(renamed.filter(|renamed| renamed.id().is_debug_id()))
+        Ok(module.and_then(|module| Self::renamed(&module, key)))
+    }
+
+    /// What to ask for instead of a code id, if it is a debug id.
+    fn renamed(module: &Module, key: &SymbolKey) -> Option<SymbolKey> {
+        let (debug_file, debug_id) = (&module.record.debug_file, &module.record.debug_id);
+        let renamed = SymbolKey::new(debug_file, debug_id, key.file_name()).ok()?;
+        renamed.id().is_debug_id().then_some(renamed)
     }
 }
 

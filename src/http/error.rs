@@ -270,6 +270,10 @@ impl From<DownloadError> for ApiError {
             DownloadError::IllegalName(_) => Self::bad_request("illegal_name", error.to_string()),
             DownloadError::ModuleUnknown(error) => error.into(),
             DownloadError::Unpack(error) => error.into(),
+            DownloadError::Busy => {
+                let told = "Too many explanations are under way. Try again later";
+                Self::new(StatusCode::SERVICE_UNAVAILABLE, "busy", told)
+            }
             DownloadError::Unavailable(CatalogError(reason)) => {
                 let told = "The storage is unavailable. Try again later";
                 Self::unavailable(

@@ -6,6 +6,7 @@
 mod config;
 mod download;
 mod error;
+mod explain;
 mod extract;
 mod health;
 mod middleware;
@@ -72,6 +73,7 @@ pub fn configure(services: &HttpServices, app: &mut ServiceConfig) {
         .configure(upload::configure)
         .configure(missing::configure)
         .configure(syminfo::configure)
+        .configure(explain::configure)
         .default_service(web::to(download::symbol));
 }
 
@@ -91,6 +93,7 @@ fn route_of(path: &str) -> &'static str {
     ];
     // Routes that end in something of the client's, by what comes before it.
     const FAMILIES: &[(&str, &str)] = &[
+        ("/api/explain/", "/api/explain/{debug_file}/{id}/{file}"),
         ("/api/syminfo/", "/api/syminfo/{file}/{id}"),
         ("/api/uploads/upload/", "/api/uploads/upload/{id}"),
     ];

@@ -10,6 +10,7 @@ use time::{OffsetDateTime, Time};
 use crate::clock::SharedClock;
 use crate::db::missing::{MissingFilter, MissingOrder, MissingPage, MissingRecord, PageRequest};
 use crate::db::{Database, DbError};
+use crate::symbol::packed_name;
 
 /// How many rows are read at a time.
 const READ_AHEAD: u32 = 1_000;
@@ -47,6 +48,40 @@ impl MissingReport {
         page: PageRequest,
     ) -> Result<MissingPage, DbError> {
         self.database.missing_page(filter, page).await
+    }
+
+    /// The rows of one file, whatever was told of its module. The two names of a file of Windows are one, see
+    /// [`MissingLog::note`](super::MissingLog::note).
+    ///
+    /// # Errors
+    /// The database is away.
+    pub async fn of_file(
+        &self,
+        debug_file: &str,
+        debug_id: &str,
+        file_name: &str,
+    ) -> Result<Vec<MissingRecord>, DbError> {
+        let file_name = packed_name(file_name).unwrap_or_else(|| file_name.to_owned());
+        let filter = MissingFilter {
+            debug_file: Some(debug_file.to_owned()),
+            debug_id: Some(debug_id.to_owned()),
+            file_name: Some(file_name.clone()),
+            ..MissingFilter::default()
+        };
+        let page = PageRequest {
+            order: MissingOrder::default(),
+            descending: true,
+            offset: 0,
+            limit: READ_AHEAD,
+        };
+        let mut rows = self.page(&filter, page).await?.records;
+        // The filter takes parts of names, too.
+        rows.retain(|row| {
+            let symbol = &row.symbol;
+            let names = [&symbol.debug_file, &symbol.debug_id, &symbol.file_name];
+            names == [debug_file, debug_id, file_name.as_str()]
+        });
+        Ok(rows)
     }
 
     /// How many of the rows that pass the filter were asked for within the last so many days.

@@ -13,6 +13,7 @@ mod cli;
 mod code_ids;
 mod conditions;
 mod downloads;
+mod explain;
 mod golden;
 mod hostile_downloads;
 mod missing;

@@ -322,3 +322,29 @@ async fn refreshing_updates_the_shared_tier_too() {
     assert_eq!(refreshed.unwrap(), Some(1));
     assert_eq!(two.get(None).await, Some(1));
 }
+
+#[tokio::test]
+async fn peeking_changes_nothing() {
+    let hub = Arc::new(Hub::default());
+    let bench = Bench::among(&hub.node());
+    assert_eq!(bench.memo.peek(&key()).await, None);
+    assert_eq!(bench.get(Some(1)).await, Some(1));
+    bench.clock.advance(Duration::from_secs(7));
+    let remembered = |age| {
+        let answer = Some(1);
+        Some(Remembered { answer, age })
+    };
+    let own = remembered(Some(Duration::from_secs(7)));
+    assert_eq!(bench.memo.peek(&key()).await, own);
+    let other = Bench::among(&hub.node());
+    assert_eq!(other.memo.peek(&key()).await, remembered(None));
+    assert_eq!(other.memo.peek(&key()).await, remembered(None), "not kept");
+    bench.memo.forget(&key()).await;
+    assert_eq!(bench.memo.peek(&key()).await, None);
+    assert_eq!(other.memo.peek(&key()).await, None);
+    assert_eq!(
+        other.counters.local_miss.get() + other.counters.shared_hit.get(),
+        0
+    );
+    assert_eq!((bench.asked(), other.asked()), (1, 0));
+}

@@ -15,6 +15,7 @@ pub(super) async fn check_all(database: &dyn Database) {
     try_symbols_are_kept_apart(database).await;
     only_completed_uploads_count(database).await;
     a_file_that_names_no_debug_file_is_no_module(database).await;
+    the_ids_of_a_debug_file_are_listed(database).await;
 }
 
 fn upload(is_try: bool) -> NewUpload {
@@ -148,4 +149,25 @@ async fn a_file_that_names_no_debug_file_is_no_module(database: &dyn Database) {
     store(database, false, vec![without_debug_id, without_debug_file]).await;
     let found = debug_id_of(database, "partial", false).await;
     assert_eq!(found.as_deref(), Some(DEBUG_ID));
+}
+
+async fn the_ids_of_a_debug_file_are_listed(database: &dyn Database) {
+    let ids = |is_try, limit| async move {
+        let ids = database.debug_ids("listed.pdb", is_try, limit).await;
+        let ids = ids.unwrap().into_iter();
+        ids.map(|held| (held.debug_id, held.is_try, held.stored_at))
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(ids(false, 10).await, []);
+    for id in ["AB1", "AB2", "AB1"] {
+        store(database, false, vec![file("listed", id)]).await;
+    }
+    store(database, true, vec![file("listed", "AB3")]).await;
+    let held = |id: &str, is_try| (id.to_owned(), is_try, minute(1));
+    assert_eq!(
+        ids(false, 10).await,
+        [held("AB1", false), held("AB2", false)]
+    );
+    assert_eq!(ids(false, 1).await, [held("AB1", false)]);
+    assert_eq!(ids(true, 10).await, [held("AB3", true)]);
 }

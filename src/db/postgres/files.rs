@@ -8,7 +8,7 @@ use tokio_postgres::Row;
 use super::PostgresDatabase;
 use super::values::{column, parameters};
 use crate::db::DbError;
-use crate::db::files::{FileRecords, ModuleRecord, ReplacedFile};
+use crate::db::files::{FileRecords, HeldId, ModuleRecord, ReplacedFile};
 
 #[async_trait]
 impl FileRecords for PostgresDatabase {
@@ -38,6 +38,32 @@ impl FileRecords for PostgresDatabase {
             is_try,
         )
         .await
+    }
+
+    async fn debug_ids(
+        &self,
+        debug_file: &str,
+        is_try: bool,
+        limit: u32,
+    ) -> Result<Vec<HeldId>, DbError> {
+        let rows = self
+            .query(
+                "SELECT file.debug_id, max(file.stored_at) AS stored_at
+                 FROM upload_files AS file JOIN uploads AS upload ON upload.id = file.upload_id
+                 WHERE file.debug_file = $1 AND file.debug_id IS NOT NULL
+                     AND upload.is_try = $2 AND upload.completed_at IS NOT NULL
+                 GROUP BY file.debug_id ORDER BY max(file.id) DESC LIMIT $3",
+                parameters![debug_file.to_owned(), is_try, i64::from(limit)],
+            )
+            .await?;
+        let held = |row: &Row| {
+            Ok(HeldId {
+                debug_id: column(row, "debug_id")?,
+                is_try,
+                stored_at: column(row, "stored_at")?,
+            })
+        };
+        rows.iter().map(held).collect()
     }
 
     async fn last_uploaders(

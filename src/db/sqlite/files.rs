@@ -8,7 +8,7 @@ use rusqlite::{OptionalExtension, Row};
 use super::SqliteDatabase;
 use super::values::{Texts, Time};
 use crate::db::DbError;
-use crate::db::files::{FileRecords, ModuleRecord, ReplacedFile};
+use crate::db::files::{FileRecords, HeldId, ModuleRecord, ReplacedFile};
 
 #[async_trait]
 impl FileRecords for SqliteDatabase {
@@ -37,6 +37,35 @@ impl FileRecords for SqliteDatabase {
             (code_file, code_id),
             is_try,
         )
+        .await
+    }
+
+    async fn debug_ids(
+        &self,
+        debug_file: &str,
+        is_try: bool,
+        limit: u32,
+    ) -> Result<Vec<HeldId>, DbError> {
+        let debug_file = debug_file.to_owned();
+        self.read(move |transaction| {
+            let ids = transaction
+                .prepare_cached(
+                    "SELECT file.debug_id, max(file.stored_at) AS stored_at
+                     FROM upload_files AS file JOIN uploads AS upload ON upload.id = file.upload_id
+                     WHERE file.debug_file = ?1 AND file.debug_id IS NOT NULL
+                         AND upload.is_try = ?2 AND upload.completed_at IS NOT NULL
+                     GROUP BY file.debug_id ORDER BY max(file.id) DESC LIMIT ?3",
+                )?
+                .query_map((debug_file, is_try, limit), |row| {
+                    Ok(HeldId {
+                        debug_id: row.get("debug_id")?,
+                        is_try,
+                        stored_at: row.get::<_, Time>("stored_at")?.0,
+                    })
+                })?
+                .collect::<Result<Vec<_>, _>>()?;
+            Ok(ids)
+        })
         .await
     }
 

@@ -76,7 +76,8 @@ pub(in crate::http) async fn send_unpacked(
 ) -> Result<HttpResponse, DownloadError> {
     if request.method() == Method::HEAD {
         let mut response = HttpResponse::Ok();
-        return Ok(response.content_type("application/octet-stream").finish());
+        response.content_type("application/octet-stream");
+        return Ok(body::send_none(&mut response, None));
     }
     let max_age = downloads.max_age();
     let unpacked = downloads.unpack(cabinet, wanted).await?;

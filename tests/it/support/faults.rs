@@ -5,7 +5,7 @@ use std::ops::Range;
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
-use symbold::db::files::{FileRecords, ModuleRecord, ReplacedFile};
+use symbold::db::files::{FileRecords, HeldId, ModuleRecord, ReplacedFile};
 use symbold::db::missing::{
     BatchId, MissingCount, MissingFilter, MissingPage, MissingRecord, MissingRecords, PageRequest,
 };
@@ -239,6 +239,15 @@ impl FileRecords for FaultyDatabase {
         self.sound
             .module_by_code_id(code_file, code_id, is_try)
             .await
+    }
+
+    async fn debug_ids(
+        &self,
+        debug_file: &str,
+        is_try: bool,
+        limit: u32,
+    ) -> Result<Vec<HeldId>, DbError> {
+        self.sound.debug_ids(debug_file, is_try, limit).await
     }
 
     async fn last_uploaders(

@@ -1,0 +1,136 @@
+//! Why is it missing?
+//!
+//! The same steps as those of a download, each with its answer and where that comes from. Nothing is counted and
+//! nothing is remembered by it, so that looking changes nothing.
+
+use super::{DownloadError, DownloadService, Form, SYM, Wanted, forms, is_hopeless};
+use crate::catalog::{Module, NamedBy, SourceAnswer, Sourced};
+use crate::db::DbError;
+use crate::db::files::HeldId;
+use crate::symbol::{NameError, SymbolKey};
+
+/// How many ids of a debug file are listed.
+const LISTED_IDS: u32 = 50;
+
+/// What would become of a request, and why.
+#[derive(Debug)]
+pub struct Explanation {
+    /// What would become of it.
+    pub verdict: Verdict,
+    /// What each name was answered with, in the order in which they are tried; those after the first that is held are
+    /// not tried.
+    pub forms: Vec<FormAnswer>,
+    /// Which module is meant, if the request is one by code id that no source holds: among regular symbols, then among
+    /// those of try.
+    pub modules: Vec<Sourced<Module>>,
+    /// Ids of the debug file that uploads have brought, the newest first; a bounded number of them.
+    pub ids: Result<Vec<HeldId>, DbError>,
+}
+
+/// What becomes of a request.
+#[derive(Debug)]
+pub enum Verdict {
+    /// No symbol is ever called that.
+    Hopeless,
+    /// Its ending is not served.
+    NotServed,
+    /// The name breaks the grammar.
+    Illegal(NameError),
+    /// A source holds it.
+    Held,
+    /// A source holds it in a cabinet.
+    Packed,
+    /// It is to be asked for as this.
+    Renamed(SymbolKey),
+    /// No source holds it.
+    Missing,
+    /// A source, or the database, could not be asked.
+    Unknown,
+}
+
+/// What the sources say of one name.
+#[derive(Debug)]
+pub struct FormAnswer {
+    /// The name.
+    pub form: Form,
+    /// The sources, in the order in which they are asked.
+    pub sources: Vec<SourceAnswer>,
+}
+
+impl DownloadService {
+    /// Explains what would become of a request.
+    ///
+    /// # Errors
+    /// Too many explanations are under way.
+    pub async fn explain(
+        &self,
+        wanted: &Wanted,
+        includes_try: bool,
+    ) -> Result<Explanation, DownloadError> {
+        let turn = self.explaining.try_acquire();
+        let _turn = turn.map_err(|_| DownloadError::Busy)?;
+        let mut explanation = Explanation {
+            verdict: Verdict::Missing,
+            forms: Vec::new(),
+            modules: Vec::new(),
+            ids: self.ids(&wanted.debug_file, includes_try).await,
+        };
+        explanation.verdict = if is_hopeless(wanted) {
+            Verdict::Hopeless
+        } else if !self.serve.matches(&wanted.file_name) {
+            Verdict::NotServed
+        } else {
+            match SymbolKey::with_id(&wanted.debug_file, wanted.id.clone(), &wanted.file_name) {
+                Err(error) => Verdict::Illegal(error),
+                Ok(key) => self.follow(&key, includes_try, &mut explanation).await,
+            }
+        };
+        Ok(explanation)
+    }
+
+    /// Takes the steps of a lookup and writes them down.
+    async fn follow(
+        &self,
+        key: &SymbolKey,
+        includes_try: bool,
+        explanation: &mut Explanation,
+    ) -> Verdict {
+        for form in forms::of(key) {
+            let sources = self.catalog.explain(&form.key, includes_try).await;
+            let first = sources.iter().find(|source| source.held.answer != Ok(None));
+            let verdict = first.map(|source| match source.held.answer {
+                Err(_) => Verdict::Unknown,
+                Ok(_) if form.is_packed => Verdict::Packed,
+                Ok(_) => Verdict::Held,
+            });
+            explanation.forms.push(FormAnswer { form, sources });
+            if let Some(verdict) = verdict {
+                return verdict;
+            }
+        }
+        if !key.file_name().ends_with(SYM) || key.id().is_debug_id() {
+            return Verdict::Missing;
+        }
+        let (file, id) = (key.debug_file(), key.id());
+        let modules = self.catalog.modules();
+        explanation.modules = modules
+            .explain(NamedBy::CodeId, file, id, includes_try)
+            .await;
+        let first = explanation
+            .modules
+            .iter()
+            .find(|module| module.answer != Ok(None));
+        match first.map(|module| &module.answer) {
+            None | Some(Ok(None)) => Verdict::Missing,
+            Some(Err(_)) => Verdict::Unknown,
+            Some(Ok(Some(module))) => {
+                Self::renamed(module, key).map_or(Verdict::Missing, Verdict::Renamed)
+            }
+        }
+    }
+
+    async fn ids(&self, debug_file: &str, includes_try: bool) -> Result<Vec<HeldId>, DbError> {
+        let modules = self.catalog.modules();
+        modules.ids(debug_file, includes_try, LISTED_IDS).await
+    }
+}
