@@ -7,6 +7,9 @@ use sha2::{Digest, Sha256};
 /// What our tokens begin with, so that scanners for leaked secrets know them.
 const PREFIX: &str = "symbold_";
 
+/// Hexadecimal digits of a secret of ours after its prefix.
+const DIGITS: usize = 64;
+
 /// The longest secret looked up, in bytes; no token is longer.
 const LONGEST: usize = 256;
 
@@ -26,10 +29,15 @@ impl Secret {
     }
 
     /// Reads what a client sent: everything before the first `-`, as Tecken does, so that people can label tokens.
-    /// `None` when there is nothing.
+    /// `None` when there is nothing. The digits of one of our secrets will do without the prefix, since Mozilla's
+    /// `upload-symbols` sends no token that is not all hexadecimal.
     #[must_use]
     pub fn from_client(sent: &str) -> Option<Self> {
         let secret = sent.split('-').next().unwrap_or_default().trim();
+        let are_digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_hexdigit());
+        if secret.len() == DIGITS && are_digits(secret) {
+            return Some(Self(format!("{PREFIX}{secret}")));
+        }
         (1..=LONGEST)
             .contains(&secret.len())
             .then(|| Self(secret.to_owned()))
@@ -65,6 +73,21 @@ mod tests {
         assert_ne!(one, other);
         assert_eq!(one.reveal().len(), PREFIX.len() + 64);
         assert!(!format!("{one:?}").contains(&one.reveal()[10..]));
+    }
+
+    #[test]
+    fn the_digits_alone_are_the_secret() {
+        let secret = Secret::generate().unwrap();
+        let digits = secret.reveal().strip_prefix(PREFIX).unwrap();
+        assert_eq!(Secret::from_client(digits), Some(secret.clone()));
+        assert_eq!(
+            Secret::from_client(&format!("{digits}-label")),
+            Some(secret.clone())
+        );
+        assert_eq!(
+            Secret::from_client(&digits[1..]).unwrap().reveal(),
+            &digits[1..]
+        );
     }
 
     #[test]

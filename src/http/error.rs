@@ -131,12 +131,7 @@ impl ApiError {
         if let Some(allow) = self.allow {
             response.insert_header((header::ALLOW, allow));
         }
-        if matches!(
-            self.status,
-            StatusCode::SERVICE_UNAVAILABLE
-                | StatusCode::TOO_MANY_REQUESTS
-                | StatusCode::INSUFFICIENT_STORAGE
-        ) {
+        if is_worth_a_retry(self.status) {
             response.insert_header((header::RETRY_AFTER, retry_after()));
         }
         if self.status.is_server_error() {
@@ -171,6 +166,16 @@ impl ResponseError for ApiError {
         }
         self.head().json(body)
     }
+}
+
+/// Tells whether the same request may be answered otherwise later: the statuses after which Mozilla's uploaders try
+/// again.
+fn is_worth_a_retry(status: StatusCode) -> bool {
+    status.is_server_error()
+        || matches!(
+            status,
+            StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_MANY_REQUESTS
+        )
 }
 
 fn retry_after() -> String {

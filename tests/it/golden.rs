@@ -4,12 +4,17 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::fs;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use serde_json::Value;
+use flate2::read::GzDecoder;
+use futures_util::TryStreamExt;
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 use symbold::auth::Permission;
 
 use crate::support::backends::needs_embedded_storage;
+use crate::support::remote::{Remote, empty, ok};
 use crate::support::{App, RawConnection, Zip, sym};
 
 const ID: &str = "44E4EC8C2F41492B9369D6B9A059577C2";
@@ -22,6 +27,11 @@ const OTHER_STATUS: &[(&str, u16)] = &[
     ("057-upload-dotdot", 400),
     ("061-upload-longkey290", 400),
     ("067-upload-no-slash", 201),
+    ("089-url-redirect-to-http", 400),
+    ("103-url-502", 502),
+    ("105-url-429", 502),
+    ("107-url-refused", 502),
+    ("109-url-no-length", 201),
     ("121-get-stored-lowercase-id", 200),
     ("187-codeid-lower", 302),
     ("203-get-wrong-token", 200),
@@ -32,7 +42,7 @@ const OTHER_STATUS: &[(&str, u16)] = &[
 ];
 
 /// Cases whose body differs.
-const OTHER_BODY: [&str; 11] = [
+const OTHER_BODY: &[&str] = &[
     "013-upload-same-size-other-bytes",
     "079-auth-header-lower",
     "085-auth-info-no-permission",
@@ -44,6 +54,7 @@ const OTHER_BODY: [&str; 11] = [
     "057-upload-dotdot",
     "061-upload-longkey290",
     "077-auth-no-permission",
+    "111-url-wrong-ext",
 ];
 
 /// One recorded exchange.
@@ -55,6 +66,21 @@ struct Exchange {
     status: u16,
     headers: BTreeMap<String, String>,
     body: String,
+    /// The objects that Tecken stored, as the recording lists them.
+    stored: Vec<Value>,
+}
+
+impl Exchange {
+    fn is_by_url(&self) -> bool {
+        self.name[4..].starts_with("url-")
+    }
+
+    /// Puts our own address in the place of one of the recording.
+    fn replace(&mut self, theirs: &str, ours: &str) {
+        let body = String::from_utf8(self.request_body.clone()).unwrap();
+        self.request_body = body.replace(theirs, ours).into_bytes();
+        self.body = self.body.replace(theirs, ours);
+    }
 }
 
 fn folder() -> PathBuf {
@@ -77,7 +103,9 @@ fn read(path: &Path) -> Exchange {
     let text = String::from_utf8_lossy(&fs::read(path).unwrap()).into_owned();
     let (_, exchange) = text.split_once(">>> REQUEST\n").unwrap();
     let (request, response) = exchange.split_once("\n<<< RESPONSE\n").unwrap();
-    let response = response.split("\n=== EFFECTS").next().unwrap();
+    let (response, effects) = response
+        .split_once("\n=== EFFECTS")
+        .unwrap_or((response, ""));
     let (head, body) = request.split_once("\n\n").unwrap_or((request, ""));
     let (status_line, rest) = response.split_once('\n').unwrap();
     let (headers, answer) = rest.split_once("\n\n").unwrap_or((rest, ""));
@@ -92,6 +120,12 @@ fn read(path: &Path) -> Exchange {
             .map(|(name, value)| (name.to_ascii_lowercase(), value.to_owned()))
             .collect(),
         body: answer.trim().to_owned(),
+        stored: effects
+            .lines()
+            .skip(1)
+            .take_while(|line| line.starts_with('{'))
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect(),
     }
 }
 
@@ -214,11 +248,11 @@ async fn recorded_requests_get_the_recorded_answers() {
     let tokens = tokens(&app).await;
     prepare(&app, &tokens).await;
     let mut differences = Vec::new();
-    for exchange in exchanges("", 60) {
-        let answer = send(&app, &exchange, &tokens).await;
-        if let Err(difference) = compare(&exchange, &answer) {
-            differences.push(format!("{}: {difference}", exchange.name));
-        }
+    for exchange in exchanges("", 60)
+        .iter()
+        .filter(|exchange| !exchange.is_by_url())
+    {
+        differences.extend(replay(&app, exchange, &tokens).await);
     }
     assert!(differences.is_empty(), "{}", differences.join("\n"));
 }
@@ -279,6 +313,147 @@ async fn recorded_requests_to_a_storage_that_has_gone() {
         app.missing().await.is_empty(),
         "nothing is known to be missing"
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn recorded_uploads_by_address_get_the_recorded_answers() {
+    let archive = Zip::new()
+        .file(
+            &format!("byurl.pdb/{ID}/byurl.sym"),
+            sym("byurl.pdb", ID, 1),
+        )
+        .bytes();
+    let bad_hex = fs::read(folder().join("zips/bad-hex.zip")).unwrap();
+    let without_length = [b"HTTP/1.1 200 OK\r\n\r\n".to_vec(), archive.clone()].concat();
+    let remote = Remote::start(vec![
+        ("/byurl.zip", ok(&archive)),
+        (
+            "/redir-off/byurl.zip",
+            empty(
+                "302 Found",
+                "Location: http://127.0.0.1:28444/byurl.zip\r\n",
+            ),
+        ),
+        ("/s502.zip", empty("502 Bad Gateway", "")),
+        ("/s429.zip", empty("429 Too Many Requests", "")),
+        ("/nolen.zip", without_length),
+        ("/bad-hex.zip", ok(&bad_hex)),
+    ])
+    .await;
+    // The other server of the recordings speaks TLS, ours does not: what is said of plain http is asked of a server
+    // that takes none.
+    let app = app_that_fetches(true).await;
+    let strict = app_that_fetches(false).await;
+    let (app_tokens, strict_tokens) = (tokens(&app).await, tokens(&strict).await);
+    let uploaded = app
+        .upload_as(
+            &app_tokens["aaaaaaaaaaaaaaaaaaaaaaaaaaaaaa01"],
+            archive.clone(),
+        )
+        .await;
+    assert_eq!(uploaded.status, 201);
+    let mut differences = Vec::new();
+    let mut replayed = 0;
+    for mut exchange in exchanges("", 60) {
+        if !exchange.is_by_url() {
+            continue;
+        }
+        replayed += 1;
+        let (app, tokens) = match exchange.name.as_str() {
+            "093-url-insecure" => (&strict, &strict_tokens),
+            _ => (&app, &app_tokens),
+        };
+        let address = format!("http://localhost:{}", remote.address.port());
+        exchange.replace("https://localhost:28443", &address);
+        exchange.replace("https://localhost:28449", "http://localhost:1");
+        exchange.replace("\"size\": 421", &format!("\"size\": {}", archive.len()));
+        differences.extend(replay(app, &exchange, tokens).await);
+    }
+    assert_eq!(replayed, 14);
+    assert!(differences.is_empty(), "{}", differences.join("\n"));
+}
+
+async fn app_that_fetches(allow_http: bool) -> App {
+    App::with(|config| {
+        config.upload.by_url.domains = vec!["localhost".to_owned()];
+        config.upload.by_url.allow_http = allow_http;
+        config.upload.by_url.allow_private = true;
+    })
+    .await
+}
+
+/// Sends a recorded request, and says what differs in the answer or in what was stored.
+async fn replay(app: &App, exchange: &Exchange, tokens: &BTreeMap<&str, String>) -> Option<String> {
+    let answer = send(app, exchange, tokens).await;
+    let compared = match compare(exchange, &answer) {
+        Ok(()) => compare_stored(app, exchange).await,
+        difference => difference,
+    };
+    let difference = compared.err()?;
+    Some(format!("{}: {difference}", exchange.name))
+}
+
+/// Every object that Tecken stored is there: at the same path but for the id's letter case, with the same metadata, and
+/// with the same bytes once inflated.
+async fn compare_stored(app: &App, exchange: &Exchange) -> Result<(), String> {
+    if OTHER_STATUS.iter().any(|(case, _)| *case == exchange.name) {
+        return Ok(());
+    }
+    for theirs in &exchange.stored {
+        let path = with_upper_case_id(theirs["key"].as_str().unwrap());
+        let Some(fetched) = app.storage.fetch(&path, None).await.unwrap() else {
+            return Err(format!("{path} was not stored"));
+        };
+        let meta = fetched.info.meta;
+        let bytes = fetched
+            .stream
+            .try_collect::<Vec<_>>()
+            .await
+            .unwrap()
+            .concat();
+        let mut plain = Vec::new();
+        if meta.is_gzipped {
+            GzDecoder::new(&*bytes).read_to_end(&mut plain).unwrap();
+        } else {
+            plain = bytes;
+        }
+        let ours = json!({
+            "ContentEncoding": meta.is_gzipped.then_some("gzip"),
+            "plain_sha256": hex::encode(Sha256::digest(&plain)),
+        });
+        compare_members(&["ContentEncoding", "plain_sha256"], theirs, &ours)?;
+        let ours = json!({
+            "original_size": meta.original_size.map(|size| size.to_string()),
+            "original_md5_hash": meta.original_md5,
+        });
+        for name in ["original_size", "original_md5_hash"] {
+            // Tecken keeps neither of files that it stores as they are, and no size of empty ones.
+            if !theirs["Metadata"][name].is_null() {
+                compare_members(&[name], &theirs["Metadata"], &ours)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn compare_members(names: &[&str], theirs: &Value, ours: &Value) -> Result<(), String> {
+    for name in names {
+        if theirs[name] != ours[name] {
+            return Err(format!(
+                "{name} is {} instead of {}",
+                ours[name], theirs[name]
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// `<prefix>/<debug file>/<id>/<file>` with the id in upper case.
+fn with_upper_case_id(path: &str) -> String {
+    let mut parts: Vec<_> = path.split('/').map(str::to_owned).collect();
+    let id = parts.len() - 2;
+    parts[id] = parts[id].to_ascii_uppercase();
+    parts.join("/")
 }
 
 fn compare(exchange: &Exchange, answer: &Answer) -> Result<(), String> {

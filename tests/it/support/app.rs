@@ -15,6 +15,7 @@ use symbold::config::Config;
 use symbold::db::Database;
 use symbold::first_run;
 use symbold::server::{Adaptors, Server};
+use symbold::storage::Storage;
 use tempfile::TempDir;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -28,6 +29,8 @@ pub(crate) struct App {
     /// The administrator's token, which may upload.
     pub(crate) token: String,
     pub(crate) client: Client,
+    /// The storage itself, without anything that remembers.
+    pub(crate) storage: Arc<dyn Storage>,
     auth: AuthService,
     database: Arc<dyn Database>,
     stop: CancellationToken,
@@ -108,6 +111,7 @@ impl App {
         change(&mut config);
         let adaptors = wrap(Adaptors::open(&config).await.unwrap());
         let database = Arc::clone(&adaptors.database);
+        let storage = Arc::clone(&adaptors.storage);
         let server = Server::new(config, adaptors, clock).unwrap();
         let auth = server.auth().clone();
         let token = administrators_token(&auth, data.path()).await;
@@ -125,6 +129,7 @@ impl App {
             address,
             token,
             client,
+            storage,
             auth,
             database,
             stop,

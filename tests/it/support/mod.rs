@@ -11,7 +11,7 @@ mod symbols;
 mod zip;
 
 pub(crate) use app::{Answer, App, eventually};
-pub(crate) use raw::RawConnection;
+pub(crate) use raw::{RawAnswer, RawConnection};
 pub(crate) use services::{OwnPostgres, OwnRedis};
 pub(crate) use symbols::{ID, random_bytes, sym};
 pub(crate) use zip::Zip;

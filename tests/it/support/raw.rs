@@ -1,12 +1,48 @@
 //! A connection that says exactly what the test says.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 const PATIENCE: Duration = Duration::from_secs(20);
+
+/// An answer as it came.
+#[derive(Debug)]
+pub(crate) struct RawAnswer {
+    pub(crate) status: u16,
+    /// Names in lower case.
+    pub(crate) headers: BTreeMap<String, String>,
+    pub(crate) body: String,
+}
+
+impl RawAnswer {
+    /// The answer, if the bytes hold all of it.
+    fn whole(bytes: &[u8]) -> Option<Self> {
+        let text = String::from_utf8_lossy(bytes);
+        let (head, body) = text.split_once("\r\n\r\n")?;
+        let mut lines = head.lines();
+        let status = lines.next()?.split(' ').nth(1)?.parse().unwrap();
+        let headers: BTreeMap<_, _> = lines
+            .filter_map(|line| line.split_once(": "))
+            .map(|(name, value)| (name.to_ascii_lowercase(), value.to_owned()))
+            .collect();
+        let length: usize = headers.get("content-length")?.parse().unwrap();
+        (body.len() >= length).then(|| Self {
+            status,
+            headers,
+            body: body.to_owned(),
+        })
+    }
+
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_str(&self.body)
+            .unwrap_or_else(|_| panic!("{} is not JSON: {}", self.status, self.body))
+    }
+}
 
 pub(crate) struct RawConnection {
     stream: TcpStream,
@@ -22,6 +58,26 @@ impl RawConnection {
     pub(crate) async fn send(&mut self, bytes: impl AsRef<[u8]>) {
         self.stream.write_all(bytes.as_ref()).await.unwrap();
         self.stream.flush().await.unwrap();
+    }
+
+    /// One answer, of a length that it tells; the connection stays open.
+    pub(crate) async fn read_answer(&mut self) -> RawAnswer {
+        let mut bytes = Vec::new();
+        let reading = async {
+            loop {
+                if let Some(answer) = RawAnswer::whole(&bytes) {
+                    return answer;
+                }
+                let count = self.stream.read_buf(&mut bytes).await.unwrap();
+                assert!(
+                    count > 0,
+                    "closed after {:?}",
+                    String::from_utf8_lossy(&bytes)
+                );
+            }
+        };
+        let answered = tokio::time::timeout(PATIENCE, reading).await;
+        answered.expect("the server answers")
     }
 
     /// Sends a piece again and again, without reading, until the server takes no more or so many bytes are sent. Tells
