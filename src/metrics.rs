@@ -63,7 +63,7 @@ pub struct CacheLabels {
 /// Labels of a storage call.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub struct StorageLabels {
-    /// `head`, `put`, `fetch` or `check`.
+    /// `head`, `put`, `fetch`, `delete` or `check`.
     pub operation: &'static str,
     /// `ok`, `absent` or `error`.
     pub outcome: &'static str,
@@ -72,7 +72,7 @@ pub struct StorageLabels {
 /// The operation alone.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub struct OperationLabel {
-    /// `head`, `put`, `fetch` or `check`.
+    /// `head`, `put`, `fetch`, `delete` or `check`.
     pub operation: &'static str,
 }
 

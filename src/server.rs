@@ -34,6 +34,7 @@ use crate::missing::{MissingLog, MissingReport, MissingWorker};
 use crate::scratch::Scratch;
 use crate::storage::{self, MeteredStorage, Storage, StorageConfig};
 use crate::upload::UploadService;
+use crate::upload::breakpad::BreakpadUploads;
 
 /// How long the last counts may take to be written.
 const FLUSH_DEADLINE: Duration = Duration::from_secs(10);
@@ -114,6 +115,26 @@ fn open_scratch(config: &Config) -> anyhow::Result<Arc<Scratch>> {
     Ok(Arc::new(scratch))
 }
 
+fn missing_worker(
+    config: &Config,
+    log: MissingLog,
+    database: Arc<dyn Database>,
+    metrics: &Metrics,
+    clock: &SharedClock,
+) -> anyhow::Result<MissingWorker> {
+    let (settings, metrics) = (config.missing.clone(), metrics.clone());
+    MissingWorker::new(log, database, settings, Arc::clone(clock), metrics)
+        .context("cannot name the writer of missing symbols")
+}
+
+fn listen(address: &str) -> anyhow::Result<TcpListener> {
+    TcpListener::bind(address).with_context(|| {
+        format!(
+            "cannot listen on {address}: is another server running there? (setting server.listen)"
+        )
+    })
+}
+
 /// A server that has opened everything and listens, but answers only once it runs.
 #[derive(Debug)]
 pub struct Server {
@@ -131,17 +152,20 @@ impl Server {
     /// The address cannot be listened on, or temporary files cannot be made.
     pub fn new(config: Config, adaptors: Adaptors, clock: SharedClock) -> anyhow::Result<Self> {
         let metrics = Metrics::default();
-        let Adaptors {
-            storage,
-            sources,
-            database,
-        } = adaptors.metered(&metrics, &clock);
+        let adaptors = adaptors.metered(&metrics, &clock);
+        let (storage, database) = (adaptors.storage, adaptors.database);
         let cpu = CpuPool::new(0).context("cannot start the threads for CPU work")?;
         let scratch = open_scratch(&config)?;
         let cache =
             cache::open(&config.cache, &metrics, &clock).context("setting cache.redis_url")?;
         let memos = Memos::new(&config.cache, cache.clone(), &metrics, &clock);
-        let catalog = catalog(&config.storage, &storage, sources, &database, &memos);
+        let catalog = catalog(
+            &config.storage,
+            &storage,
+            adaptors.sources,
+            &database,
+            &memos,
+        );
         let log = MissingLog::new(&config.missing, Arc::clone(&clock), metrics.clone());
         let uploads = UploadService::new(
             config.upload.clone(),
@@ -153,10 +177,14 @@ impl Server {
             metrics.clone(),
         )
         .context("cannot prepare uploads by address (section upload.by_url)")?;
+        let uploads = Arc::new(uploads);
+        let breakpad = BreakpadUploads::new(Arc::clone(&uploads), config.download.serve.clone());
         let health = Health::new(storage, Arc::clone(&database), cache, Arc::clone(&clock));
         let services = HttpServices {
             auth: AuthService::new(Arc::clone(&database), Arc::clone(&clock)),
-            uploads: Arc::new(uploads),
+            uploads,
+            breakpad: Arc::new(breakpad),
+            public_url: config.server.public_url.clone(),
             downloads: DownloadService::new(
                 &config.download,
                 Arc::clone(&catalog),
@@ -171,21 +199,11 @@ impl Server {
             clock: Arc::clone(&clock),
             runtime: Handle::current(),
         };
-        let missing = MissingWorker::new(
-            log,
-            database,
-            config.missing.clone(),
-            Arc::clone(&clock),
-            metrics.clone(),
-        )
-        .context("cannot name the writer of missing symbols")?;
+        let missing = missing_worker(&config, log, database, &metrics, &clock)?;
         let observation = Data::new(Observation::new(metrics, clock, config.log.requests));
-        let listen = &config.server.listen;
-        let listener = TcpListener::bind(listen)
-            .with_context(|| format!("cannot listen on {listen}: is another server running there? (setting server.listen)"))?;
         Ok(Self {
+            listener: listen(&config.server.listen)?,
             config,
-            listener,
             services,
             observation,
             missing,
@@ -216,6 +234,7 @@ impl Server {
         background.spawn(self.missing.run(stop_background.clone()));
         let watch = self.services.uploads.watch();
         background.spawn(watch.run(stop_background.clone()));
+        background.spawn(Arc::clone(&self.services.breakpad).sweep(stop_background.clone()));
         background.close();
 
         let http_server = listening::start(

@@ -8,6 +8,7 @@ mod pages;
 mod tokens;
 mod uploaders;
 mod uploads;
+mod waiting;
 
 use time::macros::datetime;
 use time::{Duration, OffsetDateTime};
@@ -25,6 +26,7 @@ pub(crate) async fn check_all(database: &dyn Database) {
     missing::check_all(database).await;
     arrivals::check_all(database).await;
     pages::check_all(database).await;
+    waiting::check_all(database).await;
 }
 
 /// A time that is easy to tell from others, to the microsecond that every engine keeps.

@@ -14,6 +14,7 @@ pub mod postgres;
 pub mod sqlite;
 pub mod tokens;
 pub mod uploads;
+pub mod waiting;
 
 use std::fmt::Debug;
 use std::path::Path;
@@ -32,11 +33,20 @@ pub use postgres::PostgresDatabase;
 pub use sqlite::SqliteDatabase;
 pub use tokens::TokenRecords;
 pub use uploads::UploadRecords;
+pub use waiting::WaitingRecords;
 
 /// All records of one engine.
 #[async_trait]
 pub trait Database:
-    UploadRecords + FileRecords + NodeRecords + MissingRecords + TokenRecords + Debug + Send + Sync
+    UploadRecords
+    + FileRecords
+    + NodeRecords
+    + MissingRecords
+    + TokenRecords
+    + WaitingRecords
+    + Debug
+    + Send
+    + Sync
 {
     /// Asks the database for a sign of life.
     async fn check(&self) -> Result<(), DbError>;

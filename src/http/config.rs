@@ -10,7 +10,8 @@ use serde::{Deserialize, Serialize};
 pub struct ServerConfig {
     /// Address and port to listen on.
     pub listen: String,
-    /// The address that clients know this server by, for messages; empty means the one listened on.
+    /// The address that clients know this server by, for messages and for what Breakpad's uploaders are told to put
+    /// files to; empty means the one listened on, or the one that the client has used.
     pub public_url: String,
     /// Threads that serve requests; 0 means as many as the machine has cores.
     pub workers: usize,

@@ -16,6 +16,7 @@ use crate::db::DbError;
 use crate::download::{DownloadError, UnpackError};
 use crate::storage::StorageError;
 use crate::upload::archive::ArchiveError;
+use crate::upload::breakpad::BreakpadError;
 use crate::upload::{FetchError, UploadError};
 
 /// Tells a client when to come back, in seconds; jittered, so that those who were refused together do not return
@@ -208,6 +209,19 @@ impl From<AuthError> for ApiError {
     }
 }
 
+fn breakpad_status(error: &BreakpadError) -> StatusCode {
+    match error {
+        BreakpadError::UnknownKey => StatusCode::NOT_FOUND,
+        BreakpadError::TooManyWaiting(_) => StatusCode::TOO_MANY_REQUESTS,
+        BreakpadError::Lacks(_)
+        | BreakpadError::Name { .. }
+        | BreakpadError::Type(_)
+        | BreakpadError::NotServed(_)
+        | BreakpadError::Module(_)
+        | BreakpadError::NothingPut => StatusCode::BAD_REQUEST,
+    }
+}
+
 impl From<&UploadError> for ApiError {
     fn from(error: &UploadError) -> Self {
         let code = error.code();
@@ -237,6 +251,7 @@ impl From<&UploadError> for ApiError {
             | UploadError::Extension(_)
             | UploadError::Incomplete
             | UploadError::Archive(_) => refuse(StatusCode::BAD_REQUEST),
+            UploadError::Breakpad(breakpad) => refuse(breakpad_status(breakpad)),
             UploadError::Fetch(fetch) => match fetch {
                 FetchError::Remote(..) | FetchError::Unreachable(_) => {
                     refuse(StatusCode::BAD_GATEWAY)

@@ -11,7 +11,7 @@ use actix_web::middleware::Next;
 use actix_web::web::Data;
 use tracing::Instrument;
 
-use super::route_of;
+use super::{route_of, shown_path};
 use crate::clock::{SharedClock, Stopwatch};
 use crate::metrics::{Metrics, RequestLabels, RouteLabel};
 
@@ -73,7 +73,9 @@ pub async fn observe(
         route_of(request.path()),
     );
     let span = tracing::info_span!("request", id);
-    let path = observation.logs_requests.then(|| request.path().to_owned());
+    let path = observation
+        .logs_requests
+        .then(|| shown_path(request.path()).to_owned());
     let mut response = next.call(request).instrument(span.clone()).await?;
     let status = response.status().as_u16();
     let seconds = stopwatch.seconds();

@@ -3,6 +3,7 @@
 //! One file a resource, with its handlers and wire types; `extract` turns requests into the services' types,
 //! `error` turns errors into answers. No handler decides anything about the product.
 
+mod breakpad;
 mod config;
 mod download;
 mod error;
@@ -30,6 +31,7 @@ use crate::health::Health;
 use crate::metrics::Metrics;
 use crate::missing::MissingReport;
 use crate::upload::UploadService;
+use crate::upload::breakpad::BreakpadUploads;
 
 pub use config::ServerConfig;
 pub use middleware::{Observation, observe};
@@ -41,6 +43,10 @@ pub struct HttpServices {
     pub auth: AuthService,
     /// Takes uploads.
     pub uploads: Arc<UploadService>,
+    /// Takes uploads of one file.
+    pub breakpad: Arc<BreakpadUploads>,
+    /// The address that clients know this server by; empty if it is not configured.
+    pub public_url: String,
     /// Finds files.
     pub downloads: DownloadService,
     /// Knows what is held.
@@ -61,6 +67,8 @@ pub struct HttpServices {
 pub fn configure(services: &HttpServices, app: &mut ServiceConfig) {
     app.app_data(Data::new(services.auth.clone()))
         .app_data(Data::from(Arc::clone(&services.uploads)))
+        .app_data(Data::from(Arc::clone(&services.breakpad)))
+        .app_data(Data::new(breakpad::PublicUrl(services.public_url.clone())))
         .app_data(Data::new(services.downloads.clone()))
         .app_data(Data::from(Arc::clone(&services.catalog)))
         .app_data(Data::new(services.missing.clone()))
@@ -71,10 +79,22 @@ pub fn configure(services: &HttpServices, app: &mut ServiceConfig) {
         .configure(operations::configure)
         .configure(health::configure)
         .configure(upload::configure)
+        .configure(breakpad::configure)
         .configure(missing::configure)
         .configure(syminfo::configure)
         .configure(explain::configure)
         .default_service(web::to(download::symbol));
+}
+
+/// What paths with an upload key begin with. The key is a secret.
+const UPLOAD_KEYS: &str = "/v1/uploads/";
+
+/// A path as the log may show it.
+fn shown_path(path: &str) -> &str {
+    if path.starts_with(UPLOAD_KEYS) {
+        return route_of(path);
+    }
+    path
 }
 
 /// The route of a path, as the metrics name it: every symbol's path is one route.
@@ -88,14 +108,18 @@ fn route_of(path: &str) -> &'static str {
         "/metrics",
         "/missingsymbols",
         "/missingsymbols.csv",
+        "/symupload",
         "/upload",
         "/upload/auth_info",
+        "/v1/uploads:create",
     ];
     // Routes that end in something of the client's, by what comes before it.
     const FAMILIES: &[(&str, &str)] = &[
         ("/api/explain/", "/api/explain/{debug_file}/{id}/{file}"),
         ("/api/syminfo/", "/api/syminfo/{file}/{id}"),
         ("/api/uploads/upload/", "/api/uploads/upload/{id}"),
+        ("/v1/symbols/", "/v1/symbols/{debug_file}/{id}"),
+        (UPLOAD_KEYS, "/v1/uploads/{key}"),
     ];
     let path = if path.len() > 1 {
         path.trim_end_matches('/')

@@ -16,6 +16,7 @@ pub(crate) async fn check_all(storage: &dyn Storage) {
     unusual_names_are_kept_apart(storage).await;
     empty_and_large_objects(storage).await;
     ranges_are_read_as_far_as_the_object_reaches(storage).await;
+    a_removed_object_is_absent(storage).await;
     addresses_are_urls(storage).await;
     storage.check().await.unwrap();
 }
@@ -165,6 +166,22 @@ async fn ranges_are_read_as_far_as_the_object_reaches(storage: &dyn Storage) {
     }
     let absent = storage.fetch("v1/none/AB/none.sym", Some(0..9)).await;
     assert!(absent.unwrap().is_none());
+}
+
+async fn a_removed_object_is_absent(storage: &dyn Storage) {
+    let (path, other) = (".waiting/one", ".waiting/other");
+    put(storage, path, b"first").await;
+    put(storage, other, b"other").await;
+    let open = storage.fetch(path, None).await.unwrap().unwrap();
+    for _ in 0..2 {
+        storage.delete(path).await.unwrap();
+        assert_eq!(storage.head(path).await.unwrap(), None);
+    }
+    let bytes = open.stream.try_collect::<Vec<_>>().await.unwrap().concat();
+    assert_eq!(bytes, b"first");
+    assert_eq!(read(storage, other).await, "other");
+    put(storage, path, b"second").await;
+    assert_eq!(read(storage, path).await, "second");
 }
 
 async fn addresses_are_urls(storage: &dyn Storage) {

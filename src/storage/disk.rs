@@ -157,6 +157,17 @@ impl DiskStorage {
         })
     }
 
+    /// Removes a file. Folders stay: another writer may be about to use them.
+    fn remove(&self, path: &str) -> io::Result<()> {
+        self.scratch()?;
+        let target = self.file_path(path);
+        match fs::remove_file(&target) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => self.check_root(),
+            Err(error) => Err(error),
+            Ok(()) => folders::sync(target.parent().ok_or(io::ErrorKind::InvalidInput)?),
+        }
+    }
+
     fn open_object(&self, path: &str) -> Result<Option<(File, ObjectInfo)>, ReadError> {
         let mut options = File::options();
         // Opening never waits, not even for the other end of a pipe.
@@ -256,6 +267,12 @@ impl Storage for DiskStorage {
             range: opened.range.clone(),
             stream: read_pieces(opened.file, opened.range, opened.first),
         }))
+    }
+
+    async fn delete(&self, path: &str) -> Result<(), StorageError> {
+        let (storage, path) = (self.clone(), path.to_owned());
+        let removed = blocking::run(move || storage.remove(&path)).await;
+        removed.map_err(|error| StorageError::from_io(NAME, &error))
     }
 
     async fn address(&self, _path: &str) -> Result<Option<Address>, StorageError> {

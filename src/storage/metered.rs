@@ -87,6 +87,11 @@ impl Storage for MeteredStorage {
             .await
     }
 
+    async fn delete(&self, path: &str) -> Result<(), StorageError> {
+        self.measure("delete", self.inner.delete(path), |()| false)
+            .await
+    }
+
     /// Not counted: an address is made here, without asking anybody.
     async fn address(&self, path: &str) -> Result<Option<Address>, StorageError> {
         self.inner.address(path).await

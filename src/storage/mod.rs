@@ -118,6 +118,10 @@ pub trait Storage: Debug + Send + Sync {
         range: Option<Range<u64>>,
     ) -> Result<Option<Fetched>, StorageError>;
 
+    /// Removes the object at a path, if there is one. When it returns, nobody finds it; readers that have it open keep
+    /// it.
+    async fn delete(&self, path: &str) -> Result<(), StorageError>;
+
     /// The address to send clients to for the object at a path, without looking whether it is there. `None` when
     /// they are to get its bytes from this server.
     async fn address(&self, path: &str) -> Result<Option<Address>, StorageError>;

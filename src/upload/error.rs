@@ -4,6 +4,7 @@ use bytesize::ByteSize;
 
 use super::FetchError;
 use super::archive::ArchiveError;
+use super::breakpad::BreakpadError;
 use crate::cpu::JobPanicked;
 use crate::db::DbError;
 use crate::storage::StorageError;
@@ -67,6 +68,9 @@ pub enum UploadError {
     /// Another upload of one of the files is under way.
     #[error("Another upload of one of these files is under way. Try again when it has ended")]
     Contended,
+    /// An upload of one file breaks a rule.
+    #[error(transparent)]
+    Breakpad(#[from] BreakpadError),
     /// There is no room for the temporary file.
     #[error("could not keep the archive in a temporary file: {0}")]
     Temporary(#[source] std::io::Error),
@@ -116,6 +120,7 @@ impl UploadError {
             Self::Fetch(error) => error.code(),
             Self::AlreadyExists(_) => "already_exists",
             Self::Contended => "contended",
+            Self::Breakpad(error) => error.code(),
             Self::Temporary(_) | Self::Storage(StorageError::Full { .. }) => "disk_full",
             Self::Storage(_) => "storage_unavailable",
             Self::Database(_) => "database_unavailable",

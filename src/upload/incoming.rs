@@ -34,7 +34,18 @@ impl IncomingArchive {
     /// # Errors
     /// The name ends otherwise, or there is no room.
     pub async fn begin(name: &str, uploads: &UploadService) -> Result<Self, UploadError> {
-        let name = archive_name(name)?;
+        Self::open(archive_name(name)?, uploads).await
+    }
+
+    /// Begins a file that comes without an archive around it; its name is yet to be known.
+    ///
+    /// # Errors
+    /// There is no room.
+    pub async fn of_one_file(uploads: &UploadService) -> Result<Self, UploadError> {
+        Self::open(String::new(), uploads).await
+    }
+
+    async fn open(name: String, uploads: &UploadService) -> Result<Self, UploadError> {
         let scratch = Arc::clone(&uploads.scratch);
         let file = blocking::run(move || scratch.unnamed_file())
             .await

@@ -7,6 +7,7 @@
 
 mod admission;
 pub mod archive;
+pub mod breakpad;
 mod config;
 mod content;
 mod error;
@@ -33,6 +34,7 @@ use crate::db::uploads::{NewUpload, Outcome};
 use crate::db::{Database, DbError};
 use crate::metrics::{Metrics, ResultLabel};
 use crate::scratch::Scratch;
+use crate::symbol::SymbolKey;
 
 use admission::{Admission, MemberRoom};
 use archive::{ArchiveError, Content, Digest, Entry};
@@ -136,9 +138,13 @@ impl UploadService {
         uploader: &Uploader,
         length: Option<u64>,
     ) -> Result<UploadSlot, UploadError> {
+        self.enter_as(uploader.token_id, length)
+    }
+
+    fn enter_as(&self, token_id: i64, length: Option<u64>) -> Result<UploadSlot, UploadError> {
         let largest = self.config.size.as_u64();
         let bytes = length.map_or(largest, |length| length.min(largest));
-        self.admission.enter(uploader.token_id, bytes)
+        self.admission.enter(token_id, bytes)
     }
 
     /// Checks and stores an upload that has fully arrived. Runs to its end even if the client leaves.
@@ -152,17 +158,20 @@ impl UploadService {
     ) -> Result<Receipt, UploadError> {
         let stopwatch = Stopwatch::start(self.clock.as_ref());
         let mut slot = submission.slot;
-        let archive = match submission.source {
-            Source::Archive(archive) => archive,
+        let (archive, key) = match submission.source {
+            Source::Archive(archive) => (archive, None),
             Source::Url(url) => {
                 slot.keep(self.config.size.as_u64())?;
-                self.fetcher.fetch(&url, &self).await?
+                (self.fetcher.fetch(&url, &self).await?, None)
             }
+            Source::File(file, key) => (file, Some(key)),
         };
         slot.keep(archive.size)?;
         self.metrics.upload_bytes.inc_by(archive.size);
         let is_try = uploader.is_try_only || submission.wants_try;
-        let receipt = self.check_and_store(uploader, &archive, is_try).await?;
+        let receipt = self
+            .check_and_store(uploader, &archive, key, is_try)
+            .await?;
         let seconds = stopwatch.seconds();
         self.metrics.upload_seconds.observe(seconds);
         self.metrics.count(&self.metrics.uploads, "completed");
@@ -194,10 +203,11 @@ impl UploadService {
         &self,
         uploader: Uploader,
         archive: &TempArchive,
+        key: Option<SymbolKey>,
         is_try: bool,
     ) -> Result<Receipt, UploadError> {
         let checking = Stopwatch::start(self.clock.as_ref());
-        let entries = self.inspect(archive).await?;
+        let entries = self.inspect(archive, key).await?;
         let mut upload = self.describe(uploader, archive, &entries, is_try);
         let members = self.verify(archive, entries).await?;
         upload.checked_in = Some(checking.time());
@@ -232,12 +242,18 @@ impl UploadService {
         }
     }
 
-    async fn inspect(&self, archive: &TempArchive) -> Result<Vec<Entry>, UploadError> {
+    /// The members of an archive; of a file without an archive around it, which has a key, itself.
+    async fn inspect(
+        &self,
+        archive: &TempArchive,
+        key: Option<SymbolKey>,
+    ) -> Result<Vec<Entry>, UploadError> {
         let (file, limits) = (Arc::clone(&archive.file), self.config.archive.clone());
-        Ok(self
-            .cpu
-            .run(move || archive::inspect(&*file, &limits))
-            .await??)
+        let inspect = move || match key {
+            Some(key) => archive::whole_file(&*file, key, &limits).map(|entry| vec![entry]),
+            None => archive::inspect(&*file, &limits),
+        };
+        Ok(self.cpu.run(inspect).await??)
     }
 
     /// Reads every member once, as many at a time as there are threads.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::UploadSlot;
+use crate::symbol::SymbolKey;
 
 /// An archive that has fully arrived, in a temporary file without a name: it vanishes with the last handle.
 #[derive(Clone, Debug)]
@@ -30,13 +31,15 @@ pub struct Origin {
     pub redirects: Vec<String>,
 }
 
-/// Either the archive or where it is.
+/// The archive, or where it is, or a file without an archive around it.
 #[derive(Clone, Debug)]
 pub enum Source {
     /// The archive, which has fully arrived.
     Archive(TempArchive),
     /// An address to fetch it from.
     Url(String),
+    /// One file, which has fully arrived, and where it belongs.
+    File(TempArchive, SymbolKey),
 }
 
 /// What a client hands in.

@@ -10,6 +10,7 @@ mod support;
 mod abandoned;
 mod architecture;
 mod cli;
+mod clients_breakpad;
 mod clients_mozilla;
 mod code_ids;
 mod conditions;

@@ -15,6 +15,7 @@ mod tests;
 mod tokens;
 mod uploads;
 mod values;
+mod waiting;
 
 use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
@@ -45,6 +46,11 @@ const MIGRATIONS: &[Migration] = &[
         number: 2,
         name: "nodes",
         sql: include_str!("migrations/0002_nodes.sql"),
+    },
+    Migration {
+        number: 3,
+        name: "waiting_files",
+        sql: include_str!("migrations/0003_waiting_files.sql"),
     },
 ];
 

@@ -79,7 +79,7 @@ async fn records_survive_reopening() {
 
     let database = SqliteDatabase::open(&path).await.unwrap();
     assert_eq!(total(&database).await, (3, 3));
-    let applied: u32 = database
+    let applied: usize = database
         .read(|transaction| {
             Ok(
                 transaction.query_row("SELECT count(*) FROM schema_migrations", [], |row| {
@@ -89,7 +89,7 @@ async fn records_survive_reopening() {
         })
         .await
         .unwrap();
-    assert_eq!(applied as usize, MIGRATIONS.len());
+    assert_eq!(applied, MIGRATIONS.len());
 }
 
 #[tokio::test]

@@ -1,10 +1,15 @@
 //! From a request to the services' types, or a refusal.
 
+mod breakpad;
+mod form;
 mod missing_query;
 mod principal;
 mod submission;
 mod symbol_path;
 
+pub(super) use breakpad::{receive_described, receive_symbol_file};
+pub(super) use form::{checked_length, receive_bytes};
 pub(super) use missing_query::{Listing, MissingQuery};
+pub(super) use principal::KeyedUploader;
 pub(super) use submission::receive;
 pub(super) use symbol_path::{ModulePath, SymbolPath, SymbolQuery};

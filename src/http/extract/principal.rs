@@ -35,6 +35,34 @@ impl FromRequest for Uploader {
     }
 }
 
+/// As [`Uploader`], for tools that can send a token only as `key` of the query. Without one the headers count.
+#[derive(Debug)]
+pub(in crate::http) struct KeyedUploader(pub(in crate::http) Uploader);
+
+impl FromRequest for KeyedUploader {
+    type Error = ApiError;
+    type Future = LocalBoxFuture<'static, Result<Self, ApiError>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let auth = request.app_data::<Data<AuthService>>().cloned();
+        let sent = match key_of(request.query_string()) {
+            Some(key) => Ok(Some(key)),
+            None => token_of(request.headers()),
+        };
+        async move {
+            let auth = auth.expect("the service is registered where the routes are");
+            let principal = auth.authenticate(sent?.as_deref()).await?;
+            Ok(Self(Uploader::try_from(principal)?))
+        }
+        .boxed_local()
+    }
+}
+
+fn key_of(query: &str) -> Option<String> {
+    let mut pairs = form_urlencoded::parse(query.as_bytes());
+    pairs.find_map(|(name, value)| (name == "key").then(|| value.into_owned()))
+}
+
 /// The token of `Auth-Token`, or else of `Authorization: Bearer`. Two of them, or one that is not text, match nothing.
 fn token_of(headers: &HeaderMap) -> Result<Option<String>, AuthError> {
     let mut tokens = headers.get_all("auth-token");

@@ -152,6 +152,15 @@ impl Storage for S3Storage {
         }))
     }
 
+    async fn delete(&self, path: &str) -> Result<(), StorageError> {
+        let request = self.client.delete_object().bucket(&*self.bucket).key(path);
+        match request.send().await {
+            Ok(_) => Ok(()),
+            Err(failure) if error::is_absent_for_sure(&failure) => Ok(()),
+            Err(failure) => Err(error::unavailable(&self.bucket, "delete", &failure)),
+        }
+    }
+
     async fn address(&self, path: &str) -> Result<Option<Address>, StorageError> {
         self.addresses
             .address(&self.client, &self.bucket, path)

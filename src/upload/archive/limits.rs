@@ -64,19 +64,24 @@ impl ArchiveLimits {
         Ok(())
     }
 
+    /// Checks the size of one file.
+    pub(super) fn check_size(&self, name: &str, size: u64) -> Result<(), ArchiveError> {
+        if size <= self.member_size.as_u64() {
+            return Ok(());
+        }
+        Err(ArchiveError::MemberTooLarge {
+            name: name.to_owned(),
+            size,
+            limit: self.member_size,
+        })
+    }
+
     /// Checks the declared sizes; the members' own data is held to them later.
     pub(super) fn check_members(&self, records: &[Record]) -> Result<(), ArchiveError> {
         let mut size = 0_u64;
         let mut compressed_size = 0_u64;
         for record in records {
-            if record.size > self.member_size.as_u64() {
-                let (name, size) = (record.name.clone(), record.size);
-                return Err(ArchiveError::MemberTooLarge {
-                    name,
-                    size,
-                    limit: self.member_size,
-                });
-            }
+            self.check_size(&record.name, record.size)?;
             size = size.saturating_add(record.size);
             compressed_size = compressed_size.saturating_add(record.compressed_size);
         }

@@ -28,6 +28,7 @@ mod name;
 mod read_at;
 mod record;
 mod verify;
+mod whole;
 
 #[cfg(test)]
 mod tests;
@@ -37,6 +38,7 @@ pub use error::ArchiveError;
 pub use limits::ArchiveLimits;
 pub use read_at::ReadAt;
 pub use verify::{Digest, verify};
+pub use whole::whole_file;
 
 /// Checks the archive's structure and returns its members in the order of their data, without directories.
 ///

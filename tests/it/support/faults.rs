@@ -12,6 +12,7 @@ use symbold::db::missing::{
 use symbold::db::nodes::{NodeBeat, NodeRecords};
 use symbold::db::tokens::{NewToken, TokenRecord, TokenRecords};
 use symbold::db::uploads::{FileRecord, Hold, NewUpload, Outcome, UploadRecord, UploadRecords};
+use symbold::db::waiting::{WaitingFile, WaitingRecords};
 use symbold::db::{Database, DbError};
 use symbold::server::Adaptors;
 use symbold::storage::{Address, Fetched, ObjectInfo, ObjectMeta, Payload, Storage, StorageError};
@@ -159,6 +160,10 @@ impl Storage for FaultyStorage {
         self.sound.fetch(path, range).await
     }
 
+    async fn delete(&self, path: &str) -> Result<(), StorageError> {
+        self.sound.delete(path).await
+    }
+
     async fn address(&self, path: &str) -> Result<Option<Address>, StorageError> {
         self.sound.address(path).await
     }
@@ -287,6 +292,30 @@ impl NodeRecords for FaultyDatabase {
         reason: &str,
     ) -> Result<u64, DbError> {
         self.sound.fail_dropped(node, before, held, reason).await
+    }
+}
+
+/// Of other uploads than those of archives, so they do not count.
+#[async_trait]
+impl WaitingRecords for FaultyDatabase {
+    async fn begin_waiting(&self, file: &WaitingFile, limit: u32) -> Result<bool, DbError> {
+        self.sound.begin_waiting(file, limit).await
+    }
+
+    async fn waiting_file(&self, key_hash: &str) -> Result<Option<WaitingFile>, DbError> {
+        self.sound.waiting_file(key_hash).await
+    }
+
+    async fn waiting_since(
+        &self,
+        before: OffsetDateTime,
+        limit: u32,
+    ) -> Result<Vec<String>, DbError> {
+        self.sound.waiting_since(before, limit).await
+    }
+
+    async fn end_waiting(&self, key_hash: &str) -> Result<(), DbError> {
+        self.sound.end_waiting(key_hash).await
     }
 }
 

@@ -220,6 +220,7 @@ async fn a_node_of_the_old_version_does_not_notice_a_new_column() {
         "nodes",
         "missing_symbols",
         "missing_writers",
+        "waiting_files",
     ] {
         execute(
             &config,
@@ -229,7 +230,7 @@ async fn a_node_of_the_old_version_does_not_notice_a_new_column() {
     }
     execute(
         &config,
-        "TRUNCATE tokens, uploads, upload_files, upload_claims, nodes, missing_symbols",
+        "TRUNCATE tokens, uploads, upload_files, upload_claims, nodes, missing_symbols, waiting_files",
     )
     .await;
     contract::check_all(&database).await;

@@ -283,6 +283,10 @@ impl State {
                 self.uploads.remove(&id);
                 ok("")
             }
+            Call::Delete => {
+                self.objects.remove(&request.key);
+                ok("")
+            }
         }
     }
 }

@@ -22,6 +22,7 @@ pub(super) enum Call {
     PutPart,
     CompleteParts,
     AbortParts,
+    Delete,
 }
 
 /// A request that arrived whole.
@@ -113,6 +114,7 @@ pub(super) async fn read_head(
         ("POST", false) if has("uploads") => Call::BeginParts,
         ("POST", false) if has("uploadId") => Call::CompleteParts,
         ("DELETE", false) if has("uploadId") => Call::AbortParts,
+        ("DELETE", false) => Call::Delete,
         _ => panic!("{method} {target} is not known here"),
     };
     let request = Request {

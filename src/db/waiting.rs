@@ -1,0 +1,39 @@
+//! Files that wait until their upload is completed, by the hash of the upload's key.
+
+use async_trait::async_trait;
+use time::OffsetDateTime;
+
+use super::DbError;
+
+/// An upload that was begun and not completed yet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WaitingFile {
+    /// SHA-256 of the upload's key, in lower-case hexadecimal.
+    pub key_hash: String,
+    /// E-mail address of the token's owner.
+    pub user: String,
+    /// The token's number.
+    pub token_id: i64,
+    /// When the upload was begun.
+    pub created_at: OffsetDateTime,
+}
+
+/// The table of waiting files. Every call but the first may be repeated.
+#[async_trait]
+pub trait WaitingRecords {
+    /// Records a file, unless so many of this user wait already. Tells whether it was recorded.
+    async fn begin_waiting(&self, file: &WaitingFile, limit: u32) -> Result<bool, DbError>;
+
+    /// The file of this hash.
+    async fn waiting_file(&self, key_hash: &str) -> Result<Option<WaitingFile>, DbError>;
+
+    /// Hashes of files recorded before a time, the oldest first, at most so many.
+    async fn waiting_since(
+        &self,
+        before: OffsetDateTime,
+        limit: u32,
+    ) -> Result<Vec<String>, DbError>;
+
+    /// Forgets a file, if it is there.
+    async fn end_waiting(&self, key_hash: &str) -> Result<(), DbError>;
+}

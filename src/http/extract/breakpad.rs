@@ -1,0 +1,151 @@
+//! What `symupload` sends: forms with a file in it, and texts that are almost JSON.
+
+use actix_web::HttpRequest;
+use actix_web::web::Payload;
+use serde_json::Value;
+
+use super::form::{Form, Part, check_form, checked_length, receive_short};
+use crate::auth::Uploader;
+use crate::upload::breakpad::{BreakpadError, Described, SymbolType};
+use crate::upload::{IncomingArchive, TempArchive, UploadError, UploadService, UploadSlot};
+
+/// What a form of the first protocol says.
+#[derive(Debug)]
+pub(in crate::http) struct SymbolForm {
+    /// The file.
+    pub(in crate::http) file: TempArchive,
+    /// What it is.
+    pub(in crate::http) described: Described,
+    /// The place among the uploads under way.
+    pub(in crate::http) slot: UploadSlot,
+}
+
+/// Receives a form of the first protocol: `debug_file`, `debug_identifier` and the file; other fields mean nothing here.
+///
+/// # Errors
+/// The server is busy, the form lacks something, it is too large, or it does not arrive.
+pub(in crate::http) async fn receive_symbol_file(
+    request: &HttpRequest,
+    body: Payload,
+    uploader: &Uploader,
+    uploads: &UploadService,
+) -> Result<SymbolForm, UploadError> {
+    let length = checked_length(request, uploads)?;
+    check_form(request)?;
+    let slot = uploads.enter(uploader, length)?;
+    let mut form = Form::new(request, body, uploads);
+    let (mut file, mut debug_file, mut debug_id) = (None, None, None);
+    while let Some(part) = form.next().await? {
+        match part {
+            Part::Value(name, value) if name == "debug_file" => debug_file = Some(value),
+            Part::Value(name, value) if name == "debug_identifier" => debug_id = Some(value),
+            Part::Value(..) => {}
+            Part::File(_) if file.is_some() => return Err(UploadError::SecondFile),
+            Part::File(field) => {
+                let incoming = IncomingArchive::of_one_file(uploads).await?;
+                file = Some(form.receive(field, incoming).await?);
+            }
+        }
+    }
+    let debug_file = debug_file.ok_or(BreakpadError::Lacks("field debug_file"))?;
+    let debug_id = debug_id.ok_or(BreakpadError::Lacks("field debug_identifier"))?;
+    Ok(SymbolForm {
+        file: file.ok_or(BreakpadError::Lacks("file symbol_file"))?,
+        described: Described::breakpad(&debug_file, &debug_id),
+        slot,
+    })
+}
+
+/// Receives what the second protocol says of a file when it completes the upload.
+///
+/// # Errors
+/// The body lacks something, is too long, or does not arrive.
+pub(in crate::http) async fn receive_described(
+    body: Payload,
+    uploads: &UploadService,
+) -> Result<Described, UploadError> {
+    let bytes = receive_short(body, uploads).await?;
+    Ok(described(&String::from_utf8_lossy(&bytes))?)
+}
+
+/// Reads JSON, or what Linux and Windows send in its place: the same with names that are not quoted.
+fn described(text: &str) -> Result<Described, BreakpadError> {
+    let json: Option<Value> = serde_json::from_str(text).ok();
+    let member = |name: &'static str| match &json {
+        Some(json) => [&json["symbol_id"][name], &json[name]]
+            .into_iter()
+            .find_map(|value| value.as_str().map(str::to_owned)),
+        None => quoted_after(text, name).map(str::to_owned),
+    };
+    let needed = |name| member(name).ok_or(BreakpadError::Lacks(name));
+    let kind = member("symbol_upload_type").map(|name| SymbolType::parse(&name));
+    Ok(Described {
+        debug_file: needed("debug_file")?,
+        debug_id: needed("debug_id")?,
+        kind: kind.transpose()?.unwrap_or_default(),
+    })
+}
+
+/// The text between quotation marks after `name:`. The tools escape nothing, and no legal name holds such a mark.
+fn quoted_after<'text>(text: &'text str, name: &str) -> Option<&'text str> {
+    text.match_indices(name).find_map(|(start, _)| {
+        let rest = text[start + name.len()..].trim_start().strip_prefix(':')?;
+        let (value, _) = rest.trim_start().strip_prefix('"')?.split_once('"')?;
+        Some(value)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn read(text: &str) -> Option<(String, String, SymbolType)> {
+        let described = described(text).ok()?;
+        Some((described.debug_file, described.debug_id, described.kind))
+    }
+
+    #[test]
+    fn what_each_system_sends_is_read() {
+        let elf = Some(("app".into(), "AB0".into(), SymbolType::Elf));
+        for text in [
+            // Linux
+            "{ symbol_id: {debug_file: \"app\", debug_id: \"AB0\" }, symbol_upload_type: \"ELF\" }",
+            // Windows
+            "{ symbol_id: {debug_file: \"app\", debug_id: \"AB0\" }, metadata: {product_name: \"debug_file\"},\
+             symbol_upload_type: \"ELF\", use_async_processing: true }",
+            // macOS
+            "{\n  \"use_async_processing\" : \"true\",\n  \"symbol_upload_type\" : \"ELF\",\n  \"symbol_id\" : {\n    \
+             \"debug_id\" : \"AB0\",\n    \"debug_file\" : \"app\"\n  }\n}",
+        ] {
+            assert_eq!(read(text), elf, "{text}");
+        }
+        let older = "{ debug_file: \"a b.pdb\", debug_id: \"AB0\" }";
+        let breakpad = Some(("a b.pdb".into(), "AB0".into(), SymbolType::Breakpad));
+        assert_eq!(read(older), breakpad);
+        for text in [
+            "",
+            "{}",
+            "[]",
+            "{ debug_file: \"app }",
+            "{ debug_file: \"app\" }",
+            "\"x\"",
+        ] {
+            assert_eq!(read(text), None, "{text}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_read_without_panic(text in any::<String>()) {
+            let _ = described(&text);
+        }
+
+        #[test]
+        fn any_name_without_a_quotation_mark_comes_through(name in "[^\"]{1,40}", id in "[0-9A-F]{1,40}") {
+            let text = format!("{{ symbol_id: {{debug_file: \"{name}\", debug_id: \"{id}\" }}, symbol_upload_type: \"PE\" }}");
+            prop_assert_eq!(read(&text), Some((name, id, SymbolType::Pe)));
+        }
+    }
+}

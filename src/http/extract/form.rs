@@ -1,0 +1,218 @@
+//! The bodies that uploads come in, read piece by piece within bounds.
+//!
+//! Everything is bounded: the whole, the number of a form's parts, their values, and the heads of parts (by the multipart
+//! library: 32 lines and 64 KiB).
+
+use std::io;
+
+use actix_multipart::{Field, Multipart, MultipartError};
+use actix_web::error::PayloadError;
+use actix_web::http::header;
+use actix_web::web::{Bytes, Payload};
+use actix_web::{HttpMessage, HttpRequest};
+use futures_util::{Stream, StreamExt};
+
+use crate::upload::{IncomingArchive, Pace, TempArchive, UploadError, UploadService};
+
+/// The most parts of a form.
+const PARTS: usize = 20;
+
+/// The longest value of a field that is no file, and of a body that is no form of parts and no file, in bytes.
+const FIELD_LENGTH: usize = 8 * 1024;
+
+/// The longest boundary between the parts of a form, in bytes (RFC 2046, section 5.1.1).
+const BOUNDARY_LENGTH: usize = 70;
+
+/// How long the body is, if the client says so.
+///
+/// # Errors
+/// It is longer than an upload may be.
+pub(in crate::http) fn checked_length(
+    request: &HttpRequest,
+    uploads: &UploadService,
+) -> Result<Option<u64>, UploadError> {
+    let length = request.headers().get(header::CONTENT_LENGTH);
+    let length: Option<u64> = length.and_then(|length| length.to_str().ok()?.parse().ok());
+    if length.is_some_and(|length| length > limit(uploads)) {
+        return Err(UploadError::TooLarge(uploads.config().size));
+    }
+    Ok(length)
+}
+
+/// The longest body, in bytes: the form around a file takes a little more than the file.
+fn limit(uploads: &UploadService) -> u64 {
+    let around = (PARTS * FIELD_LENGTH) as u64;
+    uploads.config().size.as_u64().saturating_add(around)
+}
+
+/// Checks what the head tells of the form; tells whether it is url-encoded.
+pub(super) fn check_form(request: &HttpRequest) -> Result<bool, UploadError> {
+    let encoding = request.headers().get(header::CONTENT_ENCODING);
+    if encoding.is_some_and(|encoding| encoding != "identity") {
+        return Err(UploadError::Encoded);
+    }
+    let form = request
+        .mime_type()
+        .ok()
+        .flatten()
+        .ok_or(UploadError::NoFile)?;
+    if form.essence_str() == "application/x-www-form-urlencoded" {
+        return Ok(true);
+    }
+    let boundary = form.get_param("boundary").ok_or(UploadError::NoFile)?;
+    let is_legal = (1..=BOUNDARY_LENGTH).contains(&boundary.as_str().len());
+    is_legal.then_some(false).ok_or(UploadError::Boundary)
+}
+
+/// One part of a form.
+pub(super) enum Part {
+    /// A field that is no file: its name and its value.
+    Value(String, String),
+    /// A file that is yet to be read.
+    File(Field),
+}
+
+/// A form of parts that is arriving.
+pub(super) struct Form<'a> {
+    uploads: &'a UploadService,
+    pace: Pace,
+    parts: Multipart,
+    number: usize,
+}
+
+impl<'a> Form<'a> {
+    pub(super) fn new(request: &HttpRequest, body: Payload, uploads: &'a UploadService) -> Self {
+        Self {
+            uploads,
+            pace: Pace::new(uploads.config()),
+            parts: Multipart::new(request.headers(), bounded(body, limit(uploads))),
+            number: 0,
+        }
+    }
+
+    /// The next part; `None` when the form has ended.
+    pub(super) async fn next(&mut self) -> Result<Option<Part>, UploadError> {
+        if self.number == PARTS {
+            return Err(UploadError::Form);
+        }
+        let Some(field) = self.pace.wait(self.parts.next()).await? else {
+            return Ok(None);
+        };
+        let mut field = match field {
+            // A body without a single boundary was never a form.
+            Err(MultipartError::Incomplete) if self.number == 0 => return Err(UploadError::NoFile),
+            field => field.map_err(|error| self.refusal(&error))?,
+        };
+        self.number += 1;
+        if is_file(&field) {
+            return Ok(Some(Part::File(field)));
+        }
+        let value = self.value(&mut field).await?;
+        let name = field.name().unwrap_or_default().to_owned();
+        let value = String::from_utf8_lossy(&value).into_owned();
+        Ok(Some(Part::Value(name, value)))
+    }
+
+    /// Writes a file to its temporary file.
+    pub(super) async fn receive(
+        &mut self,
+        mut field: Field,
+        mut file: IncomingArchive,
+    ) -> Result<TempArchive, UploadError> {
+        while let Some(piece) = self.piece(&mut field).await? {
+            file.write(&piece).await?;
+        }
+        file.finish().await
+    }
+
+    async fn value(&mut self, field: &mut Field) -> Result<Vec<u8>, UploadError> {
+        let mut value = Vec::new();
+        while let Some(piece) = self.piece(field).await? {
+            if value.len() + piece.len() > FIELD_LENGTH {
+                return Err(UploadError::Form);
+            }
+            value.extend_from_slice(&piece);
+        }
+        Ok(value)
+    }
+
+    async fn piece(&mut self, field: &mut Field) -> Result<Option<Bytes>, UploadError> {
+        let piece = self.pace.wait(field.next()).await?.transpose();
+        let piece = piece.map_err(|error| self.refusal(&error))?;
+        if let Some(piece) = &piece {
+            self.pace.received(piece.len());
+        }
+        Ok(piece)
+    }
+
+    /// A body that ends early is the connection's fault; anything else is not a form.
+    fn refusal(&self, error: &MultipartError) -> UploadError {
+        match error {
+            MultipartError::Payload(PayloadError::Io(error))
+                if error.kind() == io::ErrorKind::FileTooLarge =>
+            {
+                UploadError::TooLarge(self.uploads.config().size)
+            }
+            MultipartError::Payload(PayloadError::Overflow) | MultipartError::Parse(_) => {
+                UploadError::Form
+            }
+            MultipartError::Payload(_) | MultipartError::Incomplete => UploadError::Incomplete,
+            _ => UploadError::NoFile,
+        }
+    }
+}
+
+/// Receives a body that is a file, whatever its type is said to be.
+///
+/// # Errors
+/// It is too large, or it does not arrive.
+pub(in crate::http) async fn receive_bytes(
+    mut body: Payload,
+    uploads: &UploadService,
+) -> Result<TempArchive, UploadError> {
+    let mut pace = Pace::new(uploads.config());
+    let mut file = IncomingArchive::of_one_file(uploads).await?;
+    while let Some(piece) = pace.wait(body.next()).await? {
+        let piece = piece.map_err(|_| UploadError::Incomplete)?;
+        pace.received(piece.len());
+        file.write(&piece).await?;
+    }
+    file.finish().await
+}
+
+/// Receives a short body as a whole.
+pub(super) async fn receive_short(
+    mut body: Payload,
+    uploads: &UploadService,
+) -> Result<Vec<u8>, UploadError> {
+    let pace = Pace::new(uploads.config());
+    let mut bytes = Vec::new();
+    while let Some(piece) = pace.wait(body.next()).await? {
+        let piece = piece.map_err(|_| UploadError::Incomplete)?;
+        if bytes.len() + piece.len() > FIELD_LENGTH {
+            return Err(UploadError::Form);
+        }
+        bytes.extend_from_slice(&piece);
+    }
+    Ok(bytes)
+}
+
+/// The body, which fails as soon as it is longer than this, in bytes.
+fn bounded(body: Payload, limit: u64) -> impl Stream<Item = Result<Bytes, PayloadError>> {
+    let mut left = limit;
+    body.map(move |piece| {
+        let piece = piece?;
+        match left.checked_sub(piece.len() as u64) {
+            Some(rest) => left = rest,
+            None => return Err(PayloadError::Io(io::ErrorKind::FileTooLarge.into())),
+        }
+        Ok(piece)
+    })
+}
+
+/// A part with a file name is a file, as for any web framework.
+fn is_file(field: &Field) -> bool {
+    field
+        .content_disposition()
+        .is_some_and(|disposition| disposition.get_filename().is_some())
+}

@@ -1,0 +1,63 @@
+//! Why an upload of one file was refused.
+
+use super::SymbolType;
+use crate::symbol::KeyError;
+
+/// One variant per rule that a client can break.
+#[derive(Debug, thiserror::Error)]
+pub enum BreakpadError {
+    /// The request does not say what the file is.
+    #[error("The request lacks the {0}. Send it as symupload does")]
+    Lacks(&'static str),
+    /// The names make no key.
+    #[error("{debug_file}/{debug_id} {reason}")]
+    Name {
+        /// The debug file's name, as sent.
+        debug_file: String,
+        /// The debug id, as sent.
+        debug_id: String,
+        /// The rule that they break.
+        reason: KeyError,
+    },
+    /// Nobody knows such a type.
+    #[error("{0:?} is no type of symbols. There are {names}", names = SymbolType::NAMES)]
+    Type(String),
+    /// Files of this type would be stored and never found.
+    #[error(
+        "A file of this type is stored as {0}, which this server does not serve. Ask for its ending to be added to the setting download.serve, or upload symbols of type BREAKPAD"
+    )]
+    NotServed(String),
+    /// The file is of another module than the client says.
+    #[error(
+        "The file's MODULE line is not that of {0}. Upload the file that dump_syms wrote for it"
+    )]
+    Module(String),
+    /// No such upload has begun, or it is of somebody else, or it took too long.
+    #[error("There is no upload of this key. Begin again with uploads:create")]
+    UnknownKey,
+    /// The file was not put before the upload was to be completed.
+    #[error("Nothing was put to the upload's address. PUT the file there first")]
+    NothingPut,
+    /// Too many uploads have begun and were not completed.
+    #[error(
+        "{0} uploads of yours wait to be completed. Complete them, or wait until they are given up"
+    )]
+    TooManyWaiting(u32),
+}
+
+impl BreakpadError {
+    /// A short name of the refusal that does not change, for programs and for metrics.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Lacks(_) => "bad_form",
+            Self::Name { .. } => "bad_name",
+            Self::Type(_) => "bad_symbol_type",
+            Self::NotServed(_) => "not_served",
+            Self::Module(_) => "other_module",
+            Self::UnknownKey => "upload_key_unknown",
+            Self::NothingPut => "nothing_put",
+            Self::TooManyWaiting(_) => "too_many_waiting",
+        }
+    }
+}
