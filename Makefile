@@ -3,7 +3,7 @@
 .DEFAULT_GOAL := help
 
 # The tests over the wire that choose no backend themselves: they run on both.
-ON_SERVICES := downloads:: golden:: missing:: operations:: resilience:: tokens:: uploads::
+ON_SERVICES := debuginfod:: downloads:: golden:: missing:: operations:: resilience:: tokens:: uploads::
 .PHONY: help build run test test-embedded check format lint docs fuzz fuzz-seeds fuzz-check clean
 
 # What `make fuzz` runs, and for how long.

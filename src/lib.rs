@@ -10,6 +10,7 @@ pub mod clock;
 pub mod config;
 pub mod cpu;
 pub mod db;
+pub mod debuginfod;
 pub mod download;
 pub mod first_run;
 pub mod folders;

@@ -106,6 +106,8 @@ pub struct Metrics {
     pub http_request_seconds: HistogramFamily<RouteLabel>,
     /// Answers to symbol requests by kind.
     pub downloads: Family<ResultLabel, Counter>,
+    /// Answers to requests by build id, by kind.
+    pub debuginfod: Family<ResultLabel, Counter>,
     /// Lookups in the caches.
     pub cache_lookups: Family<CacheLabels, Counter>,
     /// Operations on the shared cache that failed.
@@ -149,6 +151,7 @@ impl Default for Metrics {
             http_requests: Family::default(),
             http_request_seconds: Family::new_with_constructor(Buckets(&CALL_SECONDS)),
             downloads: Family::default(),
+            debuginfod: Family::default(),
             cache_lookups: Family::default(),
             shared_cache_faults: Counter::default(),
             shared_cache_breaker_open: Gauge::default(),
@@ -208,6 +211,11 @@ impl Metrics {
             "downloads",
             "Answers to symbol requests by kind",
             self.downloads.clone(),
+        );
+        to.register(
+            "debuginfod",
+            "Answers to requests by build id, by kind",
+            self.debuginfod.clone(),
         );
         let calls = self.storage_calls.clone();
         to.register(

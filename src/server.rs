@@ -26,6 +26,7 @@ use crate::clock::SharedClock;
 use crate::config::Config;
 use crate::cpu::CpuPool;
 use crate::db::{self, Database};
+use crate::debuginfod::DebuginfodService;
 use crate::download::{DownloadService, Unpacker};
 use crate::health::Health;
 use crate::http::{HttpServices, Observation};
@@ -167,6 +168,7 @@ impl Server {
             &memos,
         );
         let log = MissingLog::new(&config.missing, Arc::clone(&clock), metrics.clone());
+        let debuginfod = debuginfod(&config, &catalog, &scratch, &cpu, &metrics);
         let uploads = UploadService::new(
             config.upload.clone(),
             Arc::clone(&scratch),
@@ -192,6 +194,7 @@ impl Server {
                 Unpacker::new(cpu, scratch),
                 metrics.clone(),
             ),
+            debuginfod,
             catalog,
             missing: MissingReport::new(Arc::clone(&database), Arc::clone(&clock)),
             health: Arc::new(health),
@@ -260,6 +263,22 @@ impl Server {
     }
 }
 
+fn debuginfod(
+    config: &Config,
+    catalog: &Arc<Catalog>,
+    scratch: &Arc<Scratch>,
+    cpu: &CpuPool,
+    metrics: &Metrics,
+) -> DebuginfodService {
+    DebuginfodService::new(
+        config.debuginfod.clone(),
+        Arc::clone(catalog),
+        Arc::clone(scratch),
+        cpu.clone(),
+        metrics.clone(),
+    )
+}
+
 fn catalog(
     settings: &StorageConfig,
     storage: &Arc<dyn Storage>,
@@ -274,6 +293,7 @@ fn catalog(
     Arc::new(Catalog::new(
         regular,
         Source::new(Arc::clone(storage), &settings.try_prefix),
+        Arc::clone(database) as _,
         Arc::clone(database) as _,
         memos,
         Handle::current(),

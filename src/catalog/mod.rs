@@ -5,8 +5,10 @@
 //! upload ends what is remembered of exactly the file that it stored, and nothing that concerns try symbols can show
 //! in an answer to somebody who did not ask for them.
 //!
-//! [`Modules`] knows the same files by what their headers say: which module is meant by a code id.
+//! [`Modules`] knows the same files by what their headers say: which module is meant by a code id. [`Builds`] knows
+//! regular files by the build id that they carry.
 
+mod builds;
 mod modules;
 mod origin;
 mod source;
@@ -17,10 +19,11 @@ use std::sync::Arc;
 use tokio::runtime::Handle;
 
 use crate::cache::{CacheKey, Memo, Memos};
-use crate::db::FileRecords;
+use crate::db::{BuildIdRecords, FileRecords};
 use crate::storage::{Address, Fetched, ObjectInfo, StorageError};
 use crate::symbol::SymbolKey;
 
+pub use builds::{Builds, BuildsError, KnownBuild};
 pub use modules::{Module, Modules, ModulesError, NamedBy};
 pub use origin::{Origin, Sourced, Unknown};
 pub use source::Source;
@@ -43,6 +46,29 @@ pub struct Found {
     pub path: String,
     /// What is known of it.
     pub info: ObjectInfo,
+    /// Whether it is a gzip file of what is wanted: then [`Self::info`] and what is opened describe the wanted file,
+    /// stored gzipped.
+    is_unwrapped: bool,
+}
+
+impl Found {
+    /// Sees a gzip file, such as a `.dbg.gz`, as the file that was gzipped: to HTTP that is the same as a file that is
+    /// stored gzipped. `None` for one that the storage holds gzipped once more.
+    #[must_use]
+    pub fn unwrapped(mut self) -> Option<Self> {
+        if self.info.meta.is_gzipped {
+            return None;
+        }
+        self.is_unwrapped = true;
+        unwrap_gzip(&mut self.info);
+        Some(self)
+    }
+}
+
+fn unwrap_gzip(info: &mut ObjectInfo) {
+    info.meta.is_gzipped = true;
+    info.meta.original_size = None;
+    info.meta.content_type = None;
 }
 
 /// What one source says of a file.
@@ -70,12 +96,13 @@ pub struct Catalog {
     try_source: Arc<Source>,
     memo: Memo<ObjectInfo>,
     modules: Modules,
+    builds: Builds,
     runtime: Handle,
 }
 
 impl Catalog {
     /// Makes a catalog of regular sources, of which the first takes the uploads, and the source of try symbols; `files`
-    /// are the records of what was uploaded.
+    /// and `build_ids` are the records of what was uploaded.
     /// Storages are asked from the tasks of `runtime`, where a client that leaves does not end a question that
     /// others wait for.
     ///
@@ -86,6 +113,7 @@ impl Catalog {
         regular: Vec<Source>,
         try_source: Source,
         files: Arc<dyn FileRecords>,
+        build_ids: Arc<dyn BuildIdRecords>,
         memos: &Memos,
         runtime: Handle,
     ) -> Self {
@@ -97,8 +125,9 @@ impl Catalog {
         Self {
             regular,
             try_source: Arc::new(try_source),
-            memo: memos.memo("catalog", 7),
+            memo: memos.memo("catalog", 6),
             modules: Modules::new(files, memos),
+            builds: Builds::new(build_ids, memos),
             runtime,
         }
     }
@@ -107,6 +136,12 @@ impl Catalog {
     #[must_use]
     pub fn modules(&self) -> &Modules {
         &self.modules
+    }
+
+    /// What is known of files by their build ids.
+    #[must_use]
+    pub fn builds(&self) -> &Builds {
+        &self.builds
     }
 
     /// The source that takes uploads of regular or of try symbols.
@@ -136,6 +171,7 @@ impl Catalog {
                     source: Arc::clone(source),
                     path,
                     info,
+                    is_unwrapped: false,
                 }));
             }
         }
@@ -166,6 +202,10 @@ impl Catalog {
     /// # Errors
     /// The source cannot make addresses right now.
     pub async fn address(&self, found: &Found) -> Result<Option<Address>, CatalogError> {
+        if found.is_unwrapped {
+            // The storage would send it as the gzip file that it is.
+            return Ok(None);
+        }
         let address = found.source.storage().address(&found.path).await;
         address.map_err(|error| CatalogError(Arc::new(error)))
     }
@@ -182,10 +222,14 @@ impl Catalog {
     ) -> Result<Option<Fetched>, CatalogError> {
         let fetched = found.source.storage().fetch(&found.path, range).await;
         let fetched = fetched.map_err(|error| CatalogError(Arc::new(error)))?;
-        if fetched.is_none() {
+        let Some(mut fetched) = fetched else {
             self.forget(&found.source, &found.path).await;
+            return Ok(None);
+        };
+        if found.is_unwrapped {
+            unwrap_gzip(&mut fetched.info);
         }
-        Ok(fetched)
+        Ok(Some(fetched))
     }
 
     /// Drops what is remembered of a path of a source, because it has just changed.

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::cache::CacheConfig;
 use crate::db::DatabaseConfig;
+use crate::debuginfod::DebuginfodConfig;
 use crate::download::DownloadConfig;
 use crate::http::ServerConfig;
 use crate::missing::MissingConfig;
@@ -38,6 +39,8 @@ pub struct Config {
     pub upload: UploadConfig,
     /// Downloads.
     pub download: DownloadConfig,
+    /// Downloads by build id.
+    pub debuginfod: DebuginfodConfig,
     /// The count of missing symbols.
     pub missing: MissingConfig,
     /// Logs.
@@ -54,6 +57,7 @@ impl Default for Config {
             cache: CacheConfig::default(),
             upload: UploadConfig::default(),
             download: DownloadConfig::default(),
+            debuginfod: DebuginfodConfig::default(),
             missing: MissingConfig::default(),
             log: LogConfig::default(),
         }
@@ -117,13 +121,17 @@ impl Config {
         let failed = failed.map(|(key, _, message)| (key.to_owned(), message));
         failed
             .chain(self.storage.contradictions())
-            .chain(
-                self.cache
-                    .contradictions()
-                    .into_iter()
-                    .map(|(key, message)| (key.to_owned(), message)),
-            )
+            .chain(owned(self.cache.contradictions()))
+            .chain(owned(self.debuginfod.contradictions()))
             .map(|(key, message)| Problem::new(&key, "the configuration as a whole", message))
             .collect()
     }
+}
+
+fn owned(
+    problems: Vec<(&'static str, &'static str)>,
+) -> impl Iterator<Item = (String, &'static str)> {
+    problems
+        .into_iter()
+        .map(|(key, message)| (key.to_owned(), message))
 }

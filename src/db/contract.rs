@@ -1,6 +1,7 @@
 //! What every engine must do, told as tests that each engine runs.
 
 mod arrivals;
+mod build_ids;
 mod files;
 mod missing;
 mod nodes;
@@ -20,6 +21,7 @@ pub(crate) async fn check_all(database: &dyn Database) {
     database.check().await.unwrap();
     tokens::check_all(database).await;
     uploads::check_all(database).await;
+    build_ids::check_all(database).await;
     files::check_all(database).await;
     uploaders::check_all(database).await;
     nodes::check_all(database).await;

@@ -3,6 +3,7 @@
 //! One trait a table, one folder an engine; SQL is written by hand in each engine's own dialect and kept beside its
 //! migrations. The suite in `contract.rs` is what every engine passes. Every engine keeps times to the microsecond.
 
+pub mod build_ids;
 #[cfg(test)]
 pub(crate) mod contract;
 mod error;
@@ -25,6 +26,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::service_url::ServiceUrl;
 
+pub use build_ids::BuildIdRecords;
 pub use error::DbError;
 pub use files::FileRecords;
 pub use missing::MissingRecords;
@@ -40,6 +42,7 @@ pub use waiting::WaitingRecords;
 pub trait Database:
     UploadRecords
     + FileRecords
+    + BuildIdRecords
     + NodeRecords
     + MissingRecords
     + TokenRecords

@@ -6,6 +6,7 @@ use async_trait::async_trait;
 use time::OffsetDateTime;
 
 use super::DbError;
+use super::build_ids::BuildIdRecord;
 
 /// An upload that passed every check and is about to be stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -113,6 +114,8 @@ pub struct Outcome {
     pub skipped_keys: Vec<String>,
     /// How long storing took.
     pub stored_in: Option<Duration>,
+    /// Of the files stored and of those that were there already, the ones that are known by a build id.
+    pub build_ids: Vec<BuildIdRecord>,
 }
 
 /// The uploads table and its files.

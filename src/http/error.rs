@@ -11,8 +11,9 @@ use actix_web::{HttpResponse, HttpResponseBuilder, ResponseError};
 use serde_json::json;
 
 use crate::auth::AuthError;
-use crate::catalog::{CatalogError, ModulesError};
+use crate::catalog::{BuildsError, CatalogError, ModulesError};
 use crate::db::DbError;
+use crate::debuginfod::DebuginfodError;
 use crate::download::{DownloadError, UnpackError};
 use crate::storage::StorageError;
 use crate::upload::archive::ArchiveError;
@@ -331,6 +332,35 @@ impl From<UnpackError> for ApiError {
 impl From<ModulesError> for ApiError {
     fn from(ModulesError(error): ModulesError) -> Self {
         Self::without_database(&error)
+    }
+}
+
+impl From<DebuginfodError> for ApiError {
+    fn from(error: DebuginfodError) -> Self {
+        let code = error.code();
+        let refuse = |status| Self::new(status, code, error.to_string());
+        let fail = |told| Self::unavailable(StatusCode::SERVICE_UNAVAILABLE, code, told, &error);
+        match &error {
+            // Clients take what is refused here for absent, and ask for the whole file instead.
+            DebuginfodError::NotFound
+            | DebuginfodError::NotExtracted(_)
+            | DebuginfodError::Damaged(_) => refuse(StatusCode::NOT_FOUND),
+            DebuginfodError::TooLarge { .. } => refuse(StatusCode::NOT_ACCEPTABLE),
+            DebuginfodError::Busy => refuse(StatusCode::SERVICE_UNAVAILABLE),
+            DebuginfodError::Timeout
+            | DebuginfodError::Storage(_)
+            | DebuginfodError::Catalog(_) => fail("The storage is unavailable. Try again later"),
+            DebuginfodError::Builds(BuildsError(error)) => Self::without_database(error),
+            DebuginfodError::Temporary(_) => {
+                fail("The server has no room to read this file. Try again later")
+            }
+            DebuginfodError::Panicked(_) => Self::unavailable(
+                StatusCode::INTERNAL_SERVER_ERROR,
+                code,
+                "Internal Server Error",
+                &error,
+            ),
+        }
     }
 }
 

@@ -5,6 +5,7 @@
 
 mod breakpad;
 mod config;
+mod debuginfod;
 mod download;
 mod error;
 mod explain;
@@ -26,6 +27,7 @@ use actix_web::web::{self, Data, ServiceConfig};
 use crate::auth::AuthService;
 use crate::catalog::Catalog;
 use crate::clock::SharedClock;
+use crate::debuginfod::DebuginfodService;
 use crate::download::DownloadService;
 use crate::health::Health;
 use crate::metrics::Metrics;
@@ -49,6 +51,8 @@ pub struct HttpServices {
     pub public_url: String,
     /// Finds files.
     pub downloads: DownloadService,
+    /// Finds files by build id.
+    pub debuginfod: DebuginfodService,
     /// Knows what is held.
     pub catalog: Arc<Catalog>,
     /// Reads the missing-symbols table.
@@ -70,6 +74,7 @@ pub fn configure(services: &HttpServices, app: &mut ServiceConfig) {
         .app_data(Data::from(Arc::clone(&services.breakpad)))
         .app_data(Data::new(breakpad::PublicUrl(services.public_url.clone())))
         .app_data(Data::new(services.downloads.clone()))
+        .app_data(Data::new(services.debuginfod.clone()))
         .app_data(Data::from(Arc::clone(&services.catalog)))
         .app_data(Data::new(services.missing.clone()))
         .app_data(Data::from(Arc::clone(&services.health)))
@@ -81,6 +86,7 @@ pub fn configure(services: &HttpServices, app: &mut ServiceConfig) {
         .configure(upload::configure)
         .configure(breakpad::configure)
         .configure(missing::configure)
+        .configure(debuginfod::configure)
         .configure(syminfo::configure)
         .configure(explain::configure)
         .default_service(web::to(download::symbol));
@@ -118,6 +124,7 @@ fn route_of(path: &str) -> &'static str {
         ("/api/explain/", "/api/explain/{debug_file}/{id}/{file}"),
         ("/api/syminfo/", "/api/syminfo/{file}/{id}"),
         ("/api/uploads/upload/", "/api/uploads/upload/{id}"),
+        ("/buildid/", "/buildid/{build_id}/{file}"),
         ("/v1/symbols/", "/v1/symbols/{debug_file}/{id}"),
         (UPLOAD_KEYS, "/v1/uploads/{key}"),
     ];

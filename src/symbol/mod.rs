@@ -6,7 +6,9 @@
 //! Tecken's character class with the additions that keep a name from meaning something else on a disk, in a terminal
 //! or in a spreadsheet.
 
+mod build_id;
 mod debug_id;
+pub mod elf;
 pub mod header;
 mod name;
 mod packed;
@@ -14,6 +16,7 @@ mod suffix;
 
 use std::fmt;
 
+pub use build_id::BuildId;
 pub use debug_id::DebugId;
 pub use name::{NameError, check_name};
 pub use packed::{packed_name, plain_name};

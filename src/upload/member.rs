@@ -7,9 +7,11 @@ use std::time::Duration;
 use super::archive::{Digest, Entry};
 use super::{UploadError, UploadService, content};
 use crate::catalog::Source;
+use crate::db::build_ids::BuildIdRecord;
 use crate::db::uploads::FileRecord;
 use crate::storage::{ObjectInfo, ObjectMeta};
 use crate::symbol::SymbolKey;
+use crate::symbol::elf::ElfFile;
 use crate::symbol::header::SymHeader;
 
 /// For how long after a file was stored somebody may still remember that it was absent; rather too long, since the
@@ -26,6 +28,7 @@ pub(super) struct Member {
     /// MD5 of the original bytes, in lower-case hexadecimal, of files that are stored gzipped: Tecken's metadata.
     md5: Option<String>,
     header: SymHeader,
+    elf: Option<ElfFile>,
     /// Whether it is to be stored gzipped.
     gzipped: bool,
 }
@@ -103,8 +106,23 @@ impl Member {
             sha256,
             md5,
             header: digest.header.unwrap_or_default(),
+            elf: digest.elf,
             gzipped,
         }
+    }
+
+    /// By what build id the file is known, if it is an ELF file that has one.
+    pub(super) fn build_id(&self) -> Option<BuildIdRecord> {
+        let elf = self.elf.as_ref()?;
+        Some(BuildIdRecord {
+            build_id: elf.build_id.to_string(),
+            key: self.key.to_string(),
+            sha256: self.sha256.clone(),
+            has_code: elf.has_code,
+            has_debug_info: elf.has_debug_info,
+            is_gzipped: elf.is_gzipped,
+            size: elf.size,
+        })
     }
 
     /// Tells whether a stored object has the same original bytes. Objects that Tecken stored are known by their MD5.

@@ -302,6 +302,7 @@ impl UploadService {
         for file in &outcome.files {
             self.catalog.modules().forget(file, upload.is_try).await;
         }
+        self.catalog.builds().forget(&outcome).await;
         let updated = outcome.files.iter().filter(|file| file.is_update).count();
         self.count_files("updated", updated);
         self.count_files("stored", outcome.files.len() - updated);
@@ -316,10 +317,19 @@ impl UploadService {
         is_try: bool,
     ) -> Result<Outcome, UploadError> {
         let source = self.catalog.upload_target(is_try);
+        // Files that are there already too: the upload that stored them may have failed after that.
+        let build_ids = if is_try {
+            Vec::new()
+        } else {
+            members.iter().filter_map(Member::build_id).collect()
+        };
         let mut storing = stream::iter(members)
             .map(|member| self.store(Arc::clone(&archive.file), member, Arc::clone(source)))
             .buffered(self.config.stores.max(1));
-        let mut outcome = Outcome::default();
+        let mut outcome = Outcome {
+            build_ids,
+            ..Outcome::default()
+        };
         while let Some(stored) = storing.try_next().await? {
             match stored {
                 Stored::File(file) => outcome.files.push(*file),

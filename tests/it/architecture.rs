@@ -14,6 +14,7 @@ const LAYERS: &[(&str, u8)] = &[
     ("http", 3),
     ("auth", 2),
     ("catalog", 2),
+    ("debuginfod", 2),
     ("download", 2),
     ("health", 2),
     ("missing", 2),
@@ -36,6 +37,7 @@ const LAYERS: &[(&str, u8)] = &[
 const FRIENDS: &[(&str, &str)] = &[
     ("upload", "catalog"),
     ("upload", "auth"),
+    ("debuginfod", "catalog"),
     ("download", "catalog"),
     ("download", "missing"),
 ];
@@ -60,6 +62,8 @@ const HOMES: &[(&str, &[&str])] = &[
     ("tokio_postgres", &["db/postgres"]),
     ("tokio_postgres_rustls", &["db/postgres"]),
     ("moka", &["cache"]),
+    // The S3 storage has a module of this name.
+    ("object", &["symbol/elf", "storage/s3"]),
     ("reqwest", &["client", "cli/healthcheck", "upload"]),
     ("rustix", &["storage/disk"]),
 ];

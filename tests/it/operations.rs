@@ -107,6 +107,7 @@ async fn every_metric_is_documented_and_every_documented_metric_exists() {
     // A family of metrics shows itself once one of its members has moved.
     app.upload(Zip::new().file("a.pdb/AB/a.sym", "x")).await;
     app.get("/none.pdb/AB/none.sym").await;
+    app.get("/buildid/abcd/debuginfo").await;
     let text = app.get("/metrics").await.text().await.unwrap();
     let exposed: BTreeSet<_> = text
         .lines()

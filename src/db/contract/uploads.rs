@@ -114,6 +114,7 @@ fn outcome() -> Outcome {
         ],
         skipped_keys: vec!["z/AB/z.sym".to_owned(), "c++filt/AB/c++filt.sym".to_owned()],
         stored_in: Some(Duration::from_millis(1234)),
+        ..Outcome::default()
     }
 }
 

@@ -10,6 +10,7 @@
 //! can do no harm a second time is sent again when the connection broke; what the server rolled back for the sake of
 //! another statement is always sent again.
 
+mod build_ids;
 mod connect;
 mod failure;
 mod files;
@@ -65,6 +66,11 @@ const MIGRATIONS: &[Migration] = &[
         number: 3,
         name: "waiting_files",
         sql: include_str!("migrations/0003_waiting_files.sql"),
+    },
+    Migration {
+        number: 4,
+        name: "build_ids",
+        sql: include_str!("migrations/0004_build_ids.sql"),
     },
 ];
 

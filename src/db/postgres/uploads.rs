@@ -4,8 +4,8 @@ use async_trait::async_trait;
 use time::OffsetDateTime;
 use tokio_postgres::Row;
 
-use super::PostgresDatabase;
 use super::values::{Parameter, array, column, inserted_id, natural, number, numbers, parameters};
+use super::{PostgresDatabase, build_ids};
 use crate::db::DbError;
 use crate::db::uploads::{
     FileRecord, Hold, NewUpload, Outcome, UploadRecord, UploadRecords, UploadState, duration,
@@ -25,7 +25,14 @@ const BEGIN: &str = "
     )
     SELECT id FROM begun";
 
-/// The files are numbered in the order of the arrays.
+/// The statement that completes an upload. The files are numbered in the order of the arrays.
+fn complete() -> String {
+    format!(
+        "{COMPLETE}, indexed AS ({} ) SELECT id FROM completed",
+        build_ids::INSERT
+    )
+}
+
 const COMPLETE: &str = "
     WITH completed AS (
         UPDATE uploads SET completed_at = $2, skipped_keys = $3, stored_ms = $17
@@ -44,8 +51,7 @@ const COMPLETE: &str = "
             AS file (key, is_update, is_compressed, stored_size, original_size, sha256, replaced_sha256, debug_file,
                 debug_id, code_file, code_id, generator, stored_at, place)
         ORDER BY place
-    )
-    SELECT id FROM completed";
+    )";
 
 const FAIL: &str = "
     WITH failed AS (
@@ -91,7 +97,8 @@ impl UploadRecords for PostgresDatabase {
         let mut parameters = parameters![id, at, outcome.skipped_keys.clone()];
         parameters.extend(arrays(&outcome.files)?);
         parameters.push(Box::new(milliseconds(outcome.stored_in)));
-        let completed = self.query_once(COMPLETE, parameters).await?;
+        parameters.extend(build_ids::arrays(&outcome.build_ids)?);
+        let completed = self.query_once(&complete(), parameters).await?;
         if completed.is_empty() {
             return Err(DbError::Conflict(format!("upload {id} is not pending")));
         }

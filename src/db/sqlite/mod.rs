@@ -6,6 +6,7 @@
 //! at all. A writing transaction takes the write lock when it begins, since one that starts by reading and is then
 //! overtaken fails at once, without any waiting. Other processes may use the same file.
 
+mod build_ids;
 mod file;
 mod files;
 mod missing;
@@ -51,6 +52,11 @@ const MIGRATIONS: &[Migration] = &[
         number: 3,
         name: "waiting_files",
         sql: include_str!("migrations/0003_waiting_files.sql"),
+    },
+    Migration {
+        number: 4,
+        name: "build_ids",
+        sql: include_str!("migrations/0004_build_ids.sql"),
     },
 ];
 

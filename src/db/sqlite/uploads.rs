@@ -4,8 +4,8 @@ use async_trait::async_trait;
 use rusqlite::{OptionalExtension, Row, Transaction, named_params};
 use time::OffsetDateTime;
 
-use super::SqliteDatabase;
 use super::values::{Texts, Time};
+use super::{SqliteDatabase, build_ids};
 use crate::db::DbError;
 use crate::db::uploads::{
     FileRecord, Hold, NewUpload, Outcome, UploadRecord, UploadRecords, UploadState, duration,
@@ -72,7 +72,8 @@ impl UploadRecords for SqliteDatabase {
                 return Err(DbError::Conflict(format!("upload {id} is not pending")));
             }
             give_back_claims(transaction, id)?;
-            insert_files(transaction, id, &outcome.files)
+            insert_files(transaction, id, &outcome.files)?;
+            build_ids::insert(transaction, id, &outcome.build_ids)
         })
         .await
     }

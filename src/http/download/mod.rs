@@ -25,6 +25,8 @@ use crate::clock::{SharedClock, Stopwatch};
 use crate::download::{DownloadError, DownloadService, Place};
 use crate::symbol::SymbolKey;
 
+pub(super) use file::send;
+
 const DEBUG_TIME: HeaderName = HeaderName::from_static("debug-time");
 
 /// Answers whatever has no route of its own.
@@ -89,7 +91,7 @@ async fn answer(
     }
     let code = is_counted.then_some(query.code);
     match downloads.find(&symbol.wanted, lookup, code).await? {
-        Place::Held(found) => file::send(request, downloads, &found).await,
+        Place::Held(found) => send(request, downloads, &found).await,
         Place::Packed(cabinet) => {
             file::send_unpacked(request, downloads, &cabinet, &symbol.wanted).await
         }

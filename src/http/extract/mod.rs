@@ -1,6 +1,7 @@
 //! From a request to the services' types, or a refusal.
 
 mod breakpad;
+mod build_path;
 mod form;
 mod missing_query;
 mod principal;
@@ -8,6 +9,7 @@ mod submission;
 mod symbol_path;
 
 pub(super) use breakpad::{receive_described, receive_symbol_file};
+pub(super) use build_path::{BuildPath, WantedOfBuild};
 pub(super) use form::{checked_length, receive_bytes};
 pub(super) use missing_query::{Listing, MissingQuery};
 pub(super) use principal::KeyedUploader;

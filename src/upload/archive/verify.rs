@@ -10,6 +10,7 @@ use super::error::ArchiveError;
 use super::inflate::Inflater;
 use super::limits::ArchiveLimits;
 use super::read_at::ReadAt;
+use crate::symbol::elf::{ElfFile, ElfScan};
 use crate::symbol::header::{SCAN_LENGTH, SymHeader};
 
 /// Bytes read, and bytes inflated, at once.
@@ -24,6 +25,8 @@ pub struct Digest {
     pub md5: Option<[u8; 16]>,
     /// The header of a `.sym` file, whatever the case of its ending; `None` for every other file.
     pub header: Option<SymHeader>,
+    /// What an ELF file with a build id is, or the gzipped form of one; `None` for every other file.
+    pub elf: Option<ElfFile>,
 }
 
 /// Reads a member of the archive that [`inspect`](super::inspect) accepted, and checks that it has exactly the declared
@@ -150,8 +153,7 @@ struct Sink<'a> {
     crc32: crc32fast::Hasher,
     sha256: Sha256,
     md5: Option<Md5>,
-    /// The start of a `.sym` file.
-    start: Option<Vec<u8>>,
+    scan: Scan,
 }
 
 impl<'a> Sink<'a> {
@@ -162,7 +164,7 @@ impl<'a> Sink<'a> {
             crc32: crc32fast::Hasher::new(),
             sha256: Sha256::new(),
             md5: wants_md5.then(Md5::new),
-            start: is_sym(&entry.content).then(Vec::new),
+            scan: Scan::of(&entry.content),
         }
     }
 
@@ -186,10 +188,7 @@ impl<'a> Sink<'a> {
         if let Some(md5) = &mut self.md5 {
             md5.update(bytes);
         }
-        if let Some(start) = &mut self.start {
-            let missing = SCAN_LENGTH.saturating_sub(start.len()).min(bytes.len());
-            start.extend_from_slice(&bytes[..missing]);
-        }
+        self.scan.write(bytes);
         Ok(())
     }
 
@@ -200,10 +199,12 @@ impl<'a> Sink<'a> {
         if self.crc32.finalize() != self.entry.crc32 {
             return Err(ArchiveError::Crc(self.entry.name.clone()));
         }
+        let (header, elf) = self.scan.finish();
         Ok(Digest {
             sha256: self.sha256.finalize().into(),
             md5: self.md5.map(|md5| md5.finalize().into()),
-            header: self.start.map(|start| SymHeader::parse(&start)),
+            header,
+            elf,
         })
     }
 
@@ -215,9 +216,41 @@ impl<'a> Sink<'a> {
     }
 }
 
-fn is_sym(content: &Content) -> bool {
-    match content {
-        Content::Symbol(key) => key.file_name().to_ascii_lowercase().ends_with(".sym"),
-        Content::Ignored => false,
+/// Reads what a file says of itself off its bytes; whatever that is, it is no reason to refuse it.
+enum Scan {
+    /// The start of a `.sym` file.
+    Sym(Vec<u8>),
+    Elf(ElfScan),
+    Nothing,
+}
+
+impl Scan {
+    fn of(content: &Content) -> Self {
+        match content {
+            Content::Symbol(key) if key.file_name().to_ascii_lowercase().ends_with(".sym") => {
+                Self::Sym(Vec::new())
+            }
+            Content::Symbol(key) => Self::Elf(ElfScan::new(key.file_name())),
+            Content::Ignored => Self::Nothing,
+        }
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        match self {
+            Self::Sym(start) => {
+                let missing = SCAN_LENGTH.saturating_sub(start.len()).min(bytes.len());
+                start.extend_from_slice(&bytes[..missing]);
+            }
+            Self::Elf(scan) => scan.write(bytes),
+            Self::Nothing => {}
+        }
+    }
+
+    fn finish(self) -> (Option<SymHeader>, Option<ElfFile>) {
+        match self {
+            Self::Sym(start) => (Some(SymHeader::parse(&start)), None),
+            Self::Elf(scan) => (None, scan.finish()),
+            Self::Nothing => (None, None),
+        }
     }
 }

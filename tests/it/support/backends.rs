@@ -86,7 +86,8 @@ pub(crate) async fn s3_client(endpoint: &str) -> Client {
     Client::from_conf(config.build())
 }
 
+/// A variable of the environment.
 #[expect(clippy::disallowed_methods, reason = "the tests' own settings")]
-fn variable(name: &str) -> Option<String> {
+pub(crate) fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok()
 }

@@ -5,6 +5,7 @@ use std::ops::Range;
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
+use symbold::db::build_ids::{BuildIdRecord, BuildIdRecords, ModuleFolder};
 use symbold::db::files::{FileRecords, HeldId, ModuleRecord, ReplacedFile};
 use symbold::db::missing::{
     BatchId, MissingCount, MissingFilter, MissingPage, MissingRecord, MissingRecords, PageRequest,
@@ -266,6 +267,18 @@ impl FileRecords for FaultyDatabase {
 
     async fn replaced_files(&self, upload: i64) -> Result<Vec<ReplacedFile>, DbError> {
         self.sound.replaced_files(upload).await
+    }
+}
+
+/// Not of an upload's own, so they do not count.
+#[async_trait]
+impl BuildIdRecords for FaultyDatabase {
+    async fn files_by_build_id(&self, build_id: &str) -> Result<Vec<BuildIdRecord>, DbError> {
+        self.sound.files_by_build_id(build_id).await
+    }
+
+    async fn modules_by_build_id(&self, build_id: &str) -> Result<Vec<ModuleFolder>, DbError> {
+        self.sound.modules_by_build_id(build_id).await
     }
 }
 

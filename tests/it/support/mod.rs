@@ -4,6 +4,7 @@ mod app;
 pub(crate) mod backends;
 pub(crate) mod faults;
 pub(crate) mod gate;
+mod program;
 mod raw;
 pub(crate) mod remote;
 mod services;
@@ -11,6 +12,8 @@ mod symbols;
 mod zip;
 
 pub(crate) use app::{Answer, App, eventually};
+pub(crate) use backends::variable;
+pub(crate) use program::Program;
 pub(crate) use raw::{RawAnswer, RawConnection};
 pub(crate) use services::{OwnPostgres, OwnRedis};
 pub(crate) use symbols::{ID, random_bytes, sym};

@@ -218,6 +218,7 @@ async fn a_node_of_the_old_version_does_not_notice_a_new_column() {
         "upload_files",
         "upload_claims",
         "nodes",
+        "build_ids",
         "missing_symbols",
         "missing_writers",
         "waiting_files",
@@ -230,7 +231,7 @@ async fn a_node_of_the_old_version_does_not_notice_a_new_column() {
     }
     execute(
         &config,
-        "TRUNCATE tokens, uploads, upload_files, upload_claims, nodes, missing_symbols, waiting_files",
+        "TRUNCATE tokens, uploads, upload_files, upload_claims, build_ids, nodes, missing_symbols, waiting_files",
     )
     .await;
     contract::check_all(&database).await;

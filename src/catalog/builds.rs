@@ -1,0 +1,82 @@
+//! Which files belong to a build id?
+//!
+//! Two things tell: an ELF file itself, of which uploads keep what was read off it; and the header of a `.sym` file of an
+//! ELF module, whose code id is the build id, so that whatever lies beside it belongs to that build too. The question
+//! about one build id is one memoised question to the database, and an upload ends what is remembered of exactly the
+//! builds that it brings files of. Try uploads are not asked about.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::cache::{CacheKey, Memo, Memos};
+use crate::db::build_ids::{BuildIdRecord, BuildIdRecords, ModuleFolder};
+use crate::db::{DbError, uploads::Outcome};
+use crate::symbol::BuildId;
+
+/// What uploads have told of one build.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KnownBuild {
+    /// Its files, the latest first. One may have been replaced or removed since.
+    pub files: Vec<BuildIdRecord>,
+    /// Where else files of it may lie.
+    pub folders: Vec<ModuleFolder>,
+}
+
+/// The database could not be asked, so nobody knows whether there are files of a build.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("could not look up a build id: {0}")]
+pub struct BuildsError(#[source] pub Arc<DbError>);
+
+/// The builds of all completed regular uploads, and what is remembered of them.
+#[derive(Debug)]
+pub struct Builds {
+    records: Arc<dyn BuildIdRecords>,
+    memo: Memo<KnownBuild>,
+}
+
+impl Builds {
+    /// Makes a directory of the builds in the database.
+    #[must_use]
+    pub fn new(records: Arc<dyn BuildIdRecords>, memos: &Memos) -> Self {
+        Self {
+            records,
+            memo: memos.memo("builds", 1),
+        }
+    }
+
+    /// What is known of a build; `None` for nothing.
+    ///
+    /// # Errors
+    /// The database could not be asked.
+    pub async fn find(&self, build_id: &BuildId) -> Result<Option<KnownBuild>, BuildsError> {
+        let id = build_id.as_str();
+        let ask = || async move {
+            let files = self.records.files_by_build_id(id).await?;
+            let folders = self.records.modules_by_build_id(id).await?;
+            let is_known = !files.is_empty() || !folders.is_empty();
+            Ok(is_known.then_some(KnownBuild { files, folders }))
+        };
+        let known = self.memo.get_or_ask(&cache_key(id), ask).await;
+        known.map_err(BuildsError)
+    }
+
+    /// Drops what is remembered of the builds of an upload, which has just been recorded.
+    pub async fn forget(&self, outcome: &Outcome) {
+        let of_files = outcome.build_ids.iter().map(|file| file.build_id.clone());
+        let of_headers = outcome
+            .files
+            .iter()
+            .filter(|file| file.code_file.is_none())
+            .filter_map(|file| Some(BuildId::parse(file.code_id.as_ref()?)?.to_string()));
+        let build_ids: BTreeSet<String> = of_files.chain(of_headers).collect();
+        for build_id in build_ids {
+            self.memo.forget(&cache_key(&build_id)).await;
+        }
+    }
+}
+
+fn cache_key(build_id: &str) -> CacheKey {
+    CacheKey::new("build", &[build_id])
+}

@@ -1,0 +1,50 @@
+//! Which stored files belong to which build of an ELF file.
+
+use std::fmt::Debug;
+
+use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
+
+use super::DbError;
+
+/// The most answers to one question; more than one or two are somebody's mistake.
+pub const MOST_ANSWERS: i64 = 8;
+
+/// A stored file that has a build id.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BuildIdRecord {
+    /// The build id, lower case.
+    pub build_id: String,
+    /// What the file was stored as: `<debug file>/<id>/<file>`.
+    pub key: String,
+    /// SHA-256 of the file that has the build id, in lower-case hexadecimal.
+    pub sha256: String,
+    /// Whether it has what a process is loaded from.
+    pub has_code: bool,
+    /// Whether it has symbols or debug information.
+    pub has_debug_info: bool,
+    /// Whether the file is the gzipped form of the ELF file.
+    pub is_gzipped: bool,
+    /// The ELF file's size in bytes; of gzipped ones a hint, and not always known.
+    pub size: Option<u64>,
+}
+
+/// Where the files of a module lie: the first two parts of their keys.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ModuleFolder {
+    /// The debug file's name.
+    pub debug_file: String,
+    /// The debug id, upper case.
+    pub debug_id: String,
+}
+
+/// The table of build ids. It is written with the uploads that the files belong to; only regular uploads are in it.
+#[async_trait]
+pub trait BuildIdRecords: Debug + Send + Sync {
+    /// The files of a build id, those recorded last first; [`MOST_ANSWERS`] at most.
+    async fn files_by_build_id(&self, build_id: &str) -> Result<Vec<BuildIdRecord>, DbError>;
+
+    /// The modules whose `.sym` files, in completed regular uploads, have this build id as their code id and name no
+    /// code file, as those of ELF files do; [`MOST_ANSWERS`] at most.
+    async fn modules_by_build_id(&self, build_id: &str) -> Result<Vec<ModuleFolder>, DbError>;
+}

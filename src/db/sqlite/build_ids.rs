@@ -1,0 +1,92 @@
+//! Build ids in SQLite.
+
+use async_trait::async_trait;
+use rusqlite::{Row, Transaction, named_params};
+
+use super::SqliteDatabase;
+use crate::db::DbError;
+use crate::db::build_ids::{BuildIdRecord, BuildIdRecords, MOST_ANSWERS, ModuleFolder};
+
+#[async_trait]
+impl BuildIdRecords for SqliteDatabase {
+    async fn files_by_build_id(&self, build_id: &str) -> Result<Vec<BuildIdRecord>, DbError> {
+        let build_id = build_id.to_owned();
+        self.read(move |transaction| {
+            let files = transaction
+                .prepare_cached(
+                    "SELECT build_id, key, sha256, has_code, has_debug_info, is_gzipped, size FROM build_ids
+                     WHERE build_id = ?1 ORDER BY upload_id DESC, key LIMIT ?2",
+                )?
+                .query_map((build_id, MOST_ANSWERS), build_id_record)?
+                .collect::<Result<Vec<_>, _>>()?;
+            Ok(files)
+        })
+        .await
+    }
+
+    async fn modules_by_build_id(&self, build_id: &str) -> Result<Vec<ModuleFolder>, DbError> {
+        let code_id = build_id.to_ascii_uppercase();
+        self.read(move |transaction| {
+            let modules = transaction
+                .prepare_cached(
+                    "SELECT DISTINCT file.debug_file, file.debug_id
+                     FROM upload_files AS file JOIN uploads AS upload ON upload.id = file.upload_id
+                     WHERE file.code_file IS NULL AND file.code_id = ?1
+                         AND file.debug_file IS NOT NULL AND file.debug_id IS NOT NULL
+                         AND NOT upload.is_try AND upload.completed_at IS NOT NULL
+                     ORDER BY file.debug_file, file.debug_id LIMIT ?2",
+                )?
+                .query_map((code_id, MOST_ANSWERS), module_folder)?
+                .collect::<Result<Vec<_>, _>>()?;
+            Ok(modules)
+        })
+        .await
+    }
+}
+
+/// Records the files of an upload, instead of what was known of their keys.
+pub(super) fn insert(
+    transaction: &Transaction<'_>,
+    upload_id: i64,
+    files: &[BuildIdRecord],
+) -> Result<(), DbError> {
+    let mut insert = transaction.prepare_cached(
+        "INSERT INTO build_ids (build_id, key, sha256, has_code, has_debug_info, is_gzipped, size, upload_id)
+         VALUES (:build_id, :key, :sha256, :has_code, :has_debug_info, :is_gzipped, :size, :upload_id)
+         ON CONFLICT (build_id, key) DO UPDATE SET sha256 = excluded.sha256, has_code = excluded.has_code,
+             has_debug_info = excluded.has_debug_info, is_gzipped = excluded.is_gzipped, size = excluded.size,
+             upload_id = excluded.upload_id",
+    )?;
+    for file in files {
+        insert.execute(named_params! {
+            ":build_id": file.build_id,
+            ":key": file.key,
+            ":sha256": file.sha256,
+            ":has_code": file.has_code,
+            ":has_debug_info": file.has_debug_info,
+            ":is_gzipped": file.is_gzipped,
+            ":size": file.size,
+            ":upload_id": upload_id,
+        })?;
+    }
+    Ok(())
+}
+
+fn build_id_record(row: &Row<'_>) -> rusqlite::Result<BuildIdRecord> {
+    Ok(BuildIdRecord {
+        build_id: row.get("build_id")?,
+        key: row.get("key")?,
+        sha256: row.get("sha256")?,
+        has_code: row.get("has_code")?,
+        has_debug_info: row.get("has_debug_info")?,
+        is_gzipped: row.get("is_gzipped")?,
+        size: row.get("size")?,
+    })
+}
+
+fn module_folder(row: &Row<'_>) -> rusqlite::Result<ModuleFolder> {
+    Ok(ModuleFolder {
+        debug_file: row.get("debug_file")?,
+        debug_id: row.get("debug_id")?,
+    })
+}

@@ -1,0 +1,34 @@
+//! The settings of debuginfod.
+
+use bytesize::ByteSize;
+use serde::{Deserialize, Serialize};
+
+/// What is answered to debuggers that ask by build id.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct DebuginfodConfig {
+    /// The largest file, inflated, of which single sections are sent. Whole files are sent whatever their size.
+    pub extract_from: ByteSize,
+    /// How many sections are being extracted at once.
+    pub extracts: usize,
+}
+
+impl Default for DebuginfodConfig {
+    fn default() -> Self {
+        Self {
+            extract_from: ByteSize::gib(1),
+            extracts: 2,
+        }
+    }
+}
+
+impl DebuginfodConfig {
+    /// What is wrong with values that are of the right kind: keys, each with what it does not keep to.
+    #[must_use]
+    pub fn contradictions(&self) -> Vec<(&'static str, &'static str)> {
+        if self.extracts == 0 {
+            return vec![("debuginfod.extracts", "must be at least 1")];
+        }
+        Vec::new()
+    }
+}

@@ -1,0 +1,71 @@
+//! Why there is nothing to send.
+
+use std::io;
+
+use bytesize::ByteSize;
+
+use crate::catalog::{BuildsError, CatalogError};
+use crate::cpu::JobPanicked;
+use crate::storage::StorageError;
+
+/// Why there is nothing to send to a debugger.
+#[derive(Debug, thiserror::Error)]
+pub enum DebuginfodError {
+    /// No source holds a file of this build, or they have no such section.
+    #[error("Not Found")]
+    NotFound,
+    /// The file is larger than the client wants.
+    #[error("The file has {size} bytes, more than the {largest} of X-DEBUGINFOD-MAXSIZE")]
+    TooLarge {
+        /// The file's size in bytes.
+        size: u64,
+        /// What the client asked for, in bytes.
+        largest: u64,
+    },
+    /// The file is too large to take something out of it.
+    #[error("The file is larger than {0}, so it is sent as a whole only")]
+    NotExtracted(ByteSize),
+    /// The file cannot be read as what it should be.
+    #[error("The file that was uploaded cannot be read: {0}")]
+    Damaged(String),
+    /// Too many are extracting at once.
+    #[error("Too many files are being read right now. Try again later")]
+    Busy,
+    /// It takes too long.
+    #[error("Reading the file took too long. Try again later")]
+    Timeout,
+    /// There is no room for temporary files, or they cannot be read.
+    #[error("a temporary file failed: {0}")]
+    Temporary(io::Error),
+    /// The file could not be read from its source.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+    /// A source could not be asked.
+    #[error(transparent)]
+    Catalog(#[from] CatalogError),
+    /// The database could not be asked.
+    #[error(transparent)]
+    Builds(#[from] BuildsError),
+    /// A computation failed unexpectedly.
+    #[error(transparent)]
+    Panicked(#[from] JobPanicked),
+}
+
+impl DebuginfodError {
+    /// The stable name of the error, for clients and metrics.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::NotFound => "not_found",
+            Self::TooLarge { .. } => "too_large",
+            Self::NotExtracted(_) => "not_extracted",
+            Self::Damaged(_) => "damaged",
+            Self::Busy => "busy",
+            Self::Timeout => "timeout",
+            Self::Temporary(_) => "temporary_file_failed",
+            Self::Storage(_) | Self::Catalog(_) => "storage_unavailable",
+            Self::Builds(_) => "database_unavailable",
+            Self::Panicked(_) => "internal",
+        }
+    }
+}

@@ -1,0 +1,283 @@
+//! Files by build id, for debuggers that speak debuginfod (gdb, elfutils, LLDB, valgrind, samply).
+//!
+//! A build id leads to candidates ([`Builds`](crate::catalog::Builds)), and the first of them that a storage really
+//! holds, with the digest that it had when its build id was read, is the answer. `.dbg.gz` files are sent as what they
+//! are the gzip file of. Try symbols are never an answer.
+//!
+//! A section has to be taken out of a file: [`extract`] copies that file into a temporary one, inflated and
+//! bounded, and tells which of its bytes are wanted. Few do so at a time; the others wait a moment and are then told to
+//! come back.
+
+mod config;
+mod error;
+mod extract;
+
+use std::sync::Arc;
+
+use tokio::sync::Semaphore;
+
+use crate::catalog::{Catalog, Found, KnownBuild, Lookup};
+use crate::cpu::CpuPool;
+use crate::db::build_ids::BuildIdRecord;
+use crate::metrics::Metrics;
+use crate::scratch::Scratch;
+use crate::symbol::{BuildId, SymbolKey};
+
+pub use config::DebuginfodConfig;
+pub use error::DebuginfodError;
+pub use extract::Extract;
+
+/// Which of a build's two files.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// The one with symbols and debug information, best of all without code.
+    DebugInfo,
+    /// The one that is run.
+    Executable,
+}
+
+/// A file of a build.
+#[derive(Clone, Debug)]
+pub struct BuildFile {
+    /// Where it lies.
+    pub found: Found,
+    /// What it was stored as.
+    pub key: SymbolKey,
+    /// Its size in bytes; of a gzipped one what its trailer says, and not always known.
+    pub size: Option<u64>,
+}
+
+/// A file that may be of a build.
+#[derive(Clone, Debug)]
+struct Candidate {
+    key: SymbolKey,
+    /// Of the file that has the build id, where that is known.
+    sha256: Option<String>,
+    is_gzipped: bool,
+    size: Option<u64>,
+}
+
+/// Finds files by build id, and takes sections out of them.
+#[derive(Clone, Debug)]
+pub struct DebuginfodService {
+    config: DebuginfodConfig,
+    catalog: Arc<Catalog>,
+    scratch: Arc<Scratch>,
+    cpu: CpuPool,
+    extracts: Arc<Semaphore>,
+    metrics: Metrics,
+}
+
+impl DebuginfodService {
+    /// Makes the service; `scratch` is where files are kept while something is taken out of them.
+    #[must_use]
+    pub fn new(
+        config: DebuginfodConfig,
+        catalog: Arc<Catalog>,
+        scratch: Arc<Scratch>,
+        cpu: CpuPool,
+        metrics: Metrics,
+    ) -> Self {
+        Self {
+            extracts: Arc::new(Semaphore::new(config.extracts)),
+            config,
+            catalog,
+            scratch,
+            cpu,
+            metrics,
+        }
+    }
+
+    /// Finds a file of a build, of at most `largest` bytes if the client says so.
+    ///
+    /// # Errors
+    /// See [`DebuginfodError`].
+    pub async fn file(
+        &self,
+        build_id: &BuildId,
+        kind: Kind,
+        largest: Option<u64>,
+    ) -> Result<BuildFile, DebuginfodError> {
+        let result = self
+            .find(build_id, kind)
+            .await
+            .and_then(|file| match (largest, file.size) {
+                (Some(largest), Some(size)) if largest < size => {
+                    Err(DebuginfodError::TooLarge { size, largest })
+                }
+                _ => Ok(file),
+            });
+        self.count(&result);
+        result
+    }
+
+    /// Takes a section out of the debug information of a build or, if that has none of this name, out of its
+    /// executable: its bytes as they are, compressed ones too.
+    ///
+    /// # Errors
+    /// See [`DebuginfodError`].
+    pub async fn section(
+        &self,
+        build_id: &BuildId,
+        name: &str,
+    ) -> Result<Extract, DebuginfodError> {
+        let result = self.find_section(build_id, name).await;
+        self.count(&result);
+        result
+    }
+
+    async fn find_section(
+        &self,
+        build_id: &BuildId,
+        name: &str,
+    ) -> Result<Extract, DebuginfodError> {
+        let _permit = self.take_turn().await?;
+        for kind in [Kind::DebugInfo, Kind::Executable] {
+            match self.find(build_id, kind).await {
+                Ok(file) => {
+                    if let Some(extract) = self.extract_section(&file, name).await? {
+                        return Ok(extract);
+                    }
+                }
+                Err(DebuginfodError::NotFound) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Err(DebuginfodError::NotFound)
+    }
+
+    async fn find(&self, build_id: &BuildId, kind: Kind) -> Result<BuildFile, DebuginfodError> {
+        let known = self.catalog.builds().find(build_id).await?;
+        let known = known.ok_or(DebuginfodError::NotFound)?;
+        for candidate in candidates(&known, kind) {
+            if let Some(file) = self.look_up(candidate).await? {
+                return Ok(file);
+            }
+        }
+        Err(DebuginfodError::NotFound)
+    }
+
+    /// The candidate, if some source holds it and it still is what it was.
+    async fn look_up(&self, candidate: Candidate) -> Result<Option<BuildFile>, DebuginfodError> {
+        let Candidate {
+            key,
+            sha256,
+            is_gzipped,
+            size,
+        } = candidate;
+        let Some(found) = self.catalog.find(&key, Lookup::default()).await? else {
+            return Ok(None);
+        };
+        let meta = &found.info.meta;
+        if let (Some(known), Some(stored)) = (&sha256, &meta.original_sha256)
+            && known != stored
+        {
+            return Ok(None);
+        }
+        if is_gzipped {
+            return Ok(found
+                .unwrapped()
+                .map(|found| BuildFile { found, key, size }));
+        }
+        let stored_size = (!meta.is_gzipped).then_some(found.info.stored_size);
+        let size = size.or(meta.original_size).or(stored_size);
+        Ok(Some(BuildFile { found, key, size }))
+    }
+
+    fn count<T>(&self, result: &Result<T, DebuginfodError>) {
+        let kind = match result {
+            Ok(_) => "found",
+            Err(error) => error.code(),
+        };
+        self.metrics.count(&self.metrics.debuginfod, kind);
+    }
+}
+
+/// Where a file of this kind may lie, best first. Where files lie beside a `.sym` file, their endings tell what they
+/// are.
+fn candidates(known: &KnownBuild, kind: Kind) -> Vec<Candidate> {
+    let is_of_kind = |file: &&BuildIdRecord| match kind {
+        Kind::DebugInfo => file.has_debug_info,
+        Kind::Executable => file.has_code,
+    };
+    let mut files: Vec<&BuildIdRecord> = known.files.iter().filter(is_of_kind).collect();
+    if kind == Kind::DebugInfo {
+        files.sort_by_key(|file| file.has_code);
+    }
+    let of_files = files.into_iter().filter_map(|file| {
+        Some(Candidate {
+            key: SymbolKey::parse(&file.key).ok()?,
+            sha256: Some(file.sha256.clone()),
+            is_gzipped: file.is_gzipped,
+            size: file.size,
+        })
+    });
+    let endings: &[(&str, bool)] = match kind {
+        Kind::DebugInfo => &[(".dbg.gz", true), (".debug", false)],
+        Kind::Executable => &[],
+    };
+    let beside = known.folders.iter().flat_map(|folder| {
+        endings.iter().filter_map(|(ending, is_gzipped)| {
+            let name = &folder.debug_file;
+            Some(Candidate {
+                key: SymbolKey::new(name, &folder.debug_id, &format!("{name}{ending}")).ok()?,
+                sha256: None,
+                is_gzipped: *is_gzipped,
+                size: None,
+            })
+        })
+    });
+    of_files.chain(beside).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::db::build_ids::ModuleFolder;
+
+    fn file(name: &str, has_code: bool, has_debug_info: bool) -> BuildIdRecord {
+        BuildIdRecord {
+            build_id: "abcd".to_owned(),
+            key: format!("a.so/AB0/{name}"),
+            sha256: String::new(),
+            has_code,
+            has_debug_info,
+            is_gzipped: false,
+            size: None,
+        }
+    }
+
+    #[test]
+    fn debug_information_without_code_comes_first() {
+        let known = KnownBuild {
+            files: vec![
+                file("stripped", true, false),
+                file("whole", true, true),
+                file("new.debug", false, true),
+                file("old.debug", false, true),
+            ],
+            folders: vec![ModuleFolder {
+                debug_file: "b.so".to_owned(),
+                debug_id: "CD0".to_owned(),
+            }],
+        };
+        let names = |kind| -> Vec<String> {
+            let candidates = candidates(&known, kind);
+            candidates
+                .iter()
+                .map(|candidate| candidate.key.file_name().to_owned())
+                .collect()
+        };
+        assert_eq!(
+            names(Kind::DebugInfo),
+            [
+                "new.debug",
+                "old.debug",
+                "whole",
+                "b.so.dbg.gz",
+                "b.so.debug"
+            ]
+        );
+        assert_eq!(names(Kind::Executable), ["stripped", "whole"]);
+    }
+}

@@ -1,0 +1,129 @@
+//! Files by build id, as debuginfod serves them (elfutils, debuginfod(8)).
+//!
+//! Whole files are answered as symbols by path are. What their clients match on is kept: 406 for a file larger than
+//! `X-DEBUGINFOD-MAXSIZE`, and `X-DEBUGINFOD-SIZE` and `-FILE` beside a file.
+
+use std::io;
+use std::os::unix::fs::FileExt;
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use actix_web::body::SizedStream;
+use actix_web::http::Method;
+use actix_web::http::header::{
+    self, ContentType, HeaderMap, HeaderName, HeaderValue, LastModified,
+};
+use actix_web::web::{self, Bytes, Data, ServiceConfig};
+use actix_web::{HttpRequest, HttpResponse};
+use futures_util::{Stream, stream};
+
+use super::error::ApiError;
+use super::extract::{BuildPath, WantedOfBuild};
+use super::{download, public};
+use crate::blocking;
+use crate::clock::SharedClock;
+use crate::debuginfod::{BuildFile, DebuginfodService, Extract};
+use crate::download::DownloadService;
+
+const LARGEST: HeaderName = HeaderName::from_static("x-debuginfod-maxsize");
+
+const SIZE: HeaderName = HeaderName::from_static("x-debuginfod-size");
+
+const FILE: HeaderName = HeaderName::from_static("x-debuginfod-file");
+
+/// How much of a temporary file is read at a time, in bytes.
+const PIECE: u64 = 256 * 1024;
+
+pub(super) fn configure(app: &mut ServiceConfig) {
+    app.route("/buildid/{rest:.*}", web::to(of_build));
+}
+
+/// Answers a path that begins as those of debuginfod do. Any other may be a symbol's.
+async fn of_build(
+    request: HttpRequest,
+    debuginfod: Data<DebuginfodService>,
+    downloads: Data<DownloadService>,
+    clock: Data<SharedClock>,
+) -> HttpResponse {
+    let Some(path) = BuildPath::read(request.uri().path()) else {
+        return download::symbol(request, downloads, clock).await;
+    };
+    let answer = async {
+        let answer = answer(&request, &path, &debuginfod, &downloads).await;
+        answer.unwrap_or_else(|error| error.text_response())
+    };
+    public::answer(&request, answer).await
+}
+
+async fn answer(
+    request: &HttpRequest,
+    path: &BuildPath,
+    debuginfod: &DebuginfodService,
+    downloads: &DownloadService,
+) -> Result<HttpResponse, ApiError> {
+    let extract = match &path.wanted {
+        WantedOfBuild::File(kind) => {
+            let largest = largest(request.headers());
+            let file = debuginfod.file(&path.build_id, *kind, largest).await?;
+            let mut response = download::send(request, downloads, &file.found).await?;
+            describe(response.headers_mut(), &file);
+            return Ok(response);
+        }
+        WantedOfBuild::Section(name) => debuginfod.section(&path.build_id, name).await?,
+    };
+    Ok(send_extract(request, extract))
+}
+
+/// The largest file that the client wants, in bytes; zero or nonsense is no limit.
+fn largest(headers: &HeaderMap) -> Option<u64> {
+    let text = headers.get(LARGEST)?.to_str().ok()?;
+    text.parse().ok().filter(|largest| *largest > 0)
+}
+
+/// What clients show of a file while they fetch it.
+fn describe(headers: &mut HeaderMap, file: &BuildFile) {
+    if let Some(size) = file.size {
+        headers.insert(SIZE, HeaderValue::from(size));
+    }
+    if let Ok(name) = HeaderValue::from_str(file.key.file_name()) {
+        headers.insert(FILE, name);
+    }
+}
+
+/// Sends what was taken out of a file, from the temporary one.
+fn send_extract(request: &HttpRequest, extract: Extract) -> HttpResponse {
+    let length = extract.range.end - extract.range.start;
+    let mut response = HttpResponse::Ok();
+    response
+        .content_type(ContentType::octet_stream())
+        .insert_header((SIZE, length))
+        .insert_header((header::CONTENT_DISPOSITION, "attachment"))
+        .insert_header(LastModified(SystemTime::from(extract.modified_at).into()));
+    if request.method() == Method::HEAD {
+        return response.body(SizedStream::new(
+            length,
+            stream::empty::<io::Result<Bytes>>(),
+        ));
+    }
+    response.body(SizedStream::new(length, pieces(extract)))
+}
+
+fn pieces(extract: Extract) -> impl Stream<Item = io::Result<Bytes>> {
+    stream::try_unfold(extract, async |mut extract: Extract| {
+        let length = PIECE.min(extract.range.end - extract.range.start);
+        if length == 0 {
+            return Ok(None);
+        }
+        let (file, offset) = (Arc::clone(&extract.file), extract.range.start);
+        extract.range.start += length;
+        let piece = blocking::run(move || {
+            let mut piece = vec![0; usize::try_from(length).map_err(io::Error::other)?];
+            file.read_exact_at(&mut piece, offset)?;
+            Ok(Bytes::from(piece))
+        });
+        let piece = piece.await.inspect_err(|error| {
+            tracing::error!(event = "body_cut", %error, "a temporary file could not be read, the connection is cut");
+        })?;
+        Ok(Some((piece, extract)))
+    })
+}

@@ -1,0 +1,73 @@
+//! What a path says about the build and the file of it that is wanted.
+
+use percent_encoding::percent_decode_str;
+
+use crate::debuginfod::Kind;
+use crate::symbol::BuildId;
+
+/// A path of debuginfod.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::http) struct BuildPath {
+    /// The build.
+    pub(in crate::http) build_id: BuildId,
+    /// What of it is wanted.
+    pub(in crate::http) wanted: WantedOfBuild,
+}
+
+/// What is wanted of a build.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::http) enum WantedOfBuild {
+    /// A whole file.
+    File(Kind),
+    /// The section of this name.
+    Section(String),
+}
+
+impl BuildPath {
+    /// Reads `/buildid/<build id>/` and `debuginfo`, `executable` or `section/<name>`. `None` for anything else,
+    /// which may still be a symbol's path.
+    pub(in crate::http) fn read(path: &str) -> Option<Self> {
+        let (build_id, wanted) = path.strip_prefix("/buildid/")?.split_once('/')?;
+        let wanted = match wanted.split_once('/') {
+            None if wanted == "debuginfo" => WantedOfBuild::File(Kind::DebugInfo),
+            None if wanted == "executable" => WantedOfBuild::File(Kind::Executable),
+            Some(("section", name)) if !name.is_empty() => WantedOfBuild::Section(decode(name)),
+            _ => return None,
+        };
+        let build_id = BuildId::parse(build_id)?;
+        Some(Self { build_id, wanted })
+    }
+}
+
+fn decode(part: &str) -> String {
+    percent_decode_str(part).decode_utf8_lossy().into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_of_builds() {
+        let wanted = |path: &str| BuildPath::read(path).map(|path| path.wanted);
+        let debug_info = WantedOfBuild::File(Kind::DebugInfo);
+        assert_eq!(wanted("/buildid/abcd/debuginfo"), Some(debug_info));
+        let executable = WantedOfBuild::File(Kind::Executable);
+        assert_eq!(wanted("/buildid/ABCD/executable"), Some(executable));
+        let section = WantedOfBuild::Section(".gdb_index".to_owned());
+        assert_eq!(wanted("/buildid/abcd/section/.gdb%5Findex"), Some(section));
+        for path in [
+            "/buildid/abcd",
+            "/buildid/abcd/",
+            "/buildid/abc/debuginfo",
+            "/buildid/xyzw/debuginfo",
+            "/buildid/abcd/debuginfo/",
+            "/buildid/abcd/buildid.sym",
+            "/buildid/abcd/section/",
+            "/buildid/abcd/source/usr/src/a.c",
+            "/try/buildid/abcd/debuginfo",
+        ] {
+            assert_eq!(wanted(path), None, "{path}");
+        }
+    }
+}
