@@ -4,7 +4,7 @@
 //! holds, with the digest that it had when its build id was read, is the answer. `.dbg.gz` files are sent as what they
 //! are the gzip file of. Try symbols are never an answer.
 //!
-//! A section has to be taken out of a file: [`extract`] copies that file into a temporary one, inflated and
+//! A section has to be taken out of a file: `extract.rs` copies that file into a temporary one, inflated and
 //! bounded, and tells which of its bytes are wanted. Few do so at a time; the others wait a moment and are then told to
 //! come back.
 
