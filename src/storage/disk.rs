@@ -32,8 +32,8 @@ use crate::scratch::Scratch;
 
 const NAME: &str = "disk";
 
-/// Where new objects are written first, below the root.
-const INCOMING: &str = ".incoming";
+/// The folder of objects that are being written. No symbol is ever called that, whatever the prefix: `#` is in no name.
+const INCOMING: &str = "#incoming";
 
 /// The last bytes of every file; the digit is the format's version.
 const MAGIC: &[u8; 8] = b"symbold1";

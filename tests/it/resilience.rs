@@ -48,7 +48,7 @@ async fn nothing_is_left(app: &App) {
     .await;
     assert_eq!(app.storage_calls("put").await, 0);
     assert_eq!(app.status(&format!("/{KEY}")).await, StatusCode::NOT_FOUND);
-    let folders = ["incoming", "objects/.incoming"];
+    let folders = ["incoming", "objects/#incoming"];
     let folders = if are_services() {
         &folders[..1]
     } else {
