@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use reqwest::StatusCode;
+use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use symbold::clock::ManualClock;
 use time::macros::datetime;
@@ -56,6 +56,23 @@ async fn only_real_misses_of_get_are_counted() {
     app.get(&format!("/{0}.pdb/{ID}/{0}.sym", "x".repeat(151)))
         .await;
     assert_eq!(counts(&app.missing().await), [("gone.pdb".to_owned(), 7)]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_parts_of_one_download_are_one_want() {
+    let app = App::start().await;
+    app.head(&path("gone")).await;
+    for range in [
+        "bytes=0-134217727",
+        "bytes=134217728-268435455",
+        "bytes=268435456-",
+        "bytes=-100",
+    ] {
+        let request = app.request(Method::GET, &path("gone"));
+        let response = request.header("Range", range).send().await.unwrap();
+        assert_eq!(response.status(), StatusCode::NOT_FOUND, "{range}");
+    }
+    assert_eq!(counts(&app.missing().await), [("gone.pdb".to_owned(), 1)]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -81,8 +81,10 @@ async fn answer(
     let query = SymbolQuery::read(request.query_string());
     let mut lookup = query.lookup();
     lookup.includes_try |= symbol.is_try;
-    let is_counted = request.method() != Method::HEAD;
-    if is_counted && let Some(parameter) = query.with_nul() {
+    // A client that only looks, or goes on with what it began, is not one more that misses the file.
+    let is_get = request.method() != Method::HEAD;
+    let is_counted = is_get && !range::is_continuation(request.headers());
+    if is_get && let Some(parameter) = query.with_nul() {
         let error = ApiError::bad_request(
             "nul",
             format!("{parameter}: Null characters are not allowed."),

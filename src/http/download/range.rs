@@ -26,11 +26,7 @@ pub(super) fn wanted(headers: &HeaderMap, representation: &Representation) -> Ex
     let Some(length) = representation.length_for_ranges() else {
         return Extent::Whole;
     };
-    let mut values = headers.get_all(header::RANGE);
-    let (Some(value), None) = (values.next(), values.next()) else {
-        return Extent::Whole;
-    };
-    let Some(spec) = value.to_str().ok().and_then(Spec::read) else {
+    let Some(spec) = Spec::of(headers) else {
         return Extent::Whole;
     };
     if precondition::allows_range(headers, representation) {
@@ -38,6 +34,11 @@ pub(super) fn wanted(headers: &HeaderMap, representation: &Representation) -> Ex
     } else {
         Extent::Whole
     }
+}
+
+/// Tells whether a request goes on with a download that another request has begun.
+pub(super) fn is_continuation(headers: &HeaderMap) -> bool {
+    matches!(Spec::of(headers), Some(Spec::From(1.., _) | Spec::Last(_)))
 }
 
 /// A range as the client writes it.
@@ -50,6 +51,15 @@ enum Spec {
 }
 
 impl Spec {
+    /// The one range of a request.
+    fn of(headers: &HeaderMap) -> Option<Self> {
+        let mut values = headers.get_all(header::RANGE);
+        let (Some(value), None) = (values.next(), values.next()) else {
+            return None;
+        };
+        value.to_str().ok().and_then(Self::read)
+    }
+
     /// Reads one range of bytes: `bytes=0-99`, `bytes=100-`, `bytes=-100`.
     fn read(text: &str) -> Option<Self> {
         let (unit, ranges) = text.split_once('=')?;
