@@ -112,6 +112,10 @@ pub struct Outcome {
     pub files: Vec<FileRecord>,
     /// Names of members that the storage already held.
     pub skipped_keys: Vec<String>,
+    /// The files of these members. One that no upload has recorded, because the upload that stored it failed after that
+    /// or because it was stored by somebody else, is recorded with this one, so that it is found by its ids; it is not
+    /// among the upload's files, and nobody becomes its uploader by it.
+    pub held: Vec<FileRecord>,
     /// How long storing took.
     pub stored_in: Option<Duration>,
     /// Of the files stored and of those that were there already, the ones that are known by a build id.

@@ -4,6 +4,8 @@ use std::fs::File;
 use std::sync::Arc;
 use std::time::Duration;
 
+use time::OffsetDateTime;
+
 use super::archive::{Digest, Entry};
 use super::{UploadError, UploadService, content};
 use crate::catalog::Source;
@@ -39,7 +41,12 @@ pub(super) enum Stored {
     /// It is stored now.
     File(Box<FileRecord>),
     /// The storage held the same file already.
-    Skipped(String),
+    Held {
+        /// The member's name in the archive.
+        name: String,
+        /// What is recorded of it if nobody has done so yet.
+        file: Box<FileRecord>,
+    },
 }
 
 impl UploadService {
@@ -54,10 +61,12 @@ impl UploadService {
         let existing = source.storage().head(&path).await?;
         if let Some(existing) = existing.as_ref().filter(|it| member.is_same_as(it)) {
             // Who stored it just now may have failed before the other nodes were told.
-            if self.clock.now() - existing.modified_at < JUST_NOW {
+            if self.is_recent(existing.modified_at) {
                 self.catalog.forget(&source, &path).await;
             }
-            return Ok(Stored::Skipped(member.entry.name));
+            let name = member.entry.name.clone();
+            let file = Box::new(member.record(existing.stored_size, None, existing.modified_at));
+            return Ok(Stored::Held { name, file });
         }
         let (entry, gzipped) = (member.entry.clone(), member.gzipped);
         let _place = match content::temporary_size(&entry, gzipped) {
@@ -70,30 +79,13 @@ impl UploadService {
         let stored_size = payload.len();
         source.storage().put(&path, payload, member.meta()).await?;
         self.catalog.forget(&source, &path).await;
-        Ok(Stored::File(Box::new(self.record(
-            member,
-            stored_size,
-            existing,
-        ))))
+        let file = member.record(stored_size, existing, self.clock.now());
+        Ok(Stored::File(Box::new(file)))
     }
 
-    fn record(&self, member: Member, stored_size: u64, replaced: Option<ObjectInfo>) -> FileRecord {
-        let header = member.header;
-        FileRecord {
-            key: member.key.to_string(),
-            is_update: replaced.is_some(),
-            is_compressed: member.gzipped,
-            stored_size,
-            original_size: member.entry.size,
-            sha256: member.sha256,
-            replaced_sha256: replaced.and_then(|replaced| replaced.meta.original_sha256),
-            debug_file: header.debug_file,
-            debug_id: header.debug_id.map(|id| id.to_string()),
-            code_file: header.code_file,
-            code_id: header.code_id.map(|id| id.to_string()),
-            generator: header.generator,
-            stored_at: self.clock.now(),
-        }
+    /// Tells whether a file was stored so lately that somebody may remember the time before it.
+    pub(super) fn is_recent(&self, stored_at: OffsetDateTime) -> bool {
+        self.clock.now() - stored_at < JUST_NOW
     }
 }
 
@@ -135,6 +127,30 @@ impl Member {
             (Some(sha256), _, _) => *sha256 == self.sha256,
             (None, Some(theirs), Some(ours)) => theirs == ours,
             _ => false,
+        }
+    }
+
+    fn record(
+        self,
+        stored_size: u64,
+        replaced: Option<ObjectInfo>,
+        stored_at: OffsetDateTime,
+    ) -> FileRecord {
+        let header = self.header;
+        FileRecord {
+            key: self.key.to_string(),
+            is_update: replaced.is_some(),
+            is_compressed: self.gzipped,
+            stored_size,
+            original_size: self.entry.size,
+            sha256: self.sha256,
+            replaced_sha256: replaced.and_then(|replaced| replaced.meta.original_sha256),
+            debug_file: header.debug_file,
+            debug_id: header.debug_id.map(|id| id.to_string()),
+            code_file: header.code_file,
+            code_id: header.code_id.map(|id| id.to_string()),
+            generator: header.generator,
+            stored_at,
         }
     }
 

@@ -299,7 +299,9 @@ impl UploadService {
         outcome.stored_in = Some(storing.time());
         let completed_at = self.clock.now();
         self.complete(id, &outcome, completed_at).await?;
-        for file in &outcome.files {
+        let held = outcome.held.iter();
+        let new_to_the_record = held.filter(|file| self.is_recent(file.stored_at));
+        for file in outcome.files.iter().chain(new_to_the_record) {
             self.catalog.modules().forget(file, upload.is_try).await;
         }
         self.catalog.builds().forget(&outcome).await;
@@ -333,7 +335,10 @@ impl UploadService {
         while let Some(stored) = storing.try_next().await? {
             match stored {
                 Stored::File(file) => outcome.files.push(*file),
-                Stored::Skipped(name) => outcome.skipped_keys.push(name),
+                Stored::Held { name, file } => {
+                    outcome.skipped_keys.push(name);
+                    outcome.held.push(*file);
+                }
             }
         }
         Ok(outcome)

@@ -9,6 +9,7 @@ use symbold::auth::Permission;
 use symbold::clock::{Clock, SystemClock};
 use symbold::config::Config;
 
+use crate::support::faults::{Fault, Faults, wrap};
 use crate::support::{App, ID, OwnRedis, Zip, eventually};
 
 const CODE_ID: &str = "5E9A1234F000";
@@ -384,4 +385,35 @@ async fn a_module_of_try_is_described_with_its_try_address() {
     );
     let path = expected.split_once(&app.address.to_string()).unwrap().1;
     assert_eq!(app.status(path).await, StatusCode::OK);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_module_whose_first_upload_failed_half_way_is_known_after_the_second() {
+    let (storage_faults, database_faults) = (Faults::none(), Faults::none());
+    let app = App::wrapped(
+        |config| config.upload.stores = 1,
+        |adaptors| wrap(adaptors, &storage_faults, &database_faults),
+    )
+    .await;
+    let (key, text) = module("xul", ID);
+    let archive = || {
+        let zip = Zip::new().file(&key, &text);
+        zip.file(&key.replace(".sym", ".pd_"), "a cabinet")
+    };
+    // Each file is looked for and then stored.
+    storage_faults.fail(3..4, Fault::Refused);
+    let failed = app.upload(archive()).await;
+    assert_eq!(failed.status, StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(storage_faults.heal(), 1);
+    let path = format!("/xul.dll/{CODE_ID}/xul.sym");
+    assert_eq!(target(&app, &path).await, None);
+
+    let repeated = app.upload(archive()).await;
+    assert_eq!(repeated.status, StatusCode::CREATED);
+    let upload = &repeated.json["upload"];
+    assert_eq!(upload["skipped_keys"], json!([key]));
+    assert_eq!(target(&app, &path).await, Some(format!("/{key}")));
+    let record = app.record(&upload["id"]).await;
+    let files = record["file_uploads"].as_array().unwrap();
+    assert_eq!(files.len(), 1, "only what this upload stored: {files:?}");
 }

@@ -14,6 +14,7 @@ pub(super) async fn check_all(database: &dyn Database) {
     the_newest_file_of_a_module_wins(database).await;
     try_symbols_are_kept_apart(database).await;
     only_completed_uploads_count(database).await;
+    files_that_were_there_are_recorded_once(database).await;
     a_file_that_names_no_debug_file_is_no_module(database).await;
     the_ids_of_a_debug_file_are_listed(database).await;
 }
@@ -133,6 +134,50 @@ async fn only_completed_uploads_count(database: &dyn Database) {
         .await
         .unwrap();
     assert!(by_code_id(database, "pending", false).await.is_some());
+}
+
+async fn files_that_were_there_are_recorded_once(database: &dyn Database) {
+    let hold_them = async |is_try, files| {
+        let id = database
+            .begin_upload(&upload(is_try), &hold())
+            .await
+            .unwrap();
+        let outcome = Outcome {
+            held: files,
+            ..Outcome::default()
+        };
+        database
+            .complete_upload(id, &outcome, minute(2))
+            .await
+            .unwrap();
+        let (_, files) = database.upload(id).await.unwrap().unwrap();
+        assert_eq!(files, [], "the upload did not store them");
+    };
+    let keys = [file("held", DEBUG_ID).key];
+    hold_them(true, vec![file("held", DEBUG_ID)]).await;
+    assert_eq!(by_code_id(database, "held", false).await, None);
+    hold_them(false, vec![file("held", DEBUG_ID)]).await;
+    assert!(by_code_id(database, "held", false).await.is_some());
+    let uploaders = database.last_uploaders(false, &keys).await.unwrap();
+    assert!(uploaders.is_empty(), "nobody becomes an uploader by that");
+
+    let replaced = FileRecord {
+        sha256: "b2".repeat(32),
+        debug_id: Some(OTHER_DEBUG_ID.to_owned()),
+        ..file("held", DEBUG_ID)
+    };
+    store(database, false, vec![replaced]).await;
+    hold_them(false, vec![file("held", DEBUG_ID)]).await;
+    let newest = debug_id_of(database, "held", false).await;
+    assert_eq!(
+        newest.as_deref(),
+        Some(OTHER_DEBUG_ID),
+        "it was recorded before"
+    );
+    assert_eq!(
+        database.last_uploaders(false, &keys).await.unwrap().len(),
+        1
+    );
 }
 
 async fn a_file_that_names_no_debug_file_is_no_module(database: &dyn Database) {

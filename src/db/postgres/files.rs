@@ -75,7 +75,7 @@ impl FileRecords for PostgresDatabase {
             .query(
                 "SELECT DISTINCT ON (file.key) file.key, upload.uploader
                  FROM upload_files AS file JOIN uploads AS upload ON upload.id = file.upload_id
-                 WHERE file.key = ANY ($2) AND upload.is_try = $1
+                 WHERE file.key = ANY ($2) AND upload.is_try = $1 AND NOT file.was_held
                  ORDER BY file.key, file.id DESC",
                 parameters![is_try, keys.to_vec()],
             )
@@ -92,7 +92,7 @@ impl FileRecords for PostgresDatabase {
                  FROM upload_files AS file
                      JOIN uploads AS mine ON mine.id = file.upload_id
                      JOIN upload_files AS earlier ON earlier.key = file.key AND earlier.id < file.id
-                         AND earlier.sha256 = file.replaced_sha256
+                         AND earlier.sha256 = file.replaced_sha256 AND NOT earlier.was_held
                      JOIN uploads AS of ON of.id = earlier.upload_id AND of.is_try = mine.is_try
                  WHERE file.upload_id = $1
                  ORDER BY file.id, earlier.id DESC",

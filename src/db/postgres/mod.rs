@@ -72,6 +72,11 @@ const MIGRATIONS: &[Migration] = &[
         name: "build_ids",
         sql: include_str!("migrations/0004_build_ids.sql"),
     },
+    Migration {
+        number: 5,
+        name: "held_files",
+        sql: include_str!("migrations/0005_held_files.sql"),
+    },
 ];
 
 /// All records in one PostgreSQL database, which other nodes use too.

@@ -25,7 +25,8 @@ const BEGIN: &str = "
     )
     SELECT id FROM begun";
 
-/// The statement that completes an upload. The files are numbered in the order of the arrays.
+/// The statement that completes an upload. The files are numbered in the order of the arrays: first those that it stored,
+/// `$25` in number, then those that were there.
 fn complete() -> String {
     format!(
         "{COMPLETE}, indexed AS ({} ) SELECT id FROM completed",
@@ -37,19 +38,22 @@ const COMPLETE: &str = "
     WITH completed AS (
         UPDATE uploads SET completed_at = $2, skipped_keys = $3, stored_ms = $17
         WHERE id = $1 AND completed_at IS NULL AND failure IS NULL
-        RETURNING id
+        RETURNING id, is_try
     ), given_back AS (
         DELETE FROM upload_claims USING completed WHERE upload_claims.upload_id = completed.id
     ), recorded AS (
         INSERT INTO upload_files (upload_id, key, is_update, is_compressed, stored_size, original_size, sha256,
-            replaced_sha256, debug_file, debug_id, code_file, code_id, generator, stored_at)
+            replaced_sha256, debug_file, debug_id, code_file, code_id, generator, stored_at, was_held)
         SELECT completed.id, key, is_update, is_compressed, stored_size, original_size, sha256,
-            replaced_sha256, debug_file, debug_id, code_file, code_id, generator, stored_at
+            replaced_sha256, debug_file, debug_id, code_file, code_id, generator, stored_at, place > $25
         FROM completed CROSS JOIN unnest($4::text[], $5::boolean[], $6::boolean[], $7::bigint[], $8::bigint[],
             $9::text[], $10::text[], $11::text[], $12::text[], $13::text[], $14::text[], $15::text[],
             $16::timestamptz[]) WITH ORDINALITY
             AS file (key, is_update, is_compressed, stored_size, original_size, sha256, replaced_sha256, debug_file,
                 debug_id, code_file, code_id, generator, stored_at, place)
+        WHERE place <= $25 OR NOT EXISTS (
+            SELECT 1 FROM upload_files AS known JOIN uploads AS earlier ON earlier.id = known.upload_id
+            WHERE known.key = file.key AND known.sha256 = file.sha256 AND earlier.is_try = completed.is_try)
         ORDER BY place
     )";
 
@@ -95,9 +99,11 @@ impl UploadRecords for PostgresDatabase {
         at: OffsetDateTime,
     ) -> Result<(), DbError> {
         let mut parameters = parameters![id, at, outcome.skipped_keys.clone()];
-        parameters.extend(arrays(&outcome.files)?);
+        let files: Vec<&FileRecord> = outcome.files.iter().chain(&outcome.held).collect();
+        parameters.extend(arrays(&files)?);
         parameters.push(Box::new(milliseconds(outcome.stored_in)));
         parameters.extend(build_ids::arrays(&outcome.build_ids)?);
+        parameters.push(Box::new(number(outcome.files.len() as u64)?));
         let completed = self.query_once(&complete(), parameters).await?;
         if completed.is_empty() {
             return Err(DbError::Conflict(format!("upload {id} is not pending")));
@@ -142,7 +148,7 @@ impl UploadRecords for PostgresDatabase {
             .query(
                 "SELECT key, is_update, is_compressed, stored_size, original_size, sha256, replaced_sha256, debug_file,
                      debug_id, code_file, code_id, generator, stored_at
-                 FROM upload_files WHERE upload_id = $1 ORDER BY id",
+                 FROM upload_files WHERE upload_id = $1 AND NOT was_held ORDER BY id",
                 parameters![id],
             )
             .await?;
@@ -152,7 +158,7 @@ impl UploadRecords for PostgresDatabase {
 }
 
 /// The files, column by column.
-fn arrays(files: &[FileRecord]) -> Result<Vec<Parameter>, DbError> {
+fn arrays(files: &[&FileRecord]) -> Result<Vec<Parameter>, DbError> {
     Ok(vec![
         array(files, |file| file.key.clone()),
         array(files, |file| file.is_update),

@@ -82,7 +82,7 @@ impl FileRecords for SqliteDatabase {
                      FROM json_each(?2) AS wanted JOIN uploads ON uploads.id = (
                          SELECT upload.id
                          FROM upload_files AS file JOIN uploads AS upload ON upload.id = file.upload_id
-                         WHERE file.key = wanted.value AND upload.is_try = ?1
+                         WHERE file.key = wanted.value AND upload.is_try = ?1 AND NOT file.was_held
                          ORDER BY file.id DESC LIMIT 1)",
                 )?
                 .query_map((is_try, Texts(keys.as_slice())), |row| {
@@ -103,7 +103,7 @@ impl FileRecords for SqliteDatabase {
                      FROM upload_files AS file
                          JOIN uploads AS mine ON mine.id = file.upload_id
                          JOIN upload_files AS earlier ON earlier.key = file.key AND earlier.id < file.id
-                             AND earlier.sha256 = file.replaced_sha256
+                             AND earlier.sha256 = file.replaced_sha256 AND NOT earlier.was_held
                          JOIN uploads AS of ON of.id = earlier.upload_id AND of.is_try = mine.is_try
                      WHERE file.upload_id = ?1
                      GROUP BY file.id ORDER BY file.id",

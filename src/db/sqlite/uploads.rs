@@ -72,7 +72,7 @@ impl UploadRecords for SqliteDatabase {
                 return Err(DbError::Conflict(format!("upload {id} is not pending")));
             }
             give_back_claims(transaction, id)?;
-            insert_files(transaction, id, &outcome.files)?;
+            insert_files(transaction, id, &outcome)?;
             build_ids::insert(transaction, id, &outcome.build_ids)
         })
         .await
@@ -119,7 +119,9 @@ impl UploadRecords for SqliteDatabase {
                 return Ok(None);
             };
             let files = transaction
-                .prepare_cached("SELECT * FROM upload_files WHERE upload_id = ?1 ORDER BY id")?
+                .prepare_cached(
+                    "SELECT * FROM upload_files WHERE upload_id = ?1 AND NOT was_held ORDER BY id",
+                )?
                 .query_map([id], file_record)?
                 .collect::<Result<Vec<_>, _>>()?;
             Ok(Some((upload, files)))
@@ -139,15 +141,22 @@ pub(super) fn give_back_claims(transaction: &Transaction<'_>, id: i64) -> Result
 fn insert_files(
     transaction: &Transaction<'_>,
     upload_id: i64,
-    files: &[FileRecord],
+    outcome: &Outcome,
 ) -> Result<(), DbError> {
     let mut insert = transaction.prepare_cached(
         "INSERT INTO upload_files (upload_id, key, is_update, is_compressed, stored_size, original_size, sha256,
-             replaced_sha256, debug_file, debug_id, code_file, code_id, generator, stored_at)
-         VALUES (:upload_id, :key, :is_update, :is_compressed, :stored_size, :original_size, :sha256,
-             :replaced_sha256, :debug_file, :debug_id, :code_file, :code_id, :generator, :stored_at)",
+             replaced_sha256, debug_file, debug_id, code_file, code_id, generator, stored_at, was_held)
+         SELECT :upload_id, :key, :is_update, :is_compressed, :stored_size, :original_size, :sha256,
+             :replaced_sha256, :debug_file, :debug_id, :code_file, :code_id, :generator, :stored_at, :was_held
+         WHERE NOT :was_held OR NOT EXISTS (
+             SELECT 1 FROM upload_files AS file
+                 JOIN uploads AS upload ON upload.id = file.upload_id
+                 JOIN uploads AS mine ON mine.id = :upload_id AND mine.is_try = upload.is_try
+             WHERE file.key = :key AND file.sha256 = :sha256)",
     )?;
-    for file in files {
+    let stored = outcome.files.iter().map(|file| (file, false));
+    let held = outcome.held.iter().map(|file| (file, true));
+    for (file, was_held) in stored.chain(held) {
         insert.execute(named_params! {
             ":upload_id": upload_id,
             ":key": file.key,
@@ -163,6 +172,7 @@ fn insert_files(
             ":code_id": file.code_id,
             ":generator": file.generator,
             ":stored_at": Time(file.stored_at),
+            ":was_held": was_held,
         })?;
     }
     Ok(())
