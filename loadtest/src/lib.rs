@@ -6,7 +6,8 @@
 //!
 //! Everything that asks runs on one thread, so that counting needs no lock and the other cores are there for the server.
 //!
-//! Other programs may use [`bundle`]: benchmarks and tests need archives that look like real ones, too.
+//! Other programs may use [`bundle`] and [`builds`]: benchmarks and tests need archives and names that look like real
+//! ones, too.
 
 pub mod bundle;
 
@@ -17,6 +18,8 @@ mod random;
 mod report;
 mod scenario;
 mod trace;
+
+pub use trace::builds;
 
 use std::process::ExitCode;
 

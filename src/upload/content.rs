@@ -37,7 +37,7 @@ pub(super) fn temporary_size(entry: &Entry, gzipped: bool) -> u64 {
 ///
 /// # Errors
 /// The temporary file cannot be read, or a new one not written.
-pub(super) fn payload(
+pub fn payload(
     archive: &Arc<File>,
     entry: &Entry,
     gzipped: bool,

@@ -9,7 +9,7 @@ mod admission;
 pub mod archive;
 pub mod breakpad;
 mod config;
-mod content;
+pub mod content;
 mod error;
 mod fetch;
 mod incoming;

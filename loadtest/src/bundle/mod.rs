@@ -82,10 +82,13 @@ impl Bundle {
             key: key.clone(),
             size,
         });
-        Self {
-            members: members.collect(),
-            seed,
-        }
+        Self::of_members(members.collect(), seed)
+    }
+
+    /// A bundle with these files.
+    #[must_use]
+    pub fn of_members(members: Vec<Member>, seed: u64) -> Self {
+        Self { members, seed }
     }
 
     /// The files.

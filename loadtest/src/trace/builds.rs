@@ -94,7 +94,8 @@ const SYSTEMS: [System; 3] = [
 ];
 
 /// The keys of each of so many builds.
-pub(crate) fn make(builds: usize, seed: u64) -> Vec<Vec<String>> {
+#[must_use]
+pub fn make(builds: usize, seed: u64) -> Vec<Vec<String>> {
     let mut random = Random::new(seed);
     (0..builds).map(|_| build(&mut random)).collect()
 }

@@ -5,7 +5,7 @@
 //! few paths that most requests ask for and a share of missing ones. [`keys`] reads such lists, and [`builds`] makes up
 //! one that looks like some weeks of a browser's builds. [`Questions`] replays a trace in an order that a seed decides.
 
-pub(crate) mod builds;
+pub mod builds;
 pub(crate) mod keys;
 pub(crate) mod popularity;
 
