@@ -6,7 +6,7 @@
 ON_SERVICES := abandoned:: clients_ code_ids:: conditions:: debuginfod:: downloads:: explain:: golden:: missing:: \
 	operations:: overwriting:: resilience:: tokens:: try_symbols:: upload_faults:: uploads windows::
 
-.PHONY: help build run test test-embedded check format lint docs fuzz fuzz-seeds fuzz-check clean
+.PHONY: help build run test test-embedded bench check format lint docs fuzz fuzz-seeds fuzz-check clean
 
 # What `make fuzz` runs, and for how long.
 TARGET ?= archive
@@ -26,6 +26,9 @@ test: ## Run every test, on the embedded defaults and on a PostgreSQL, a Redis a
 
 test-embedded: ## Run the tests that need no other server; the others say that they were left out
 	cargo test --workspace --locked
+
+bench: ## Compare ways of doing things, beside servers of their own: FULL=1 for whole inputs, STUDY=gzip for one study
+	BENCH_FULL=$(FULL) tests/with-services cargo bench --workspace --locked --bench studies -- $(STUDY)
 
 check: format lint docs ## Check formatting, lints and documentation
 
