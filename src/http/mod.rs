@@ -141,3 +141,16 @@ fn route_of(path: &str) -> &'static str {
         .copied()
         .unwrap_or("/{debug_file}/{id}/{file}")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_log_shows_no_upload_key() {
+        for path in ["/v1/uploads/0123abcd", "/v1/uploads/0123abcd:complete"] {
+            assert_eq!(shown_path(path), "/v1/uploads/{key}");
+        }
+        assert_eq!(shown_path("/a.pdb/AB/a.sym"), "/a.pdb/AB/a.sym");
+    }
+}
