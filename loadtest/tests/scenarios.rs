@@ -117,14 +117,15 @@ async fn packed_keys_are_found_and_the_others_are_missing() {
         .map(|row| &row["status"])
         .collect();
     assert_eq!(statuses, ["200", "404"]);
-    // Popular keys are asked for again, and the server says that it remembers them.
+    // Popular keys are asked for again, and the server says that it remembers them. A missing file with a short id is
+    // looked up by code id, too.
     let cache = &report["cache"];
     let (hits, lookups) = (
         cache["hits"].as_u64().unwrap(),
         cache["lookups"].as_u64().unwrap(),
     );
     assert!(
-        hits > 0 && hits < lookups && lookups == 600,
+        hits > 0 && hits < lookups && lookups >= 600,
         "{hits} of {lookups}"
     );
     assert!(

@@ -7,9 +7,9 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct DebuginfodConfig {
-    /// The largest file, inflated, of which single sections are sent. Whole files are sent whatever their size.
+    /// The largest file, inflated, of which single sections or source files are sent. Whole files are sent whatever their size.
     pub extract_from: ByteSize,
-    /// How many sections are being extracted at once.
+    /// How many of them are being extracted at once.
     pub extracts: usize,
 }
 

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use flate2::read::MultiGzDecoder;
 use futures_util::TryStreamExt;
+use tar::Archive;
 use time::OffsetDateTime;
 use tokio::io::{AsyncWriteExt, BufWriter};
 use tokio::sync::OwnedSemaphorePermit;
@@ -63,24 +64,49 @@ impl DebuginfodService {
         file: &BuildFile,
         name: &str,
     ) -> Result<Option<Extract>, DebuginfodError> {
+        let name = name.to_owned();
+        self.extract(file, move |plain| Ok(find_section(plain, name.as_bytes())?))
+            .await
+    }
+
+    /// The bytes of a source file; `None` if the archive has none of this path.
+    pub(super) async fn extract_source(
+        &self,
+        archive: &BuildFile,
+        path: &str,
+    ) -> Result<Option<Extract>, DebuginfodError> {
+        let path = path.to_owned();
+        self.extract(archive, move |plain| find_source(plain, path.as_bytes()))
+            .await
+    }
+
+    /// Takes the bytes that `find` tells out of a stored file, inflated if it is gzipped.
+    async fn extract<F>(
+        &self,
+        file: &BuildFile,
+        find: F,
+    ) -> Result<Option<Extract>, DebuginfodError>
+    where
+        F: FnOnce(&File) -> Result<Option<Range<u64>>, DebuginfodError> + Send + 'static,
+    {
         let copied = self.copy(&file.found).await?;
-        let (scratch, name) = (Arc::clone(&self.scratch), name.to_owned());
+        let scratch = Arc::clone(&self.scratch);
         let limit = self.config.extract_from;
-        let find = move || {
+        let job = move || {
             let plain = if copied.is_gzipped {
                 let inflated = inflate(copied.file, &scratch, limit.as_u64())?;
                 inflated.ok_or(DebuginfodError::NotExtracted(limit))?
             } else {
                 copied.file
             };
-            let range = find_section(&plain, name.as_bytes())?;
+            let range = find(&plain)?;
             Ok(range.map(|range| Extract {
                 file: Arc::new(plain),
                 range,
                 modified_at: copied.modified_at,
             }))
         };
-        self.cpu.run(find).await?
+        self.cpu.run(job).await?
     }
 
     /// Copies a stored file into a temporary one, as it is stored.
@@ -142,6 +168,34 @@ fn inflate(
     }
 }
 
+/// Finds a regular file in a tar archive: where its bytes lie. Neither a leading slash nor `./` tells paths apart.
+fn find_source(mut archive: &File, path: &[u8]) -> Result<Option<Range<u64>>, DebuginfodError> {
+    let damaged = |error: io::Error| DebuginfodError::Damaged(error.to_string());
+    io::Seek::rewind(&mut archive).map_err(DebuginfodError::Temporary)?;
+    let mut tar = Archive::new(archive);
+    for entry in tar.entries_with_seek().map_err(damaged)? {
+        let entry = entry.map_err(damaged)?;
+        if entry.header().entry_type().is_file() && bare(&entry.path_bytes()) == bare(path) {
+            let start = entry.raw_file_position();
+            let end = start.saturating_add(entry.size());
+            let length = archive
+                .metadata()
+                .map_err(DebuginfodError::Temporary)?
+                .len();
+            if end > length {
+                return Err(DebuginfodError::Damaged("it ends too early".to_owned()));
+            }
+            return Ok(Some(start..end));
+        }
+    }
+    Ok(None)
+}
+
+fn bare(path: &[u8]) -> &[u8] {
+    let path = path.strip_prefix(b"./").unwrap_or(path);
+    path.strip_prefix(b"/").unwrap_or(path)
+}
+
 impl From<SectionError> for DebuginfodError {
     fn from(error: SectionError) -> Self {
         match error {
@@ -154,6 +208,7 @@ impl From<SectionError> for DebuginfodError {
 #[cfg(test)]
 mod tests {
     use std::io::Write;
+    use std::os::unix::fs::FileExt;
 
     use flate2::Compression;
     use flate2::write::GzEncoder;
@@ -167,6 +222,31 @@ mod tests {
         file.write_all(bytes).unwrap();
         let plain = inflate(file, &scratch, limit)?;
         Ok(plain.map(|plain| plain.metadata().unwrap().len()))
+    }
+
+    #[test]
+    fn a_source_is_found_where_it_lies() {
+        let mut tar = tar::Builder::new(tempfile::tempfile().unwrap());
+        let long = format!("./usr/src/{}/main.c", "deep/".repeat(40));
+        for (path, text) in [("usr/src/a.c", "int a;"), (long.as_str(), "int main;")] {
+            let mut header = tar::Header::new_gnu();
+            header.set_size(text.len() as u64);
+            tar.append_data(&mut header, path, text.as_bytes()).unwrap();
+        }
+        let file = tar.into_inner().unwrap();
+        let found = |path: &str| {
+            let range = find_source(&file, path.as_bytes()).unwrap()?;
+            let mut bytes = vec![0; usize::try_from(range.end - range.start).unwrap()];
+            file.read_exact_at(&mut bytes, range.start).unwrap();
+            Some(String::from_utf8(bytes).unwrap())
+        };
+        assert_eq!(found("/usr/src/a.c").as_deref(), Some("int a;"));
+        assert_eq!(found(&long[1..]).as_deref(), Some("int main;"));
+        assert_eq!(found("/usr/src/b.c"), None);
+        assert_eq!(found("/usr/src"), None);
+        file.set_len(515).unwrap();
+        let cut = find_source(&file, b"/usr/src/a.c");
+        assert!(matches!(cut, Err(DebuginfodError::Damaged(_))), "{cut:?}");
     }
 
     #[test]

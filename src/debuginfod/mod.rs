@@ -4,14 +4,16 @@
 //! holds, with the digest that it had when its build id was read, is the answer. `.dbg.gz` files are sent as what they
 //! are the gzip file of. Try symbols are never an answer.
 //!
-//! A section has to be taken out of a file: `extract.rs` copies that file into a temporary one, inflated and
-//! bounded, and tells which of its bytes are wanted. Few do so at a time; the others wait a moment and are then told to
+//! A section has to be taken out of a file, and a source file out of the archive of sources that was uploaded beside it:
+//! `extract.rs` copies that file into a temporary one, inflated and bounded, and tells which of its bytes are wanted.
+//! Sources come from nowhere else, whatever paths the debug information names. Few do so at a time; the others wait a moment and are then told to
 //! come back.
 
 mod config;
 mod error;
 mod extract;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use tokio::sync::Semaphore;
@@ -26,6 +28,9 @@ use crate::symbol::{BuildId, SymbolKey};
 pub use config::DebuginfodConfig;
 pub use error::DebuginfodError;
 pub use extract::Extract;
+
+/// What the name of an archive of sources adds to that of the debug file.
+const SOURCES: &str = ".src.tar.gz";
 
 /// Which of a build's two files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -124,6 +129,34 @@ impl DebuginfodService {
         let result = self.find_section(build_id, name).await;
         self.count(&result);
         result
+    }
+
+    /// Takes a source file out of the archive of sources of a build. `path` is the one that the compiler has noted.
+    ///
+    /// # Errors
+    /// See [`DebuginfodError`].
+    pub async fn source(&self, build_id: &BuildId, path: &str) -> Result<Extract, DebuginfodError> {
+        let result = self.find_source(build_id, path).await;
+        self.count(&result);
+        result
+    }
+
+    async fn find_source(
+        &self,
+        build_id: &BuildId,
+        path: &str,
+    ) -> Result<Extract, DebuginfodError> {
+        let known = self.catalog.builds().find(build_id).await?;
+        for candidate in source_archives(&known.ok_or(DebuginfodError::NotFound)?) {
+            let Some(archive) = self.look_up(candidate).await? else {
+                continue;
+            };
+            let _permit = self.take_turn().await?;
+            if let Some(extract) = self.extract_source(&archive, path).await? {
+                return Ok(extract);
+            }
+        }
+        Err(DebuginfodError::NotFound)
     }
 
     async fn find_section(
@@ -230,6 +263,29 @@ fn candidates(known: &KnownBuild, kind: Kind) -> Vec<Candidate> {
     of_files.chain(beside).collect()
 }
 
+/// Where the archive of a build's sources may lie: beside its `.sym` file, or beside the ELF file itself.
+fn source_archives(known: &KnownBuild) -> Vec<Candidate> {
+    let beside_sym = known
+        .folders
+        .iter()
+        .map(|folder| (folder.debug_file.clone(), folder.debug_id.clone()));
+    let beside_elf = known.files.iter().filter_map(|file| {
+        let key = SymbolKey::parse(&file.key).ok()?;
+        Some((key.debug_file().to_owned(), key.id().to_string()))
+    });
+    let folders: BTreeSet<(String, String)> = beside_sym.chain(beside_elf).collect();
+    let archives = folders.into_iter().filter_map(|(debug_file, id)| {
+        let name = format!("{debug_file}{SOURCES}");
+        Some(Candidate {
+            key: SymbolKey::new(&debug_file, &id, &name).ok()?,
+            sha256: None,
+            is_gzipped: true,
+            size: None,
+        })
+    });
+    archives.collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -279,5 +335,13 @@ mod tests {
             ]
         );
         assert_eq!(names(Kind::Executable), ["stripped", "whole"]);
+        let archives: Vec<String> = source_archives(&known)
+            .iter()
+            .map(|candidate| candidate.key.to_string())
+            .collect();
+        assert_eq!(
+            archives,
+            ["a.so/AB0/a.so.src.tar.gz", "b.so/CD0/b.so.src.tar.gz"]
+        );
     }
 }

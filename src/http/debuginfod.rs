@@ -70,6 +70,7 @@ async fn answer(
             return Ok(response);
         }
         WantedOfBuild::Section(name) => debuginfod.section(&path.build_id, name).await?,
+        WantedOfBuild::Source(source) => debuginfod.source(&path.build_id, source).await?,
     };
     Ok(send_extract(request, extract))
 }

@@ -62,6 +62,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("tokio_postgres", &["db/postgres"]),
     ("tokio_postgres_rustls", &["db/postgres"]),
     ("moka", &["cache"]),
+    ("tar", &["debuginfod"]),
     // The S3 storage has a module of this name.
     ("object", &["symbol/elf", "storage/s3"]),
     ("reqwest", &["client", "cli/healthcheck", "upload"]),

@@ -11,7 +11,7 @@ use object::{Endianness, Object, ObjectSection};
 use reqwest::{Method, StatusCode};
 use symbold::auth::Permission;
 
-use crate::support::{App, Program, Zip};
+use crate::support::{App, Program, SOURCE, Zip};
 
 fn gzip(bytes: &[u8]) -> Vec<u8> {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
@@ -36,6 +36,19 @@ fn archive(program: &Program) -> Zip {
             gzip(&program.bytes("split")),
         )
         .file(&program.key("program"), program.bytes("stripped"))
+}
+
+/// The archive of the program's one source file, under the path that the compiler has noted.
+fn sources(program: &Program) -> Zip {
+    let mut tar = tar::Builder::new(Vec::new());
+    let mut header = tar::Header::new_gnu();
+    header.set_size(SOURCE.len() as u64);
+    let path = program.path("main.c");
+    let path = path.strip_prefix("/").unwrap();
+    tar.append_data(&mut header, path, SOURCE.as_bytes())
+        .unwrap();
+    let tar = gzip(&tar.into_inner().unwrap());
+    Zip::new().stored(&program.key("program.src.tar.gz"), tar)
 }
 
 /// The body as a client without gzip gets it.
@@ -291,6 +304,27 @@ async fn sections_are_taken_out_of_either_file() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn sources_come_from_the_archive_that_was_uploaded() {
+    let (app, program) = (App::start().await, Program::build());
+    let path = program.path("main.c");
+    let url = program.url(&format!("source{}", path.display()));
+    upload(&app, archive(&program)).await;
+    assert_eq!(app.status(&url).await, StatusCode::NOT_FOUND);
+    upload(&app, sources(&program)).await;
+    assert_eq!(fetch(&app, &url).await, SOURCE.as_bytes());
+    let head = app.head(&url).await;
+    assert_eq!(head.status(), StatusCode::OK);
+    let length = SOURCE.len().to_string();
+    assert_eq!(head.headers()["x-debuginfod-size"], length.as_str());
+    // Nothing of this machine is served, only what was uploaded.
+    for path in ["/etc/passwd", "/../../../etc/passwd", "/"] {
+        let url = program.url(&format!("source{path}"));
+        assert_eq!(app.status(&url).await, StatusCode::NOT_FOUND, "{path}");
+    }
+    app.shut_down().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn no_more_than_the_limit_is_read_for_a_section() {
     let app = App::with(|config| {
         config.debuginfod.extract_from = bytesize::ByteSize::kib(64);
@@ -373,6 +407,7 @@ fn ask_gdb(gdb: &str, program: &Program, url: Option<&str>) -> String {
     command
         .args(["-nx", "-batch", "-iex", "set debuginfod enabled on"])
         .args(["-ex", "info line main", "-ex", "info scope twice"])
+        .args(["-ex", "list main"])
         .arg(program.path("stripped"))
         .env_clear()
         .env("HOME", program.path("home"))
@@ -389,11 +424,14 @@ async fn the_real_gdb_loads_symbols() {
     };
     let (app, program) = (App::start().await, Program::build());
     upload(&app, archive(&program)).await;
+    upload(&app, sources(&program)).await;
+    std::fs::remove_file(program.path("main.c")).unwrap();
     let text = ask_gdb(&gdb, &program, None);
     assert!(!text.contains("main.c"), "{text}");
     let url = format!("http://{}", app.address);
     let text = ask_gdb(&gdb, &program, Some(&url));
     assert!(text.contains("Line 3 of \"main.c\""), "{text}");
     assert!(text.contains("Symbol number is"), "{text}");
+    assert!(text.contains("twice(count)"), "the source itself: {text}");
     app.shut_down().await;
 }

@@ -21,10 +21,12 @@ pub(in crate::http) enum WantedOfBuild {
     File(Kind),
     /// The section of this name.
     Section(String),
+    /// The source file of this path, which begins with a slash.
+    Source(String),
 }
 
 impl BuildPath {
-    /// Reads `/buildid/<build id>/` and `debuginfo`, `executable` or `section/<name>`. `None` for anything else,
+    /// Reads `/buildid/<build id>/` and `debuginfo`, `executable`, `section/<name>` or `source/<path>`. `None` for anything else,
     /// which may still be a symbol's path.
     pub(in crate::http) fn read(path: &str) -> Option<Self> {
         let (build_id, wanted) = path.strip_prefix("/buildid/")?.split_once('/')?;
@@ -32,6 +34,9 @@ impl BuildPath {
             None if wanted == "debuginfo" => WantedOfBuild::File(Kind::DebugInfo),
             None if wanted == "executable" => WantedOfBuild::File(Kind::Executable),
             Some(("section", name)) if !name.is_empty() => WantedOfBuild::Section(decode(name)),
+            Some(("source", path)) if !path.is_empty() => {
+                WantedOfBuild::Source(format!("/{}", decode(path).trim_start_matches('/')))
+            }
             _ => return None,
         };
         let build_id = BuildId::parse(build_id)?;
@@ -56,6 +61,9 @@ mod tests {
         assert_eq!(wanted("/buildid/ABCD/executable"), Some(executable));
         let section = WantedOfBuild::Section(".gdb_index".to_owned());
         assert_eq!(wanted("/buildid/abcd/section/.gdb%5Findex"), Some(section));
+        let source = Some(WantedOfBuild::Source("/usr/src/a c++.c".to_owned()));
+        assert_eq!(wanted("/buildid/abcd/source/usr/src/a%20c%2B%2B.c"), source);
+        assert_eq!(wanted("/buildid/abcd/source//usr/src/a%20c++.c"), source);
         for path in [
             "/buildid/abcd",
             "/buildid/abcd/",
@@ -64,7 +72,7 @@ mod tests {
             "/buildid/abcd/debuginfo/",
             "/buildid/abcd/buildid.sym",
             "/buildid/abcd/section/",
-            "/buildid/abcd/source/usr/src/a.c",
+            "/buildid/abcd/source/",
             "/try/buildid/abcd/debuginfo",
         ] {
             assert_eq!(wanted(path), None, "{path}");

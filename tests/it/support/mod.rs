@@ -13,7 +13,7 @@ mod zip;
 
 pub(crate) use app::{Answer, App, eventually};
 pub(crate) use backends::variable;
-pub(crate) use program::Program;
+pub(crate) use program::{Program, SOURCE};
 pub(crate) use raw::{RawAnswer, RawConnection};
 pub(crate) use services::{OwnPostgres, OwnRedis};
 pub(crate) use symbols::{ID, random_bytes, sym};
