@@ -4,7 +4,7 @@
 
 # The tests over the wire that choose no backend themselves: they run on both.
 ON_SERVICES := abandoned:: clients_ code_ids:: conditions:: debuginfod:: downloads:: explain:: golden:: missing:: \
-	operations:: overwriting:: resilience:: tokens:: try_symbols:: upload_faults:: uploads windows::
+	operations:: overwriting:: resilience:: stackwalk:: tokens:: try_symbols:: upload_faults:: uploads windows::
 
 .PHONY: help build run test test-embedded bench check format lint docs fuzz fuzz-seeds fuzz-check clean
 

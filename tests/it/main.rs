@@ -27,6 +27,7 @@ mod postgres;
 mod refusals;
 mod resilience;
 mod services;
+mod stackwalk;
 mod storage_faults;
 mod storages;
 mod tokens;

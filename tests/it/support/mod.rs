@@ -4,6 +4,7 @@ mod app;
 pub(crate) mod backends;
 pub(crate) mod faults;
 pub(crate) mod gate;
+pub(crate) mod minidump;
 mod program;
 mod raw;
 pub(crate) mod remote;
