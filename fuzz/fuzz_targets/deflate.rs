@@ -1,3 +1,5 @@
+//! The fuzz target of `symbold_fuzz::deflate`.
+
 #![cfg_attr(fuzzing, no_main)]
 
 #[cfg(fuzzing)]

@@ -1,3 +1,5 @@
+//! The fuzz target of `symbold_fuzz::shared_answer`.
+
 #![cfg_attr(fuzzing, no_main)]
 
 #[cfg(fuzzing)]

@@ -1,3 +1,5 @@
+//! The fuzz target of `symbold_fuzz::sym_header`.
+
 #![cfg_attr(fuzzing, no_main)]
 
 #[cfg(fuzzing)]
