@@ -12,6 +12,7 @@ RUN rustup toolchain install
 COPY Cargo.toml Cargo.lock ./
 COPY src src
 COPY loadtest loadtest
+COPY benches benches
 COPY config config
 COPY docs docs
 RUN --mount=type=cache,target=/usr/local/cargo/registry \
