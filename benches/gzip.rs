@@ -5,9 +5,10 @@
 //! symbols do today; in 2017 they shrank to between a fifth and a tenth.
 //!
 //! Four ways begin with the text: one file after the other; a thread for each; the pool of threads that all uploads
-//! share; and that pool with large files cut into chunks, which are deflated side by side and put together to one gzip
-//! member. The fifth is what uploads do: the client's own deflate stream gets a new header and trailer. It has proved
-//! before that this stream is what it says, which the sixth counts in.
+//! share; and that pool with files cut into chunks, which are deflated side by side and put together to one gzip member,
+//! in a temporary file, as uploads do with members that come stored. The fifth is what uploads do with those that come
+//! deflated: the client's own deflate stream gets a new header and trailer. It has proved before that this stream is
+//! what it says, which the sixth counts in.
 
 use std::cell::LazyCell;
 use std::fs::File;
@@ -16,12 +17,11 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use flate2::read::GzDecoder;
-use flate2::write::DeflateEncoder;
 use flate2::{Compression, GzBuilder};
 use futures_util::{StreamExt as _, stream};
 use symbold::cpu::CpuPool;
 use symbold::scratch::Scratch;
-use symbold::upload::archive::{self, ArchiveLimits, Entry};
+use symbold::upload::archive::{self, ArchiveLimits, Entry, Method};
 use symbold::upload::content;
 use symbold_loadtest::builds;
 use symbold_loadtest::bundle::{Bundle, Member};
@@ -32,8 +32,8 @@ use crate::support::{self, Bench, Function};
 /// The server's own level, by default.
 const LEVEL: u32 = 6;
 
-/// Gzip header (RFC 1952): deflate, no name, no time.
-const GZIP_HEADER: [u8; 10] = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255];
+/// How many files the server stores at once, by default.
+const STORES: usize = 16;
 
 struct Shape {
     study: &'static str,
@@ -91,13 +91,13 @@ impl Shape {
     }
 }
 
-/// An archive, with its members' text.
+/// An archive, and its members' text, in memory and as members of an archive that stores them.
 struct Prepared {
     archive: Arc<File>,
     entries: Vec<Entry>,
     texts: Vec<Bytes>,
-    /// How much text a chunk has, in bytes.
-    chunk: usize,
+    stored: Arc<File>,
+    stored_entries: Vec<Entry>,
     limits: Arc<ArchiveLimits>,
     scratch: Arc<Scratch>,
     pool: CpuPool,
@@ -105,7 +105,7 @@ struct Prepared {
 }
 
 impl Prepared {
-    fn new(shape: &Shape, divisor: u64, chunk: usize) -> Self {
+    fn new(shape: &Shape, divisor: u64) -> Self {
         let bundle = Bundle::of_members(shape.members(divisor), 1);
         let file = tempfile::tempfile().expect("there is room for temporary files");
         let (file, _) = bundle.write(file).expect("an archive is written");
@@ -114,20 +114,23 @@ impl Prepared {
         let entries = archive::inspect(&*archive, &limits).expect("the archive is a good one");
         assert_eq!(entries.len(), shape.files);
         let folder = tempfile::tempdir().expect("there is room for temporary files");
-        let scratch = Scratch::open(folder.path()).expect("the folder is ours");
+        let scratch = Arc::new(Scratch::open(folder.path()).expect("the folder is ours"));
+        let pool = CpuPool::new(0).expect("the system starts threads");
         let texts = entries.iter().map(|entry| {
-            let payload = content::payload(&archive, entry, false, LEVEL, &scratch);
-            read(&payload.expect("a member is inflated")).into()
+            let payload = content::payload(&archive, entry, false, LEVEL, &scratch, &pool);
+            read(&support::block_on(payload).expect("a member is inflated")).into()
         });
-        let texts = texts.collect();
+        let texts: Vec<Bytes> = texts.collect();
+        let (stored, stored_entries) = stored(&entries, &texts);
         Self {
             archive,
             entries,
             texts,
-            chunk,
+            stored,
+            stored_entries,
             limits: Arc::new(limits),
-            scratch: Arc::new(scratch),
-            pool: CpuPool::new(0).expect("the system starts threads"),
+            scratch,
+            pool,
             _folder: folder,
         }
     }
@@ -145,16 +148,30 @@ impl Prepared {
         support::block_on(results.collect())
     }
 
-    /// The text of every member, in the pieces that become a job each.
-    fn chunks(&self) -> impl Iterator<Item = (Bytes, bool)> {
-        self.texts.iter().flat_map(|text| {
-            let (chunk, count) = (self.chunk, text.len().div_ceil(self.chunk));
-            (0..count).map(move |place| {
-                let end = text.len().min((place + 1) * chunk);
-                (text.slice(place * chunk..end), place + 1 == count)
-            })
-        })
+    /// The server's own way from a member to what is stored, read to its end.
+    async fn stored_bytes(&self, archive: &Arc<File>, entry: &Entry) -> Vec<u8> {
+        let payload = content::payload(archive, entry, true, LEVEL, &self.scratch, &self.pool);
+        read(&payload.await.expect("there is room for temporary files"))
     }
+}
+
+/// Puts the texts into a file, one after the other, with entries that say where each is.
+fn stored(entries: &[Entry], texts: &[Bytes]) -> (Arc<File>, Vec<Entry>) {
+    let mut file = tempfile::tempfile().expect("there is room for temporary files");
+    let mut offset = 0;
+    let entries = entries.iter().zip(texts).map(|(entry, text)| {
+        file.write_all(text).expect("there is room for the texts");
+        let data_offset = offset;
+        offset += entry.size;
+        Entry {
+            method: Method::Stored,
+            compressed_size: entry.size,
+            data_offset,
+            ..entry.clone()
+        }
+    });
+    let entries = entries.collect();
+    (Arc::new(file), entries)
 }
 
 /// A way from a bundle to one gzip member for each of its files.
@@ -171,10 +188,9 @@ const WAYS: [(&str, Way); 6] = [
 
 pub(crate) fn study(bench: &mut Bench) {
     let divisor = bench.length().choose(500, 16, 1);
-    let chunk = bench.length().choose(16 * 1024, 1024 * 1024, 1024 * 1024);
     for shape in SHAPES {
         let prepared = LazyCell::new(|| {
-            let prepared = Prepared::new(&shape, divisor, chunk);
+            let prepared = Prepared::new(&shape, divisor);
             check(shape.study, &prepared);
             prepared
         });
@@ -230,47 +246,27 @@ fn shared_pool(prepared: &Prepared) -> Vec<Vec<u8>> {
 }
 
 fn chunked(prepared: &Prepared) -> Vec<Vec<u8>> {
-    let jobs = prepared
-        .chunks()
-        .map(|(text, is_last)| move || (deflate(&text, is_last), crc32(&text), is_last));
-    let mut files = Vec::new();
-    let (mut file, mut whole) = (GZIP_HEADER.to_vec(), crc32fast::Hasher::new());
-    for (deflated, crc32, is_last) in prepared.on_pool(jobs) {
-        file.extend_from_slice(&deflated);
-        whole.combine(&crc32);
-        if is_last {
-            let length = prepared.texts[files.len()].len();
-            let length = u32::try_from(length).expect("texts are short");
-            let crc32 = std::mem::take(&mut whole).finalize();
-            file.extend_from_slice(&crc32.to_le_bytes());
-            file.extend_from_slice(&length.to_le_bytes());
-            files.push(std::mem::replace(&mut file, GZIP_HEADER.to_vec()));
-        }
-    }
-    files
+    let files = stream::iter(&prepared.stored_entries)
+        .map(|entry| prepared.stored_bytes(&prepared.stored, entry))
+        .buffered(STORES);
+    support::block_on(files.collect())
 }
 
 fn rewrap(prepared: &Prepared) -> Vec<Vec<u8>> {
-    let entries = prepared.entries.iter();
-    let rewrapped = entries.map(|entry| rewrap_one(&prepared.archive, entry, &prepared.scratch));
-    rewrapped.collect()
+    let files = stream::iter(&prepared.entries)
+        .map(|entry| prepared.stored_bytes(&prepared.archive, entry))
+        .buffered(STORES);
+    support::block_on(files.collect())
 }
 
 fn verify_and_rewrap(prepared: &Prepared) -> Vec<Vec<u8>> {
     let jobs = prepared.entries.iter().map(|entry| {
         let (archive, entry) = (Arc::clone(&prepared.archive), entry.clone());
-        let (limits, scratch) = (Arc::clone(&prepared.limits), Arc::clone(&prepared.scratch));
-        move || {
-            archive::verify(&*archive, &entry, &limits, true).expect("the member is a good one");
-            rewrap_one(&archive, &entry, &scratch)
-        }
+        let limits = Arc::clone(&prepared.limits);
+        move || archive::verify(&*archive, &entry, &limits, true).expect("the member is good")
     });
-    prepared.on_pool(jobs)
-}
-
-fn rewrap_one(archive: &Arc<File>, entry: &Entry, scratch: &Scratch) -> Vec<u8> {
-    let payload = content::payload(archive, entry, true, LEVEL, scratch);
-    read(&payload.expect("no file has to be made"))
+    prepared.on_pool(jobs);
+    rewrap(prepared)
 }
 
 fn read(payload: &symbold::storage::Payload) -> Vec<u8> {
@@ -288,21 +284,4 @@ fn gzip(text: &[u8]) -> Vec<u8> {
         .write(Vec::new(), Compression::new(LEVEL));
     encoder.write_all(text).expect("memory takes everything");
     encoder.finish().expect("memory takes everything")
-}
-
-/// Blocks of a deflate stream that end on a byte; other blocks may follow, unless it is the last chunk.
-fn deflate(text: &[u8], is_last: bool) -> Vec<u8> {
-    let mut encoder = DeflateEncoder::new(Vec::new(), Compression::new(LEVEL));
-    encoder.write_all(text).expect("memory takes everything");
-    if is_last {
-        return encoder.finish().expect("memory takes everything");
-    }
-    encoder.flush().expect("memory takes everything");
-    std::mem::take(encoder.get_mut())
-}
-
-fn crc32(text: &[u8]) -> crc32fast::Hasher {
-    let mut hasher = crc32fast::Hasher::new();
-    hasher.update(text);
-    hasher
 }

@@ -3,7 +3,7 @@
 //! A deflated member that is to be stored gzipped is re-wrapped: the deflate stream that the client sent, which has
 //! been proved to be one, goes between a gzip header and trailer, straight from the temporary file. A stored member
 //! that stays as it is goes straight from the temporary file too. Anything else is compressed or inflated into a
-//! temporary file of its own.
+//! temporary file of its own, on the CPU pool.
 
 use std::fs::File;
 use std::io::{self, BufWriter};
@@ -11,14 +11,14 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use flate2::read::DeflateDecoder;
-use flate2::{Compression, GzBuilder};
 
+use super::UploadError;
 use super::archive::{Entry, Method};
+use super::gzip::{self, Text};
+use crate::blocking;
+use crate::cpu::CpuPool;
 use crate::scratch::Scratch;
 use crate::storage::{Part, Payload};
-
-/// Gzip header (RFC 1952): deflate, no name, no time, so that equal files have equal bytes; operating system unknown.
-const GZIP_HEADER: [u8; 10] = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255];
 
 /// How much is read or written at a time, in bytes.
 const PIECE: usize = 256 * 1024;
@@ -37,58 +37,62 @@ pub(super) fn temporary_size(entry: &Entry, gzipped: bool) -> u64 {
 ///
 /// # Errors
 /// The temporary file cannot be read, or a new one not written.
-pub fn payload(
+pub async fn payload(
     archive: &Arc<File>,
     entry: &Entry,
     gzipped: bool,
     level: u32,
-    scratch: &Scratch,
-) -> io::Result<Payload> {
+    scratch: &Arc<Scratch>,
+    cpu: &CpuPool,
+) -> Result<Payload, UploadError> {
+    let place = entry.data_offset..entry.data_offset + entry.compressed_size;
+    let file = Arc::clone(archive);
     let data = Part::File {
         file: Arc::clone(archive),
         offset: entry.data_offset,
         length: entry.compressed_size,
     };
-    match (entry.method, gzipped) {
-        (Method::Deflated, true) => Ok(rewrapped(data, entry)),
-        (Method::Stored, false) => Ok(Payload::new(vec![data])),
+    let made = match (entry.method, gzipped) {
+        (Method::Deflated, true) => return Ok(rewrapped(data, entry)),
+        (Method::Stored, false) => return Ok(Payload::new(vec![data])),
         (Method::Stored, true) => {
-            let file = BufWriter::with_capacity(PIECE, scratch.unnamed_file()?);
-            let mut encoder = GzBuilder::new()
-                .mtime(0)
-                .write(file, Compression::new(level));
-            io::copy(&mut Payload::new(vec![data]).reader(), &mut encoder)?;
-            whole_file(encoder.finish()?)
+            let crc32 = entry.crc32;
+            let text = Text { file, place, crc32 };
+            gzip::compress(text, level, cpu, new_file(scratch).await?).await?
         }
         (Method::Deflated, false) => {
-            let mut file = BufWriter::with_capacity(PIECE, scratch.unnamed_file()?);
-            let deflated = Payload::new(vec![data]).reader();
-            io::copy(
-                &mut DeflateDecoder::new_with_buf(deflated, vec![0; PIECE]),
-                &mut file,
-            )?;
-            whole_file(file)
+            let output = new_file(scratch).await?;
+            let inflated = cpu.run(move || inflate(data, output)).await?;
+            inflated.map_err(UploadError::Temporary)?
         }
-    }
+    };
+    whole_file(made).map_err(UploadError::Temporary)
+}
+
+async fn new_file(scratch: &Arc<Scratch>) -> Result<File, UploadError> {
+    let scratch = Arc::clone(scratch);
+    let made = blocking::run(move || scratch.unnamed_file()).await;
+    made.map_err(UploadError::Temporary)
 }
 
 fn rewrapped(deflated: Part, entry: &Entry) -> Payload {
-    let mut trailer = Vec::with_capacity(8);
-    trailer.extend_from_slice(&entry.crc32.to_le_bytes());
-    // The length is kept modulo 2^32 (RFC 1952, ISIZE).
-    let length = u32::try_from(entry.size & u64::from(u32::MAX)).unwrap_or(u32::MAX);
-    trailer.extend_from_slice(&length.to_le_bytes());
+    let trailer = gzip::trailer(entry.crc32, entry.size);
     Payload::new(vec![
-        Part::Memory(Bytes::from_static(&GZIP_HEADER)),
+        Part::Memory(Bytes::from_static(&gzip::HEADER)),
         deflated,
-        Part::Memory(trailer.into()),
+        Part::Memory(Bytes::copy_from_slice(&trailer)),
     ])
 }
 
-fn whole_file(writer: BufWriter<File>) -> io::Result<Payload> {
-    let file = writer
-        .into_inner()
-        .map_err(io::IntoInnerError::into_error)?;
+fn inflate(data: Part, output: File) -> io::Result<File> {
+    let mut output = BufWriter::with_capacity(PIECE, output);
+    let deflated = Payload::new(vec![data]).reader();
+    let mut inflated = DeflateDecoder::new_with_buf(deflated, vec![0; PIECE]);
+    io::copy(&mut inflated, &mut output)?;
+    output.into_inner().map_err(io::IntoInnerError::into_error)
+}
+
+fn whole_file(file: File) -> io::Result<Payload> {
     let length = file.metadata()?.len();
     Ok(Payload::new(vec![Part::File {
         file: Arc::new(file),
@@ -101,6 +105,7 @@ fn whole_file(writer: BufWriter<File>) -> io::Result<Payload> {
 mod tests {
     use std::io::{Read, Write};
 
+    use flate2::Compression;
     use flate2::read::GzDecoder;
 
     use super::super::archive::Content;
@@ -134,17 +139,20 @@ mod tests {
         (Arc::new(file), entry)
     }
 
-    #[test]
-    fn every_way_in_and_out_gives_the_same_bytes() {
+    #[tokio::test]
+    async fn every_way_in_and_out_gives_the_same_bytes() {
         let folder = tempfile::tempdir().unwrap();
-        let scratch = Scratch::open(folder.path()).unwrap();
+        let scratch = Arc::new(Scratch::open(folder.path()).unwrap());
+        let cpu = CpuPool::new(2).unwrap();
         for method in [Method::Stored, Method::Deflated] {
             let (archive, entry) = member(method);
-            let plain = payload(&archive, &entry, false, 6, &scratch).unwrap();
+            let plain = payload(&archive, &entry, false, 6, &scratch, &cpu);
+            let plain = plain.await.unwrap();
             let mut bytes = Vec::new();
             plain.reader().read_to_end(&mut bytes).unwrap();
             assert_eq!(bytes, TEXT, "{method:?}");
-            let gzipped = payload(&archive, &entry, true, 6, &scratch).unwrap();
+            let gzipped = payload(&archive, &entry, true, 6, &scratch, &cpu);
+            let gzipped = gzipped.await.unwrap();
             let mut bytes = Vec::new();
             GzDecoder::new(gzipped.reader())
                 .read_to_end(&mut bytes)

@@ -73,9 +73,9 @@ impl UploadService {
             0 => None,
             bytes => Some(self.member_room.take(bytes).await?),
         };
-        let (level, scratch) = (self.config.level, Arc::clone(&self.scratch));
-        let make = move || content::payload(&archive, &entry, gzipped, level, &scratch);
-        let payload = self.cpu.run(make).await?.map_err(UploadError::Temporary)?;
+        let level = self.config.level;
+        let making = content::payload(&archive, &entry, gzipped, level, &self.scratch, &self.cpu);
+        let payload = making.await?;
         let stored_size = payload.len();
         source.storage().put(&path, payload, member.meta()).await?;
         self.catalog.forget(&source, &path).await;

@@ -12,6 +12,7 @@ mod config;
 pub mod content;
 mod error;
 mod fetch;
+mod gzip;
 mod incoming;
 mod member;
 mod overwrite;
