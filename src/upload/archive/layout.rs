@@ -6,13 +6,11 @@
 
 use super::entry::{Entry, Method};
 use super::error::ArchiveError;
-use super::extra;
 use super::fields::Fields;
+use super::local_header::{self, LocalHeader};
 use super::read_at::ReadAt;
 use super::record::{Kind, Record};
 
-const HEADER_LENGTH: usize = 30;
-const HEADER_SIGNATURE: u32 = 0x0403_4b50;
 const DESCRIPTOR_SIGNATURE: [u8; 4] = *b"PK\x07\x08";
 
 /// The longest data descriptor: signature, CRC-32 and two 64-bit sizes.
@@ -20,17 +18,6 @@ const LONGEST_DESCRIPTOR: usize = 24;
 
 /// A deflate stream of nothing, which is how some writers store a directory: one block with nothing but its end.
 const EMPTY_STREAM: [u8; 2] = [3, 0];
-
-/// The local header of one member (4.3.7), without its extra fields.
-struct LocalHeader<'a> {
-    flags: u16,
-    method: u16,
-    crc32: u32,
-    compressed_size: u32,
-    size: u32,
-    name: &'a [u8],
-    extra: &'a [u8],
-}
 
 /// Checks that the members fill the archive up to the central directory, that every local header says the same as its
 /// record, and returns the members in the order of their data. Directories are checked, too, and left out.
@@ -80,10 +67,10 @@ fn check_header<R: ReadAt + ?Sized>(
 
     let names_offset = record
         .offset
-        .checked_add(HEADER_LENGTH as u64)
+        .checked_add(local_header::LENGTH as u64)
         .filter(|offset| *offset <= end);
     let names_offset = names_offset.ok_or_else(overlap)?;
-    let mut fixed = [0; HEADER_LENGTH];
+    let mut fixed = [0; local_header::LENGTH];
     archive.read_exact_at(&mut fixed, record.offset)?;
     let names_length = LocalHeader::names_length(&fixed).ok_or_else(missing)?;
 
@@ -97,83 +84,6 @@ fn check_header<R: ReadAt + ?Sized>(
         .ok_or_else(missing)?
         .check_against(record)?;
     Ok(data_offset)
-}
-
-impl<'a> LocalHeader<'a> {
-    /// The length of the name and the extra fields together, which follow the fixed part.
-    fn names_length(fixed: &[u8; HEADER_LENGTH]) -> Option<usize> {
-        let [.., name_low, name_high, extra_low, extra_high] = *fixed;
-        let name_length = u16::from_le_bytes([name_low, name_high]);
-        let extra_length = u16::from_le_bytes([extra_low, extra_high]);
-        let is_header = fixed.starts_with(&HEADER_SIGNATURE.to_le_bytes());
-        is_header.then(|| usize::from(name_length) + usize::from(extra_length))
-    }
-
-    fn parse(fixed: &[u8; HEADER_LENGTH], names: &'a [u8]) -> Option<Self> {
-        let mut fields = Fields(fixed);
-        let (_signature, _needed) = (fields.u32()?, fields.u16()?);
-        let (flags, method) = (fields.u16()?, fields.u16()?);
-        let _time_and_date = fields.u32()?;
-        let (crc32, compressed_size, size) = (fields.u32()?, fields.u32()?, fields.u32()?);
-        let (name, extra) = names.split_at_checked(fields.u16()?.into())?;
-        Some(Self {
-            flags,
-            method,
-            crc32,
-            compressed_size,
-            size,
-            name,
-            extra,
-        })
-    }
-
-    /// Every field must be that of the central directory. A streamed member may have zeros for what its writer did
-    /// not know yet (4.4.4, bit 3).
-    fn check_against(&self, record: &Record) -> Result<(), ArchiveError> {
-        let (size, compressed_size) = self.widen(record)?;
-        let is_streamed = record.is_streamed();
-        let is_same = |local: u64, central: u64| local == central || (is_streamed && local == 0);
-        for (field, agrees) in [
-            ("name", self.name == record.name.as_bytes()),
-            ("flags", self.flags == record.flags),
-            ("compression method", self.method == record.method.number()),
-            ("CRC-32", is_same(self.crc32.into(), record.crc32.into())),
-            (
-                "compressed size",
-                is_same(compressed_size, record.compressed_size),
-            ),
-            ("size", is_same(size, record.size)),
-        ] {
-            if !agrees {
-                return Err(ArchiveError::LocalHeaderDiffers {
-                    name: record.name.clone(),
-                    field,
-                });
-            }
-        }
-        Ok(())
-    }
-
-    /// The true size and compressed size. A local header has both in its zip64 extra field or neither (4.5.3). A
-    /// streamed member may have that field beside zeros, to announce a data descriptor with sizes of 64 bits.
-    fn widen(&self, record: &Record) -> Result<(u64, u64), ArchiveError> {
-        let zip64 = extra::find_zip64(self.extra, &record.name)?;
-        let sizes = match (zip64, self.size, self.compressed_size) {
-            (Some(wide), u32::MAX, u32::MAX) => two_numbers(wide),
-            (Some(wide), 0, 0) if record.is_streamed() => two_numbers(wide),
-            (None, size, compressed_size) if size != u32::MAX && compressed_size != u32::MAX => {
-                Some((size.into(), compressed_size.into()))
-            }
-            _ => None,
-        };
-        sizes.ok_or_else(|| ArchiveError::Zip64Extra(record.name.clone()))
-    }
-}
-
-/// Two 64-bit numbers and nothing else.
-fn two_numbers(mut fields: Fields<'_>) -> Option<(u64, u64)> {
-    let numbers = (fields.u64()?, fields.u64()?);
-    fields.is_empty().then_some(numbers)
 }
 
 /// Checks that a directory, whose data nobody verifies later, has none.

@@ -24,6 +24,7 @@ mod fields;
 mod inflate;
 mod layout;
 mod limits;
+mod local_header;
 mod name;
 mod read_at;
 mod record;
