@@ -126,6 +126,8 @@ pub struct Metrics {
     pub uploads: Family<ResultLabel, Counter>,
     /// Members of completed uploads: `stored`, `updated`, `skipped`, `ignored`.
     pub upload_files: Family<ResultLabel, Counter>,
+    /// Members read and checked: `early`, while their archive was arriving, or `late`, when it had.
+    pub upload_verified: Family<ResultLabel, Counter>,
     /// Bytes of archives received.
     pub upload_bytes: Counter,
     /// Time from the archive's arrival to the answer.
@@ -161,6 +163,7 @@ impl Default for Metrics {
             storage_call_seconds: Family::new_with_constructor(Buckets(&CALL_SECONDS)),
             uploads: Family::default(),
             upload_files: Family::default(),
+            upload_verified: Family::default(),
             upload_bytes: Counter::default(),
             upload_seconds: Buckets(&UPLOAD_SECONDS).new_metric(),
             uploads_in_flight: Gauge::default(),
@@ -266,6 +269,12 @@ impl Metrics {
             "upload_files",
             "Members of completed uploads by what became of them",
             files,
+        );
+        let verified = self.upload_verified.clone();
+        to.register(
+            "upload_verified",
+            "Members verified while their archive was arriving, and after that",
+            verified,
         );
         to.register(
             "upload_bytes",

@@ -1,12 +1,18 @@
 //! An archive on its way into a temporary file, whoever sends it.
+//!
+//! What comes is gathered, and one piece is written while the next one fills. Each piece that has been written is told
+//! to those who read members early.
 
+use std::fs::File;
+use std::io::{self, Write};
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytesize::ByteSize;
-use tokio::fs::File;
-use tokio::io::{AsyncWriteExt, BufWriter};
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
 
+use super::early::EarlyVerification;
 use super::{TempArchive, UploadError, UploadService};
 use crate::blocking;
 use crate::clock::SharedClock;
@@ -21,7 +27,14 @@ const PIECE: usize = 1024 * 1024;
 #[derive(Debug)]
 pub struct IncomingArchive {
     name: String,
-    file: BufWriter<File>,
+    file: Arc<File>,
+    /// What came since the last piece.
+    gathered: Vec<u8>,
+    /// The last piece on its way; gives the buffer back.
+    writing: Option<JoinHandle<io::Result<Vec<u8>>>>,
+    /// How many bytes have been written.
+    arrived: Arc<watch::Sender<u64>>,
+    early: Option<EarlyVerification>,
     size: u64,
     limit: ByteSize,
     clock: SharedClock,
@@ -34,7 +47,11 @@ impl IncomingArchive {
     /// # Errors
     /// The name ends otherwise, or there is no room.
     pub async fn begin(name: &str, uploads: &UploadService) -> Result<Self, UploadError> {
-        Self::open(archive_name(name)?, uploads).await
+        let mut incoming = Self::open(archive_name(name)?, uploads).await?;
+        let (file, arrived) = (Arc::clone(&incoming.file), incoming.arrived.subscribe());
+        let verifier = uploads.verifier.clone();
+        incoming.early = Some(EarlyVerification::begin(file, arrived, verifier));
+        Ok(incoming)
     }
 
     /// Begins a file that comes without an archive around it; its name is yet to be known.
@@ -52,7 +69,11 @@ impl IncomingArchive {
             .map_err(UploadError::Temporary)?;
         Ok(Self {
             name,
-            file: BufWriter::with_capacity(PIECE, File::from_std(file)),
+            file: Arc::new(file),
+            gathered: Vec::new(),
+            writing: None,
+            arrived: Arc::new(watch::Sender::new(0)),
+            early: None,
             size: 0,
             limit: uploads.config.size,
             clock: Arc::clone(&uploads.clock),
@@ -69,26 +90,53 @@ impl IncomingArchive {
         if self.size > self.limit.as_u64() {
             return Err(UploadError::TooLarge(self.limit));
         }
-        self.file
-            .write_all(piece)
-            .await
-            .map_err(UploadError::Temporary)
+        self.gathered.extend_from_slice(piece);
+        if self.gathered.len() >= PIECE {
+            self.write_out().await?;
+        }
+        Ok(())
     }
 
     /// Ends the archive.
     ///
     /// # Errors
-    /// There is no room: an asynchronous file tells of a failed write only when it is flushed.
+    /// There is no room.
     pub async fn finish(mut self) -> Result<TempArchive, UploadError> {
-        self.file.flush().await.map_err(UploadError::Temporary)?;
-        let file = Arc::new(self.file.into_inner().into_std().await);
+        self.write_out().await?;
+        self.wait_for_room().await?;
         Ok(TempArchive {
-            file,
+            file: self.file,
             size: self.size,
             name: self.name,
             origin: None,
             received_in: self.clock.elapsed().saturating_sub(self.began),
+            early: self.early,
         })
+    }
+
+    /// Begins to write what was gathered, once the piece before it has been written.
+    async fn write_out(&mut self) -> Result<(), UploadError> {
+        let next = self.wait_for_room().await?;
+        let mut piece = std::mem::replace(&mut self.gathered, next);
+        let (file, arrived) = (Arc::clone(&self.file), Arc::clone(&self.arrived));
+        self.writing = Some(blocking::start(move || {
+            (&*file).write_all(&piece)?;
+            arrived.send_modify(|arrived| *arrived += piece.len() as u64);
+            piece.clear();
+            Ok(piece)
+        }));
+        Ok(())
+    }
+
+    /// Waits for the piece that is being written, and returns an empty buffer.
+    async fn wait_for_room(&mut self) -> Result<Vec<u8>, UploadError> {
+        let Some(writing) = self.writing.take() else {
+            return Ok(Vec::new());
+        };
+        let written = writing
+            .await
+            .unwrap_or_else(|panic| Err(io::Error::other(panic)));
+        written.map_err(UploadError::Temporary)
     }
 }
 

@@ -1,7 +1,8 @@
 //! Taking an upload: check everything, then store everything, then say so.
 //!
-//! The archive has arrived in a temporary file. [`archive`] inspects its structure and verifies every member before
-//! the first is stored, so that a refusal leaves nothing behind. Then the upload is recorded as pending, its members
+//! The archive arrives in a temporary file. [`archive`] inspects its structure and verifies every member before the
+//! first is stored, so that a refusal leaves nothing behind; members that arrive early are verified while others are
+//! still on their way. Then the upload is recorded as pending, its members
 //! are stored concurrently, and the record is completed in one transaction; only then does the client get its 201. A
 //! failure half-way leaves whole files, which a repeat of the upload skips.
 
@@ -10,6 +11,7 @@ pub mod archive;
 pub mod breakpad;
 mod config;
 pub mod content;
+mod early;
 mod error;
 mod fetch;
 mod gzip;
@@ -20,8 +22,10 @@ mod pace;
 mod record;
 mod submission;
 mod under_way;
+mod verifier;
 mod watch;
 
+use std::fs::File;
 use std::sync::Arc;
 
 use futures_util::{StreamExt, TryStreamExt, stream};
@@ -38,8 +42,10 @@ use crate::scratch::Scratch;
 use crate::symbol::SymbolKey;
 
 use admission::{Admission, MemberRoom};
-use archive::{ArchiveError, Content, Digest, Entry};
+use archive::{Content, Entry};
+use early::{EarlyVerification, Known};
 use member::{Member, Stored};
+use verifier::{Verifier, When};
 
 pub use admission::UploadSlot;
 pub use config::UploadConfig;
@@ -71,6 +77,7 @@ pub struct Receipt {
 pub struct UploadService {
     config: UploadConfig,
     fetcher: Fetcher,
+    verifier: Verifier,
     admission: Arc<Admission>,
     member_room: MemberRoom,
     scratch: Arc<Scratch>,
@@ -100,6 +107,7 @@ impl UploadService {
             fetcher: Fetcher::new(config.by_url.clone())?,
             admission: Arc::new(Admission::new(&config, metrics.clone())),
             member_room: MemberRoom::new(&config, metrics.clone()),
+            verifier: Verifier::new(&config, cpu.clone(), metrics.clone()),
             config,
             under_way: UnderWay::new(scratch.name()),
             scratch,
@@ -170,9 +178,7 @@ impl UploadService {
         slot.keep(archive.size)?;
         self.metrics.upload_bytes.inc_by(archive.size);
         let is_try = uploader.is_try_only || submission.wants_try;
-        let receipt = self
-            .check_and_store(uploader, &archive, key, is_try)
-            .await?;
+        let receipt = self.check_and_store(uploader, archive, key, is_try).await?;
         let seconds = stopwatch.seconds();
         self.metrics.upload_seconds.observe(seconds);
         self.metrics.count(&self.metrics.uploads, "completed");
@@ -203,14 +209,15 @@ impl UploadService {
     async fn check_and_store(
         &self,
         uploader: Uploader,
-        archive: &TempArchive,
+        mut archive: TempArchive,
         key: Option<SymbolKey>,
         is_try: bool,
     ) -> Result<Receipt, UploadError> {
         let checking = Stopwatch::start(self.clock.as_ref());
-        let entries = self.inspect(archive, key).await?;
-        let mut upload = self.describe(uploader, archive, &entries, is_try);
-        let members = self.verify(archive, entries).await?;
+        let early = archive.early.take();
+        let entries = self.inspect(&archive, key).await?;
+        let mut upload = self.describe(uploader, &archive, &entries, is_try);
+        let members = self.verify(&archive.file, early, entries).await?;
         upload.checked_in = Some(checking.time());
 
         let ticket = self.under_way.take();
@@ -220,7 +227,7 @@ impl UploadService {
             DbError::Conflict(_) if !hold.claims.is_empty() => UploadError::Contended,
             error => error.into(),
         })?;
-        match self.store_and_record(id, &upload, archive, members).await {
+        match self.store_and_record(id, &upload, &archive, members).await {
             Ok((skipped_keys, completed_at)) => {
                 ticket.settle();
                 self.count_files("ignored", upload.ignored_keys.len());
@@ -257,29 +264,35 @@ impl UploadService {
         Ok(self.cpu.run(inspect).await??)
     }
 
-    /// Reads every member once, as many at a time as there are threads.
+    /// Reads every member that has not been read while the archive arrived, as many at a time as there are threads.
     async fn verify(
         &self,
-        archive: &TempArchive,
+        file: &Arc<File>,
+        early: Option<EarlyVerification>,
         entries: Vec<Entry>,
     ) -> Result<Vec<Member>, UploadError> {
-        let limits = Arc::new(self.config.archive.clone());
-        let verified = stream::iter(entries).map(|entry| async {
-            let limits = Arc::clone(&limits);
-            let gzipped = self.config.compress.matches_ignoring_case(&entry.name);
-            let file = Arc::clone(&archive.file);
-            let job = move || {
-                archive::verify(&*file, &entry, &limits, gzipped).map(|digest| (entry, digest))
-            };
-            let verified: Result<(Entry, Digest), ArchiveError> = self.cpu.run(job).await?;
-            let (entry, digest) = verified?;
-            let Content::Symbol(key) = entry.content.clone() else {
-                return Ok(None);
-            };
-            Ok(Some(Member::new(key, entry, digest, gzipped)))
+        let mut known = match early {
+            Some(early) => early.finish().await,
+            None => Known::default(),
+        };
+        let verified = stream::iter(entries).map(|entry| {
+            let digest = known.take(&entry);
+            async {
+                let (entry, digest) = if let Some(digest) = digest {
+                    (entry, digest)
+                } else {
+                    let file = Arc::clone(file);
+                    self.verifier.verify(file, entry, When::Late).await?
+                };
+                let Content::Symbol(key) = entry.content.clone() else {
+                    return Ok(None);
+                };
+                let gzipped = self.verifier.is_gzipped(&entry.name);
+                Ok(Some(Member::new(key, entry, digest, gzipped)))
+            }
         });
         let members: Result<Vec<Option<Member>>, UploadError> = verified
-            .buffered(self.cpu.threads() * 2)
+            .buffered(self.verifier.at_once())
             .try_collect()
             .await;
         Ok(members?.into_iter().flatten().collect())

@@ -5,10 +5,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::UploadSlot;
+use super::early::EarlyVerification;
 use crate::symbol::SymbolKey;
 
 /// An archive that has fully arrived, in a temporary file without a name: it vanishes with the last handle.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct TempArchive {
     /// The bytes.
     pub file: Arc<File>,
@@ -20,6 +21,8 @@ pub struct TempArchive {
     pub origin: Option<Origin>,
     /// How long receiving or fetching it took.
     pub received_in: Duration,
+    /// What has been found out about its members meanwhile.
+    pub(super) early: Option<EarlyVerification>,
 }
 
 /// Where an archive was fetched from.
@@ -32,7 +35,7 @@ pub struct Origin {
 }
 
 /// The archive, or where it is, or a file without an archive around it.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub enum Source {
     /// The archive, which has fully arrived.
     Archive(TempArchive),

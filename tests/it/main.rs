@@ -36,6 +36,7 @@ mod upload_faults;
 mod uploads;
 mod uploads_admission;
 mod uploads_by_url;
+mod uploads_early;
 mod uploads_refused;
 mod uploads_wire;
 mod windows;

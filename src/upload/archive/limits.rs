@@ -85,6 +85,11 @@ impl ArchiveLimits {
             size = size.saturating_add(record.size);
             compressed_size = compressed_size.saturating_add(record.compressed_size);
         }
+        self.check_totals(size, compressed_size)
+    }
+
+    /// Checks what all members take together.
+    pub(super) fn check_totals(&self, size: u64, compressed_size: u64) -> Result<(), ArchiveError> {
         if size > self.total_size.as_u64() {
             return Err(ArchiveError::TotalTooLarge {
                 size,

@@ -11,10 +11,12 @@
 //! say of it: length, CRC-32, end of the compressed stream; and that inflating it takes no more time than its bytes are
 //! worth. Whoever stores nothing before both have passed can trust that `compressed_size` bytes at `data_offset` are
 //! exactly one deflate stream (or the plain bytes) of the member. Any number of threads may verify members of one file
-//! at once, since every read names its offset.
+//! at once, since every read names its offset. [`Arriving`] guesses members while the archive is on its way, so that
+//! reading them need not wait for its end.
 //!
 //! Section numbers in this module are those of PKWARE's APPNOTE.TXT 6.3.10.
 
+mod arriving;
 mod directory;
 mod end;
 mod entry;
@@ -34,6 +36,7 @@ mod whole;
 #[cfg(test)]
 mod tests;
 
+pub use arriving::Arriving;
 pub use entry::{Content, Entry, Method};
 pub use error::ArchiveError;
 pub use limits::ArchiveLimits;

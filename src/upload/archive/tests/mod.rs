@@ -1,6 +1,7 @@
 //! Good and bad archives, made field by field.
 
 mod accepted;
+mod arriving;
 mod builder;
 mod data;
 mod end_records;

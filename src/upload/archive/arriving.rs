@@ -1,0 +1,139 @@
+//! The members of an archive that has not fully arrived.
+//!
+//! A local header stands before its data, so a member can be looked at as soon as it is there, long before the central
+//! directory is. What the local headers say is a guess: [`inspect`](super::inspect) alone decides, by the directory,
+//! which members an archive has. But [`verify()`](super::verify()) depends on nothing but an entry and its bytes. What
+//! it says of a guessed entry is true of the archive's own if that is the very same one, and of no use otherwise.
+//!
+//! Guessing ends at the first header that does not tell what is needed: of a streamed member, whose sizes come after
+//! it, or of one that would be refused. It never costs more than the limits allow an archive to cost.
+
+use std::io;
+
+use super::entry::{Content, Entry, Method};
+use super::limits::ArchiveLimits;
+use super::local_header::{self, LocalHeader};
+use super::name;
+use super::read_at::ReadAt;
+use super::record::Kind;
+
+/// Walks through an archive from its start, behind what arrives.
+#[derive(Debug, Default)]
+pub struct Arriving {
+    /// Where the next local header should be.
+    offset: u64,
+    entries: u64,
+    size: u64,
+    compressed_size: u64,
+    has_ended: bool,
+}
+
+/// What comes next.
+enum Step {
+    /// A member, or a directory, which is none, and where it ends.
+    Member(Option<Entry>, u64),
+    /// Something of which not all bytes are there yet.
+    NotYet,
+    /// Nothing that can be guessed.
+    End,
+}
+
+impl Arriving {
+    /// The members that have come since the last call, when so many bytes have arrived.
+    ///
+    /// # Errors
+    /// The archive cannot be read.
+    pub fn advance<R: ReadAt + ?Sized>(
+        &mut self,
+        archive: &R,
+        arrived: u64,
+        limits: &ArchiveLimits,
+    ) -> io::Result<Vec<Entry>> {
+        let mut found = Vec::new();
+        while !self.has_ended {
+            match self.step(archive, arrived)? {
+                Step::NotYet => break,
+                Step::Member(entry, end) if self.admits(entry.as_ref(), limits) => {
+                    self.offset = end;
+                    found.extend(entry);
+                }
+                Step::Member(..) | Step::End => self.has_ended = true,
+            }
+        }
+        Ok(found)
+    }
+
+    /// Tells whether nothing more can be guessed, whatever arrives.
+    #[must_use]
+    pub fn has_ended(&self) -> bool {
+        self.has_ended
+    }
+
+    fn step<R: ReadAt + ?Sized>(&self, archive: &R, arrived: u64) -> io::Result<Step> {
+        let mut fixed = [0; local_header::LENGTH];
+        let Some(names_offset) = end(self.offset, fixed.len() as u64, arrived) else {
+            return Ok(Step::NotYet);
+        };
+        archive.read_exact_at(&mut fixed, self.offset)?;
+        let Some(names_length) = LocalHeader::names_length(&fixed) else {
+            return Ok(Step::End);
+        };
+        let Some(data_offset) = end(names_offset, names_length as u64, arrived) else {
+            return Ok(Step::NotYet);
+        };
+        let mut names = vec![0; names_length];
+        archive.read_exact_at(&mut names, names_offset)?;
+        let guess =
+            LocalHeader::parse(&fixed, &names).and_then(|header| guess(&header, data_offset));
+        let Some((kind, entry)) = guess else {
+            return Ok(Step::End);
+        };
+        let Some(end) = end(data_offset, entry.compressed_size, arrived) else {
+            return Ok(Step::NotYet);
+        };
+        let is_file = matches!(kind, Kind::File(_));
+        Ok(Step::Member(is_file.then_some(entry), end))
+    }
+
+    /// Takes down a member, unless an archive with all that were taken down would be refused.
+    fn admits(&mut self, entry: Option<&Entry>, limits: &ArchiveLimits) -> bool {
+        self.entries += 1;
+        if let Some(entry) = entry {
+            self.size = self.size.saturating_add(entry.size);
+            self.compressed_size = self.compressed_size.saturating_add(entry.compressed_size);
+        }
+        let largest = entry.map_or(0, |entry| entry.size);
+        self.entries <= limits.entries
+            && largest <= limits.member_size.as_u64()
+            && limits.check_totals(self.size, self.compressed_size).is_ok()
+    }
+}
+
+/// Where something of this length ends, if it has arrived by then.
+fn end(offset: u64, length: u64, arrived: u64) -> Option<u64> {
+    offset.checked_add(length).filter(|end| *end <= arrived)
+}
+
+/// The entry that the directory will describe, if all is well.
+fn guess(header: &LocalHeader<'_>, data_offset: u64) -> Option<(Kind, Entry)> {
+    if header.is_streamed() {
+        return None;
+    }
+    let name = name::decode(header.name).ok()?;
+    let kind = name::classify(name).ok()?;
+    let (size, compressed_size) = header.sizes(name).ok()?;
+    let content = match &kind {
+        Kind::File(content) => content.clone(),
+        Kind::Directory => Content::Ignored,
+    };
+    let entry = Entry {
+        name: name.to_owned(),
+        content,
+        method: Method::from_number(header.method)?,
+        crc32: header.crc32,
+        compressed_size,
+        size,
+        data_offset,
+    };
+    Some((kind, entry))
+}
