@@ -281,6 +281,10 @@ pub(crate) struct Hot {
     #[arg(long, value_name = "PATH", value_parser = request_path)]
     pub(crate) found: Option<String>,
 
+    /// Another server, which has that symbol's file under the same path, such as nginx: it is asked for it, too
+    #[arg(long, value_name = "URL", requires = "found")]
+    pub(crate) beside: Option<Server>,
+
     /// Path of a symbol that the server does not have; the server counts it as missing
     #[arg(
         long,

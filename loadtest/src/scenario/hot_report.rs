@@ -42,6 +42,9 @@ struct Row {
 impl Report {
     /// Takes the tallies in the order of the targets.
     pub(crate) fn new(plan: &Plan, targets: &[Target], tallies: &[Tally]) -> Self {
+        let server = targets
+            .first()
+            .map_or_else(String::new, |target| target.server.authority.clone());
         let yardstick = tallies.first().map_or(0.0, Tally::rate);
         let rows = targets
             .iter()
@@ -49,7 +52,7 @@ impl Report {
             .map(|(target, tally)| Row::new(target, tally, yardstick))
             .collect();
         Self {
-            server: plan.authority.clone(),
+            server,
             connections: plan.connections,
             seconds: plan.duration.as_secs_f64(),
             rounds: plan.rounds,
@@ -157,12 +160,11 @@ fn milliseconds(microseconds: u64) -> String {
 mod tests {
     use std::time::Duration;
 
+    use super::super::rounds::Peer;
     use super::*;
 
     fn plan() -> Plan {
         Plan {
-            authority: "127.0.0.1:8000".to_owned(),
-            address: "127.0.0.1:8000".parse().unwrap(),
             connections: 2,
             duration: Duration::from_secs(6),
             rounds: 2,
@@ -172,6 +174,10 @@ mod tests {
     fn target(name: &'static str, expected: &'static [u16]) -> Target {
         Target {
             name,
+            server: Peer {
+                authority: "127.0.0.1:8000".to_owned(),
+                address: "127.0.0.1:8000".parse().unwrap(),
+            },
             path: format!("/{name}"),
             expected,
         }

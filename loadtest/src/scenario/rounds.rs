@@ -44,11 +44,22 @@ pub(crate) enum RoundsError {
     },
 }
 
+/// A server.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Peer {
+    /// `host:port` for the `Host` header.
+    pub(crate) authority: String,
+    /// Where to connect.
+    pub(crate) address: SocketAddr,
+}
+
 /// A path to ask for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Target {
     /// Its name in the report.
     pub(crate) name: &'static str,
+    /// Who is asked.
+    pub(crate) server: Peer,
     /// Absolute, percent-encoded.
     pub(crate) path: String,
     /// The statuses of a healthy answer; any other one means that something else was measured.
@@ -57,8 +68,8 @@ pub(crate) struct Target {
 
 impl Target {
     /// The request as the crash processors send it: gzip is accepted, the connection stays open.
-    fn request(&self, authority: &str) -> Vec<u8> {
-        let path = &self.path;
+    fn request(&self) -> Vec<u8> {
+        let (path, authority) = (&self.path, &self.server.authority);
         format!("GET {path} HTTP/1.1\r\nHost: {authority}\r\nAccept-Encoding: gzip\r\n\r\n")
             .into_bytes()
     }
@@ -67,10 +78,6 @@ impl Target {
 /// How to measure.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Plan {
-    /// `host:port` for the `Host` header.
-    pub(crate) authority: String,
-    /// Where to connect.
-    pub(crate) address: SocketAddr,
     /// Connections, each with one request in flight.
     pub(crate) connections: u16,
     /// The whole run, the uncounted round included.
@@ -153,15 +160,19 @@ pub(crate) async fn run(
     targets: &[Target],
     progress: &ProgressBar,
 ) -> Result<Vec<Tally>, RoundsError> {
-    let mut clients: Vec<Client> = (0..plan.connections)
-        .map(|_| Client::new(plan.address))
-        .collect();
+    let mut clients: BTreeMap<SocketAddr, Vec<Client>> = BTreeMap::new();
+    for Target { server, .. } in targets {
+        let connections = 0..plan.connections;
+        let of_server = || connections.map(|_| Client::new(server.address)).collect();
+        clients.entry(server.address).or_insert_with(of_server);
+    }
     let mut tallies: Vec<Tally> = targets.iter().map(|_| Tally::new()).collect();
     let length = plan.duration / plan.turns(targets.len()).max(1);
     for round in 0..=plan.rounds {
         for (target, tally) in targets.iter().zip(&mut tallies) {
             progress.set_message(target.name);
-            let turn = measure_turn(plan, target, &mut clients, length).await?;
+            let of_server = clients.entry(target.server.address).or_default();
+            let turn = measure_turn(target, of_server, length).await?;
             if round > 0 {
                 tally.absorb(&turn);
             }
@@ -172,12 +183,11 @@ pub(crate) async fn run(
 }
 
 async fn measure_turn(
-    plan: &Plan,
     target: &Target,
     clients: &mut [Client],
     length: Duration,
 ) -> Result<Tally, RoundsError> {
-    let request = target.request(&plan.authority);
+    let request = target.request();
     let tally = RefCell::new(Tally::new());
     let start = Instant::now();
     let end = start + length;
@@ -188,7 +198,7 @@ async fn measure_turn(
         Ok(Ok(_)) => {}
         Ok(Err(source)) => {
             return Err(RoundsError::Connect {
-                address: plan.address,
+                address: target.server.address,
                 source,
             });
         }
@@ -259,19 +269,21 @@ mod tests {
         }
     }
 
-    fn plan(address: SocketAddr) -> Plan {
+    fn plan() -> Plan {
         Plan {
-            authority: address.to_string(),
-            address,
             connections: 3,
             duration: Duration::from_millis(60),
             rounds: 2,
         }
     }
 
-    fn target(path: &str) -> Target {
+    fn target(address: SocketAddr, path: &str) -> Target {
         Target {
             name: "test",
+            server: Peer {
+                authority: address.to_string(),
+                address,
+            },
             path: path.to_owned(),
             expected: &[200],
         }
@@ -279,9 +291,11 @@ mod tests {
 
     #[tokio::test]
     async fn every_target_has_its_own_tally_and_every_round_its_rate() {
-        let plan = plan(server().await);
-        let targets = [target(HEARTBEAT), target("/a.pdb/AB/file.ptr")];
-        let tallies = run(&plan, &targets, &ProgressBar::hidden()).await.unwrap();
+        let (one, other) = (server().await, server().await);
+        let targets = [target(one, HEARTBEAT), target(other, "/a.pdb/AB/file.ptr")];
+        let tallies = run(&plan(), &targets, &ProgressBar::hidden())
+            .await
+            .unwrap();
         let statuses: Vec<Vec<u16>> = tallies
             .iter()
             .map(|tally| tally.statuses.keys().copied().collect())
@@ -296,9 +310,11 @@ mod tests {
 
     #[tokio::test]
     async fn a_broken_exchange_is_counted_and_the_run_goes_on() {
-        let plan = plan(server().await);
-        let targets = [target("/broken"), target(HEARTBEAT)];
-        let tallies = run(&plan, &targets, &ProgressBar::hidden()).await.unwrap();
+        let server = server().await;
+        let targets = [target(server, "/broken"), target(server, HEARTBEAT)];
+        let tallies = run(&plan(), &targets, &ProgressBar::hidden())
+            .await
+            .unwrap();
         assert_eq!(tallies[0].answers(), 0);
         assert!(tallies[0].failures > 0);
         assert_eq!(tallies[1].failures, 0);
@@ -307,9 +323,9 @@ mod tests {
     #[tokio::test]
     async fn a_server_that_is_gone_ends_the_run() {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let plan = plan(listener.local_addr().unwrap());
+        let target = target(listener.local_addr().unwrap(), HEARTBEAT);
         drop(listener);
-        let error = run(&plan, &[target(HEARTBEAT)], &ProgressBar::hidden())
+        let error = run(&plan(), &[target], &ProgressBar::hidden())
             .await
             .unwrap_err();
         assert!(matches!(error, RoundsError::Connect { .. }));
@@ -318,8 +334,8 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_server_that_never_answers_ends_the_run() {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let plan = plan(listener.local_addr().unwrap());
-        let error = run(&plan, &[target("/stalled")], &ProgressBar::hidden())
+        let target = target(listener.local_addr().unwrap(), "/stalled");
+        let error = run(&plan(), &[target], &ProgressBar::hidden())
             .await
             .unwrap_err();
         assert_eq!(
