@@ -132,14 +132,32 @@ where
         F: Future<Output = Result<Option<V>, E>>,
         E: Send + Sync + 'static,
     {
-        if let Some(entry) = self.entries.get(key).await {
-            if self.is_valid(key, &entry) {
-                self.counters.local_hit.inc();
-                return Ok(entry.answer);
-            }
-            self.entries.invalidate(key).await;
+        let remembered = self.entries.get(key).await;
+        let is_stale = remembered.is_some();
+        if let Some(entry) = remembered.filter(|entry| self.is_valid(key, entry)) {
+            self.counters.local_hit.inc();
+            return Ok(entry.answer);
         }
         self.counters.local_miss.inc();
+        // Apart, so that those who find an answer here do not carry about what it takes to look for one.
+        Box::pin(self.ask_together(key, is_stale, ask)).await
+    }
+
+    /// Asks once for all who want to know at this moment.
+    async fn ask_together<E, F, A>(
+        &self,
+        key: &CacheKey,
+        is_stale: bool,
+        ask: A,
+    ) -> Result<Option<V>, Arc<E>>
+    where
+        A: Fn() -> F,
+        F: Future<Output = Result<Option<V>, E>>,
+        E: Send + Sync + 'static,
+    {
+        if is_stale {
+            self.entries.invalidate(key).await;
+        }
         let mut answer = None;
         for _ in 0..ATTEMPTS {
             let entry = self

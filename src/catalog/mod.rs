@@ -45,7 +45,7 @@ pub struct Found {
     /// Its path there.
     pub path: String,
     /// What is known of it.
-    pub info: ObjectInfo,
+    pub info: Arc<ObjectInfo>,
     /// Whether it is a gzip file of what is wanted: then [`Self::info`] and what is opened describe the wanted file,
     /// stored gzipped.
     is_unwrapped: bool,
@@ -60,7 +60,7 @@ impl Found {
             return None;
         }
         self.is_unwrapped = true;
-        unwrap_gzip(&mut self.info);
+        unwrap_gzip(Arc::make_mut(&mut self.info));
         Some(self)
     }
 }
@@ -81,7 +81,7 @@ pub struct SourceAnswer {
     /// Whether the source is that of try symbols.
     pub is_try: bool,
     /// Whether it is there.
-    pub held: Sourced<ObjectInfo>,
+    pub held: Sourced<Arc<ObjectInfo>>,
 }
 
 /// A source could not be asked, so nobody knows whether it holds the file.
@@ -94,7 +94,7 @@ pub struct CatalogError(#[source] pub Arc<StorageError>);
 pub struct Catalog {
     regular: Vec<Arc<Source>>,
     try_source: Arc<Source>,
-    memo: Memo<ObjectInfo>,
+    memo: Memo<Arc<ObjectInfo>>,
     modules: Modules,
     builds: Builds,
     runtime: Handle,
@@ -242,15 +242,12 @@ impl Catalog {
         source: &Arc<Source>,
         path: &str,
         refreshes: bool,
-    ) -> Result<Option<ObjectInfo>, CatalogError> {
+    ) -> Result<Option<Arc<ObjectInfo>>, CatalogError> {
         let key = cache_key(source, path);
         let ask = || self.head(source, path);
         if refreshes {
-            return self
-                .memo
-                .refresh(&key, ask)
-                .await
-                .map_err(|error| CatalogError(Arc::new(error)));
+            let answer = Box::pin(self.memo.refresh(&key, ask)).await;
+            return answer.map_err(|error| CatalogError(Arc::new(error)));
         }
         self.memo.get_or_ask(&key, ask).await.map_err(CatalogError)
     }
@@ -259,10 +256,11 @@ impl Catalog {
         &self,
         source: &Arc<Source>,
         path: &str,
-    ) -> Result<Option<ObjectInfo>, StorageError> {
+    ) -> Result<Option<Arc<ObjectInfo>>, StorageError> {
         let (source, path) = (Arc::clone(source), path.to_owned());
         let head = async move { source.storage().head(&path).await };
-        flatten(self.runtime.spawn(head).await)
+        let info = flatten(self.runtime.spawn(head).await)?;
+        Ok(info.map(Arc::new))
     }
 }
 

@@ -31,10 +31,12 @@ impl Source {
     /// The path of a key: `<prefix>/<debug file>/<id>/<file>`, as Tecken has it.
     #[must_use]
     pub fn path(&self, key: &SymbolKey) -> String {
+        let key = [key.debug_file(), key.id().as_str(), key.file_name()];
         if self.prefix.is_empty() {
-            key.to_string()
+            key.join("/")
         } else {
-            format!("{}/{key}", self.prefix)
+            let [debug_file, id, file_name] = key;
+            [&self.prefix, debug_file, id, file_name].join("/")
         }
     }
 }

@@ -15,15 +15,26 @@ pub struct Form {
     pub is_packed: bool,
 }
 
-/// Every name under which a file may be kept that is asked for by this one, in the order in which they are tried: as it
-/// is, with the age as a decimal number, and both of them in a cabinet.
-pub(super) fn of(key: &SymbolKey) -> Vec<Form> {
+/// Every name under which a file may be kept that is asked for by this one, in the order in which they are tried.
+pub(super) fn of(key: &SymbolKey) -> impl Iterator<Item = Form> {
+    let itself = Form {
+        key: key.clone(),
+        is_packed: false,
+    };
+    std::iter::once(itself).chain(others(key))
+}
+
+/// The names beside the one that is asked for, of which most have none: with the age as a decimal number, and both in a
+/// cabinet.
+pub(super) fn others(key: &SymbolKey) -> impl Iterator<Item = Form> + use<> {
     let by_age = decimal_age(key);
-    let plain: Vec<_> = std::iter::once(key.clone()).chain(by_age).collect();
-    let packed: Vec<_> = plain.iter().filter_map(in_cabinet).collect();
-    let form = |is_packed| move |key| Form { key, is_packed };
-    let plain = plain.into_iter().map(form(false));
-    plain.chain(packed.into_iter().map(form(true))).collect()
+    let packed = in_cabinet(key);
+    let packed_by_age = by_age.as_ref().and_then(in_cabinet);
+    let forms = [(by_age, false), (packed, true), (packed_by_age, true)];
+    forms.into_iter().filter_map(|(key, is_packed)| {
+        let key = key?;
+        Some(Form { key, is_packed })
+    })
 }
 
 /// The key with its age taken for a decimal number, for the files that belong to a PDB.
@@ -58,7 +69,7 @@ mod tests {
                 if form.is_packed { "packed" } else { "plain" }
             )
         };
-        of(&key).into_iter().map(text).collect()
+        of(&key).map(text).collect()
     }
 
     #[test]

@@ -213,7 +213,10 @@ impl DownloadService {
             return Err(DownloadError::Ignored);
         }
         let key = SymbolKey::with_id(&wanted.debug_file, wanted.id.clone(), &wanted.file_name)?;
-        for form in forms::of(&key) {
+        if let Some(found) = self.catalog.find(&key, lookup).await? {
+            return Ok(Place::Held(found));
+        }
+        for form in forms::others(&key) {
             if let Some(found) = self.catalog.find(&form.key, lookup).await? {
                 let place = if form.is_packed {
                     Place::Packed
@@ -262,11 +265,9 @@ impl DownloadService {
             return Ok(None);
         }
         let (code_file, code_id) = (key.debug_file(), key.id());
-        let module = self
-            .catalog
-            .modules()
-            .find(NamedBy::CodeId, code_file, code_id, lookup)
-            .await?;
+        let modules = self.catalog.modules();
+        let module = modules.find(NamedBy::CodeId, code_file, code_id, lookup);
+        let module = Box::pin(module).await?;
         Ok(module.and_then(|module| Self::renamed(&module, key)))
     }
 

@@ -6,7 +6,7 @@
 
 use actix_web::http::header;
 use actix_web::web::{self, Data, Path, Payload, ServiceConfig};
-use actix_web::{HttpRequest, HttpResponse, ResponseError};
+use actix_web::{HttpRequest, HttpResponse, Resource, ResponseError, Route};
 use percent_encoding::percent_decode_str;
 use tokio::runtime::Handle;
 use tracing::Instrument;
@@ -25,31 +25,32 @@ pub(super) struct PublicUrl(pub(super) String);
 const LONGEST_HOST: usize = 255;
 
 pub(super) fn configure(app: &mut ServiceConfig) {
-    for (path, allowed, route) in [
-        ("/symupload", "POST", web::post().to(symupload)),
-        (
-            "/v1/symbols/{debug_file}/{debug_id}:checkStatus",
+    let second_protocol = web::scope("/v1")
+        .service(only(
+            "/symbols/{debug_file}/{debug_id}:checkStatus",
             "GET",
             web::get().to(check_status),
-        ),
-        ("/v1/uploads:create", "POST", web::post().to(create)),
-        (
-            "/v1/uploads/{key}:complete",
+        ))
+        .service(only("/uploads:create", "POST", web::post().to(create)))
+        .service(only(
+            "/uploads/{key}:complete",
             "POST",
             web::post().to(complete),
-        ),
-        ("/v1/uploads/{key}", "PUT", web::put().to(put)),
-    ] {
-        let refuse = move |request: HttpRequest| async move {
-            let (method, path) = (request.method(), request.path());
-            ApiError::method_not_allowed(method, path, allowed).error_response()
-        };
-        app.service(
-            web::resource(path)
-                .route(route)
-                .default_service(web::to(refuse)),
-        );
-    }
+        ))
+        .service(only("/uploads/{key}", "PUT", web::put().to(put)));
+    app.service(only("/symupload", "POST", web::post().to(symupload)))
+        .service(second_protocol);
+}
+
+/// A path with one method, and the refusal of all others.
+fn only(path: &str, allowed: &'static str, route: Route) -> Resource {
+    let refuse = move |request: HttpRequest| async move {
+        let (method, path) = (request.method(), request.path());
+        ApiError::method_not_allowed(method, path, allowed).error_response()
+    };
+    web::resource(path)
+        .route(route)
+        .default_service(web::to(refuse))
 }
 
 /// The first protocol: the file and what it is, in one form.

@@ -35,7 +35,7 @@ const FILE: HeaderName = HeaderName::from_static("x-debuginfod-file");
 const PIECE: u64 = 256 * 1024;
 
 pub(super) fn configure(app: &mut ServiceConfig) {
-    app.route("/buildid/{rest:.*}", web::to(of_build));
+    app.service(web::scope("/buildid").default_service(web::to(of_build)));
 }
 
 /// Answers a path that begins as those of debuginfod do. Any other may be a symbol's.
@@ -50,7 +50,7 @@ async fn of_build(
     };
     let answer = async {
         let answer = answer(&request, &path, &debuginfod, &downloads).await;
-        answer.unwrap_or_else(|error| error.text_response())
+        answer.unwrap_or_else(ApiError::text_response)
     };
     public::answer(&request, answer).await
 }

@@ -6,7 +6,8 @@
 
 use std::collections::BTreeMap;
 
-use actix_web::http::{Method, StatusCode, header};
+use actix_web::http::header::{self, HeaderValue};
+use actix_web::http::{Method, StatusCode};
 use actix_web::{HttpResponse, HttpResponseBuilder, ResponseError};
 use serde_json::json;
 
@@ -19,6 +20,9 @@ use crate::storage::StorageError;
 use crate::upload::archive::ArchiveError;
 use crate::upload::breakpad::BreakpadError;
 use crate::upload::{FetchError, UploadError};
+
+/// The type of plain sentences.
+const TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
 
 /// Tells a client when to come back, in seconds; jittered, so that those who were refused together do not return
 /// together.
@@ -143,10 +147,10 @@ impl ApiError {
     }
 
     /// The answer as plain text, for symbol requests.
-    pub(crate) fn text_response(&self) -> HttpResponse {
+    pub(crate) fn text_response(self) -> HttpResponse {
         self.head()
-            .content_type("text/plain; charset=utf-8")
-            .body(self.sentence.clone())
+            .insert_header((header::CONTENT_TYPE, TEXT))
+            .body(self.sentence)
     }
 }
 

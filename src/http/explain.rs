@@ -19,7 +19,7 @@ use crate::missing::MissingReport;
 const PREFIX: &str = "/api/explain";
 
 pub(super) fn configure(app: &mut ServiceConfig) {
-    app.route(&format!("{PREFIX}/{{symbol:.*}}"), web::to(explain));
+    app.service(web::scope(PREFIX).default_service(web::to(explain)));
 }
 
 async fn explain(

@@ -68,6 +68,9 @@ pub struct HttpServices {
 }
 
 /// All routes, in the order in which they are tried. What none of them matches is a symbol's path, or nothing.
+///
+/// That is nearly every request, so no route's own path has a part that varies: such parts belong below a scope whose
+/// path has none, so that no regular expression is tried on the path of a symbol.
 pub fn configure(services: &HttpServices, app: &mut ServiceConfig) {
     app.app_data(Data::new(services.auth.clone()))
         .app_data(Data::from(Arc::clone(&services.uploads)))

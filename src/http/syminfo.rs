@@ -15,7 +15,7 @@ use crate::symbol::{SymbolKey, check_name};
 const PREFIX: &str = "/api/syminfo";
 
 pub(super) fn configure(app: &mut ServiceConfig) {
-    app.route(&format!("{PREFIX}/{{names:.*}}"), web::to(syminfo));
+    app.service(web::scope(PREFIX).default_service(web::to(syminfo)));
 }
 
 async fn syminfo(request: HttpRequest, catalog: Data<Catalog>) -> HttpResponse {

@@ -31,7 +31,8 @@ pub(super) fn configure(app: &mut ServiceConfig) {
                 .default_service(web::to(only_post)),
         );
     }
-    app.route("/api/uploads/upload/{id}", web::get().to(record));
+    let records = web::scope("/api/uploads/upload").route("/{id}", web::get().to(record));
+    app.service(records);
 }
 
 /// Takes an upload. It is finished even if the client leaves once the archive has arrived.

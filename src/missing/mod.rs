@@ -161,5 +161,5 @@ fn is_storable(symbol: &MissingSymbol) -> bool {
     parts
         .into_iter()
         .flatten()
-        .all(|part| part.chars().nth(LONGEST_PART).is_none())
+        .all(|part| part.len() <= LONGEST_PART || part.chars().nth(LONGEST_PART).is_none())
 }

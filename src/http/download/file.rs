@@ -28,17 +28,26 @@ pub(in crate::http) async fn send(
     downloads: &DownloadService,
     found: &Found,
 ) -> Result<HttpResponse, DownloadError> {
-    let max_age = downloads.max_age();
-    let is_head = request.method() == Method::HEAD;
-    if !is_head && let Some(address) = downloads.address(found).await? {
-        return Ok(redirect(&address, max_age));
+    let is_get = request.method() != Method::HEAD;
+    if is_get && let Some(address) = downloads.address(found).await? {
+        return Ok(redirect(&address, downloads.max_age()));
     }
+    // Apart, so that those who are sent on do not carry about what it takes to send a file.
+    Box::pin(send_from_here(request, downloads, found)).await
+}
+
+async fn send_from_here(
+    request: &HttpRequest,
+    downloads: &DownloadService,
+    found: &Found,
+) -> Result<HttpResponse, DownloadError> {
+    let max_age = downloads.max_age();
     let accepts_gzip = accepts_gzip(request);
     let expected = Representation::of(&found.info, accepts_gzip);
     if let Some(response) = without_bytes(request, &expected, max_age) {
         return Ok(response);
     }
-    if is_head {
+    if request.method() == Method::HEAD {
         let mut response = expected.head(StatusCode::OK, max_age);
         return Ok(body::send_none(&mut response, expected.length()));
     }

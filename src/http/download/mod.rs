@@ -27,6 +27,8 @@ use crate::symbol::SymbolKey;
 
 pub(super) use file::send;
 
+const DEBUG: HeaderName = HeaderName::from_static("debug");
+
 const DEBUG_TIME: HeaderName = HeaderName::from_static("debug-time");
 
 /// Answers whatever has no route of its own.
@@ -95,7 +97,8 @@ async fn answer(
     match downloads.find(&symbol.wanted, lookup, code).await? {
         Place::Held(found) => send(request, downloads, &found).await,
         Place::Packed(cabinet) => {
-            file::send_unpacked(request, downloads, &cabinet, &symbol.wanted).await
+            let wanted = &symbol.wanted;
+            Box::pin(file::send_unpacked(request, downloads, &cabinet, wanted)).await
         }
         Place::Renamed(key) => Ok(renamed_response(request, &key, symbol.is_try)),
     }
@@ -113,7 +116,7 @@ fn renamed_response(request: &HttpRequest, key: &SymbolKey, is_try: bool) -> Htt
 
 fn wants_time(headers: &HeaderMap) -> bool {
     let value = headers
-        .get("debug")
+        .get(DEBUG)
         .and_then(|value| value.to_str().ok())
         .unwrap_or_default();
     ["1", "true", "yes"]

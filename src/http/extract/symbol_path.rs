@@ -34,11 +34,12 @@ impl SymbolPath {
     /// Reads `/<debug file>/<hexadecimal id>/<file>`, with or without `/try` or the name of an old product before it.
     /// `None` for anything else.
     pub(in crate::http) fn read(path: &str) -> Option<Self> {
-        let parts: Vec<&str> = path.strip_prefix('/')?.splitn(5, '/').collect();
-        let (prefix, [debug_file, id, file_name]) = match parts[..] {
-            [debug_file, id, file_name] => (None, [debug_file, id, file_name]),
-            [prefix, debug_file, id, file_name] => (Some(prefix), [debug_file, id, file_name]),
-            _ => return None,
+        let mut parts = path.strip_prefix('/')?.split('/');
+        let (first, second, third) = (parts.next()?, parts.next()?, parts.next()?);
+        let (prefix, [debug_file, id, file_name]) = match (parts.next(), parts.next()) {
+            (None, _) => (None, [first, second, third]),
+            (Some(fourth), None) => (Some(first), [second, third, fourth]),
+            (Some(_), Some(_)) => return None,
         };
         let is_try = prefix == Some("try");
         if prefix.is_some_and(|prefix| !is_try && !LEGACY_PRODUCTS.contains(&prefix)) {
