@@ -5,23 +5,24 @@
 //! the version that it began with. Writing: temporary file, fsync, rename, fsync of the directory and of every
 //! directory just made; what has been acknowledged survives a power cut.
 //!
+//! What is read is read at once if the kernel has it in memory, and else on a thread where waiting does no harm.
+//!
 //! Folders may be symbolic links, of an operator who keeps some on another disk; objects may not, so that no link that
 //! somebody planted shows a file from elsewhere.
+
+mod footer;
+mod reading;
 
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
 use std::ops::Range;
-use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures_util::{StreamExt, stream};
-use rustix::fs::OFlags;
 use rustix::io::Errno;
-use serde::{Deserialize, Serialize};
-use time::OffsetDateTime;
 
 use super::{
     Address, Fetched, ObjectInfo, ObjectMeta, ObjectStream, Payload, Storage, StorageError,
@@ -29,23 +30,19 @@ use super::{
 use crate::blocking;
 use crate::folders;
 use crate::scratch::Scratch;
+use footer::{Footer, ReadError, footer, read_info};
+use reading::Reading;
 
 const NAME: &str = "disk";
 
 /// The folder of objects that are being written. No symbol is ever called that, whatever the prefix: `#` is in no name.
 const INCOMING: &str = "#incoming";
 
-/// The last bytes of every file; the digit is the format's version.
-const MAGIC: &[u8; 8] = b"symbold1";
+/// How much is written at a time, in bytes.
+const WRITTEN: usize = 256 * 1024;
 
-/// Length of the metadata (4 bytes, little endian), their CRC-32 (4 bytes), [`MAGIC`].
-const TRAILER_LENGTH: usize = 16;
-
-/// No metadata are longer; more is damage.
-const LONGEST_METADATA: usize = 64 * 1024;
-
-/// How much is read or written at a time, in bytes.
-const PIECE: usize = 256 * 1024;
+/// How much is read at a time, in bytes: a buffer of twice this size would be mapped and unmapped by the system.
+const PIECE: usize = 64 * 1024;
 
 /// A directory that holds objects.
 #[derive(Clone, Debug)]
@@ -56,14 +53,6 @@ pub struct DiskStorage {
     scratch: Option<Arc<Scratch>>,
 }
 
-/// What follows an object's bytes in its file.
-#[derive(Debug, Serialize, Deserialize)]
-struct Footer {
-    stored_size: u64,
-    #[serde(flatten)]
-    meta: ObjectMeta,
-}
-
 /// An object that is being read.
 struct Opened {
     file: File,
@@ -72,18 +61,6 @@ struct Opened {
     range: Range<u64>,
     /// The first piece of that.
     first: Bytes,
-}
-
-/// Why a file could not be read as an object.
-enum ReadError {
-    Io(io::Error),
-    Damaged(String),
-}
-
-impl From<io::Error> for ReadError {
-    fn from(error: io::Error) -> Self {
-        Self::Io(error)
-    }
 }
 
 impl DiskStorage {
@@ -132,7 +109,7 @@ impl DiskStorage {
         let folder = target.parent().ok_or(io::ErrorKind::InvalidInput)?;
         folders::make(folder)?;
         let file = self.scratch()?.named_file()?;
-        let mut writer = BufWriter::with_capacity(PIECE, file.as_file());
+        let mut writer = BufWriter::with_capacity(WRITTEN, file.as_file());
         let stored_size = io::copy(&mut payload.reader(), &mut writer)?;
         writer.write_all(&footer(&Footer { stored_size, meta })?)?;
         writer.flush()?;
@@ -168,13 +145,14 @@ impl DiskStorage {
         }
     }
 
-    fn open_object(&self, path: &str) -> Result<Option<(File, ObjectInfo)>, ReadError> {
-        let mut options = File::options();
-        // Opening never waits, not even for the other end of a pipe.
-        options.custom_flags((OFlags::NOFOLLOW | OFlags::NONBLOCK).bits().cast_signed());
-        let file = match options.read(true).open(self.file_path(path)) {
+    fn open_object(
+        &self,
+        path: &str,
+        reading: Reading,
+    ) -> Result<Option<(File, ObjectInfo)>, ReadError> {
+        let file = match reading.open(&self.file_path(path)) {
             Ok(file) => file,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            Err(error) if reading.waits() && error.kind() == io::ErrorKind::NotFound => {
                 self.check_root()?;
                 return Ok(None);
             }
@@ -183,7 +161,7 @@ impl DiskStorage {
             }
             Err(error) => return Err(error.into()),
         };
-        let info = read_info(&file)?;
+        let info = read_info(&file, reading)?;
         Ok(Some((file, info)))
     }
 
@@ -192,13 +170,14 @@ impl DiskStorage {
         &self,
         path: &str,
         range: Option<Range<u64>>,
+        reading: Reading,
     ) -> Result<Option<Opened>, ReadError> {
-        let Some((file, info)) = self.open_object(path)? else {
+        let Some((file, info)) = self.open_object(path, reading)? else {
             return Ok(None);
         };
         let size = info.stored_size;
         let range = range.map_or(0..size, |range| range.start.min(size)..range.end.min(size));
-        let first = read_piece(&file, &range)?;
+        let first = read_piece(&file, &range, reading)?;
         Ok(Some(Opened {
             file,
             info,
@@ -240,7 +219,8 @@ impl Storage for DiskStorage {
     }
 
     async fn head(&self, path: &str) -> Result<Option<ObjectInfo>, StorageError> {
-        let opened = self.read_blocking(path, Self::open_object).await?;
+        let open = |storage: &Self, path: &str| storage.open_object(path, Reading::Waiting);
+        let opened = self.read_blocking(path, open).await?;
         Ok(opened.map(|(_, info)| info))
     }
 
@@ -260,8 +240,15 @@ impl Storage for DiskStorage {
         path: &str,
         range: Option<Range<u64>>,
     ) -> Result<Option<Fetched>, StorageError> {
-        let open = |storage: &Self, path: &str| storage.open_range(path, range);
-        let opened = self.read_blocking(path, open).await?;
+        let at_once = self.open_range(path, range.clone(), Reading::AtOnce);
+        let opened = if let Ok(Some(opened)) = at_once {
+            Some(opened)
+        } else {
+            // Why it does not come at once is told by who can wait for it.
+            let open =
+                |storage: &Self, path: &str| storage.open_range(path, range, Reading::Waiting);
+            self.read_blocking(path, open).await?
+        };
         Ok(opened.map(|opened| Fetched {
             info: opened.info,
             range: opened.range.clone(),
@@ -282,7 +269,7 @@ impl Storage for DiskStorage {
     async fn check(&self) -> Result<(), StorageError> {
         let storage = self.clone();
         let checked = blocking::run(move || match &storage.scratch {
-            Some(scratch) => scratch.unnamed_file()?.write_all(MAGIC),
+            Some(scratch) => scratch.unnamed_file()?.write_all(b"alive"),
             None => fs::read_dir(&storage.root).map(drop),
         })
         .await;
@@ -310,10 +297,14 @@ fn read_pieces(file: File, range: Range<u64>, first: Bytes) -> ObjectStream {
         if rest.is_empty() {
             return Ok(None);
         }
-        let (reader, wanted) = (Arc::clone(&file), rest.clone());
-        let piece = blocking::run(move || read_piece(&reader, &wanted))
-            .await
-            .map_err(|error| StorageError::from_io(NAME, &error))?;
+        let piece = if let Ok(piece) = read_piece(&file, &rest, Reading::AtOnce) {
+            piece
+        } else {
+            let (reader, wanted) = (Arc::clone(&file), rest.clone());
+            blocking::run(move || read_piece(&reader, &wanted, Reading::Waiting))
+                .await
+                .map_err(|error| StorageError::from_io(NAME, &error))?
+        };
         let rest = rest.start + piece.len() as u64..rest.end;
         Ok(Some((piece, (file, rest))))
     });
@@ -321,65 +312,11 @@ fn read_pieces(file: File, range: Range<u64>, first: Bytes) -> ObjectStream {
 }
 
 /// Reads the beginning of a range, or all of it.
-fn read_piece(file: &File, range: &Range<u64>) -> io::Result<Bytes> {
+fn read_piece(file: &File, range: &Range<u64>, reading: Reading) -> io::Result<Bytes> {
     let length = range.end.saturating_sub(range.start);
     let mut piece = vec![0; usize::try_from(length).unwrap_or(usize::MAX).min(PIECE)];
-    file.read_exact_at(&mut piece, range.start)?;
+    reading.read_exact(file, &mut piece, range.start)?;
     Ok(piece.into())
-}
-
-fn footer(footer: &Footer) -> io::Result<Vec<u8>> {
-    let mut bytes = serde_json::to_vec(footer)?;
-    let length = u32::try_from(bytes.len()).map_err(io::Error::other)?;
-    let checksum = crc32fast::hash(&bytes);
-    bytes.extend_from_slice(&length.to_le_bytes());
-    bytes.extend_from_slice(&checksum.to_le_bytes());
-    bytes.extend_from_slice(MAGIC);
-    Ok(bytes)
-}
-
-fn read_info(file: &File) -> Result<ObjectInfo, ReadError> {
-    let damaged = |reason: &str| ReadError::Damaged(reason.to_owned());
-    let attributes = file.metadata()?;
-    if !attributes.is_file() {
-        return Err(damaged("it is not a file"));
-    }
-    let before_trailer = attributes
-        .len()
-        .checked_sub(TRAILER_LENGTH as u64)
-        .ok_or_else(|| damaged("the file is too short"))?;
-    let mut trailer = [0; TRAILER_LENGTH];
-    file.read_exact_at(&mut trailer, before_trailer)?;
-    let (length, checksum) = read_trailer(&trailer)
-        .ok_or_else(|| damaged("the file does not end as an object of this storage does"))?;
-    let start = before_trailer
-        .checked_sub(u64::from(length))
-        .filter(|_| length as usize <= LONGEST_METADATA)
-        .ok_or_else(|| damaged("the metadata's length is wrong"))?;
-    let mut json = vec![0; length as usize];
-    file.read_exact_at(&mut json, start)?;
-    if crc32fast::hash(&json) != checksum {
-        return Err(damaged("the metadata's checksum is wrong"));
-    }
-    let footer: Footer =
-        serde_json::from_slice(&json).map_err(|error| ReadError::Damaged(error.to_string()))?;
-    if footer.stored_size != start {
-        return Err(damaged("the length is not the recorded one"));
-    }
-    let modified_at = OffsetDateTime::from(attributes.modified()?);
-    Ok(ObjectInfo {
-        meta: footer.meta,
-        stored_size: footer.stored_size,
-        modified_at,
-        version: None,
-    })
-}
-
-/// The length and the checksum of the metadata.
-fn read_trailer(trailer: &[u8; TRAILER_LENGTH]) -> Option<(u32, u32)> {
-    let (length, rest) = trailer.split_first_chunk()?;
-    let (checksum, magic) = rest.split_first_chunk()?;
-    (magic == MAGIC).then_some((u32::from_le_bytes(*length), u32::from_le_bytes(*checksum)))
 }
 
 #[cfg(test)]
