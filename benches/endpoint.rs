@@ -7,17 +7,10 @@
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
-use std::sync::Arc;
 
-use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
-use bytes::Bytes;
-use symbold::clock::SystemClock;
-use symbold::config::Config;
-use symbold::server::{Adaptors, Server};
-use symbold::storage::{Access, ObjectMeta, Part, Payload, StorageKind};
-use tempfile::TempDir;
-use tokio_util::sync::CancellationToken;
+use symbold::storage::Access;
 
+use crate::server::Running;
 use crate::support::{self, Bench, Function};
 
 const STUDY: &str = "endpoint";
@@ -35,13 +28,6 @@ struct Question {
     path: String,
     status: u16,
     length: Option<usize>,
-}
-
-/// A running server; it stops when this is dropped.
-struct Running {
-    address: SocketAddr,
-    stop: CancellationToken,
-    _data: TempDir,
 }
 
 pub(crate) fn study(bench: &mut Bench) {
@@ -90,7 +76,7 @@ fn function(question: Question, s3: Option<String>) -> Function<'static> {
     let measure = Box::new(move |bencher: &mut criterion::Bencher<'_>| {
         let running = running.get_or_insert_with(|| {
             let s3 = question.access.zip(s3.clone());
-            Running::start(s3)
+            Running::start(s3, Some((KEY, LENGTH)))
         });
         let mut client = Client::connect(running.address, &question.path);
         // The first is looked up, and so is not measured.
@@ -102,75 +88,6 @@ fn function(question: Question, s3: Option<String>) -> Function<'static> {
         bencher.iter(|| assert_eq!(client.ask(), (status, length)));
     });
     (name, measure)
-}
-
-impl Running {
-    /// Starts a server on a free port, with one file, on the disk or on S3.
-    fn start(s3: Option<(Access, String)>) -> Self {
-        drop(rustls::crypto::ring::default_provider().install_default());
-        let data = tempfile::tempdir().expect("there is room for temporary files");
-        let mut config = Config {
-            data_dir: data.path().display().to_string(),
-            ..Config::default()
-        };
-        "127.0.0.1:0".clone_into(&mut config.server.listen);
-        let stop = CancellationToken::new();
-        let address = support::block_on(async {
-            if let Some((access, endpoint)) = s3 {
-                config.storage.kind = StorageKind::S3;
-                config.storage.access = access;
-                config.storage.bucket = make_bucket(&endpoint).await;
-                config.storage.endpoint = endpoint;
-            }
-            let adaptors = Adaptors::open(&config)
-                .await
-                .expect("storage and database open");
-            let meta = ObjectMeta {
-                is_gzipped: true,
-                content_type: Some("text/plain".to_owned()),
-                ..ObjectMeta::default()
-            };
-            let path = format!("{}/{KEY}", config.storage.prefix);
-            // Nobody looks into it.
-            let payload = Payload::new(vec![Part::Memory(Bytes::from(vec![7; LENGTH]))]);
-            let stored = adaptors.storage.put(&path, payload, meta).await;
-            stored.expect("the file is stored");
-            let clock = Arc::new(SystemClock::new());
-            let server = Server::new(config, adaptors, clock).expect("the server starts");
-            let address = server.address().expect("the server listens");
-            tokio::spawn(server.run(stop.clone()));
-            address
-        });
-        Self {
-            address,
-            stop,
-            _data: data,
-        }
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        self.stop.cancel();
-    }
-}
-
-/// Makes a bucket and returns its name.
-async fn make_bucket(endpoint: &str) -> String {
-    let http_client = aws_smithy_http_client::Builder::new()
-        .tls_provider(Provider::Rustls(CryptoMode::Ring))
-        .build_https();
-    let loader =
-        aws_config::defaults(aws_config::BehaviorVersion::v2026_01_12()).http_client(http_client);
-    let config = aws_sdk_s3::config::Builder::from(&loader.load().await)
-        .endpoint_url(endpoint)
-        .force_path_style(true);
-    let client = aws_sdk_s3::Client::from_conf(config.build());
-    let random = getrandom::u64().expect("the system has randomness");
-    let bucket = format!("bench-{random:016x}");
-    let made = client.create_bucket().bucket(&bucket).send().await;
-    made.expect("the store makes buckets");
-    bucket
 }
 
 /// A connection that asks one question again and again. It does as little as it can, since its own time is measured, too.

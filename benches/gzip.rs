@@ -35,14 +35,15 @@ const LEVEL: u32 = 6;
 /// How many files the server stores at once, by default.
 const STORES: usize = 16;
 
-struct Shape {
+/// How a bundle is made up.
+pub(crate) struct Shape {
     study: &'static str,
     files: usize,
     bytes: u64,
     largest: u64,
 }
 
-const SHAPES: [Shape; 3] = [
+pub(crate) const SHAPES: [Shape; 3] = [
     Shape {
         study: "gzip_66_files",
         files: 66,
@@ -77,7 +78,8 @@ impl Shape {
         sizes
     }
 
-    fn members(&self, divisor: u64) -> Vec<Member> {
+    /// The members, all so many times smaller.
+    pub(crate) fn members(&self, divisor: u64) -> Vec<Member> {
         let keys = builds::make(self.files / 20 + 1, 1).concat();
         let keys = keys
             .into_iter()

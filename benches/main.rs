@@ -13,8 +13,10 @@
 mod cache;
 mod endpoint;
 mod gzip;
+mod server;
 mod suffix;
 mod support;
+mod upload;
 mod upsert;
 
 fn main() {
@@ -26,5 +28,6 @@ fn main() {
     cache::study(&mut bench);
     endpoint::study(&mut bench);
     upsert::study(&mut bench);
+    upload::study(&mut bench);
     gzip::study(&mut bench);
 }
