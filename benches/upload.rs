@@ -79,7 +79,7 @@ fn cpu_time(job: impl FnOnce()) -> Duration {
     };
     let before = now();
     job();
-    now() - before
+    now().saturating_sub(before)
 }
 
 impl Prepared {
