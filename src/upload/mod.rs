@@ -256,7 +256,8 @@ impl UploadService {
         archive: &TempArchive,
         key: Option<SymbolKey>,
     ) -> Result<Vec<Entry>, UploadError> {
-        let (file, limits) = (Arc::clone(&archive.file), self.config.archive.clone());
+        let file = Arc::clone(&archive.file);
+        let limits = Arc::clone(self.verifier.limits());
         let inspect = move || match key {
             Some(key) => archive::whole_file(&*file, key, &limits).map(|entry| vec![entry]),
             None => archive::inspect(&*file, &limits),

@@ -10,12 +10,12 @@
 
 use std::io;
 
-use super::entry::{Content, Entry, Method};
+use super::entry::{Entry, Method};
 use super::limits::ArchiveLimits;
 use super::local_header::{self, LocalHeader};
 use super::name;
 use super::read_at::ReadAt;
-use super::record::Kind;
+use super::record::Record;
 
 /// Walks through an archive from its start, behind what arrives.
 #[derive(Debug, Default)]
@@ -83,16 +83,14 @@ impl Arriving {
         };
         let mut names = vec![0; names_length];
         archive.read_exact_at(&mut names, names_offset)?;
-        let guess =
-            LocalHeader::parse(&fixed, &names).and_then(|header| guess(&header, data_offset));
-        let Some((kind, entry)) = guess else {
+        let header = LocalHeader::parse(&fixed, &names);
+        let Some(record) = header.and_then(|header| guess(&header, self.offset)) else {
             return Ok(Step::End);
         };
-        let Some(end) = end(data_offset, entry.compressed_size, arrived) else {
+        let Some(end) = end(data_offset, record.compressed_size, arrived) else {
             return Ok(Step::NotYet);
         };
-        let is_file = matches!(kind, Kind::File(_));
-        Ok(Step::Member(is_file.then_some(entry), end))
+        Ok(Step::Member(record.into_entry(data_offset), end))
     }
 
     /// Takes down a member, unless an archive with all that were taken down would be refused.
@@ -114,26 +112,21 @@ fn end(offset: u64, length: u64, arrived: u64) -> Option<u64> {
     offset.checked_add(length).filter(|end| *end <= arrived)
 }
 
-/// The entry that the directory will describe, if all is well.
-fn guess(header: &LocalHeader<'_>, data_offset: u64) -> Option<(Kind, Entry)> {
+/// The record that the directory will have, if all is well.
+fn guess(header: &LocalHeader<'_>, offset: u64) -> Option<Record> {
     if header.is_streamed() {
         return None;
     }
     let name = name::decode(header.name).ok()?;
-    let kind = name::classify(name).ok()?;
     let (size, compressed_size) = header.sizes(name).ok()?;
-    let content = match &kind {
-        Kind::File(content) => content.clone(),
-        Kind::Directory => Content::Ignored,
-    };
-    let entry = Entry {
+    Some(Record {
         name: name.to_owned(),
-        content,
+        kind: name::classify(name).ok()?,
+        flags: header.flags,
         method: Method::from_number(header.method)?,
         crc32: header.crc32,
         compressed_size,
         size,
-        data_offset,
-    };
-    Some((kind, entry))
+        offset,
+    })
 }

@@ -12,7 +12,7 @@ const SIGNATURE: u32 = 0x0403_4b50;
 
 /// The local header of one member (4.3.7), without its extra fields.
 pub(super) struct LocalHeader<'a> {
-    flags: u16,
+    pub(super) flags: u16,
     pub(super) method: u16,
     pub(super) crc32: u32,
     compressed_size: u32,
