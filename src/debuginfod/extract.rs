@@ -118,7 +118,7 @@ impl DebuginfodService {
 
     async fn copy_unhurried(&self, found: &Found) -> Result<Copied, DebuginfodError> {
         let fetched = self.catalog.open(found, None).await?;
-        let mut fetched = fetched.ok_or(DebuginfodError::NotFound)?;
+        let fetched = fetched.ok_or(DebuginfodError::NotFound)?;
         let limit = self.config.extract_from;
         if fetched.info.stored_size > limit.as_u64() {
             return Err(DebuginfodError::NotExtracted(limit));
@@ -128,7 +128,8 @@ impl DebuginfodService {
         let file = tokio::fs::File::from_std(file.map_err(DebuginfodError::Temporary)?);
         let mut file = BufWriter::with_capacity(PIECE, file);
         let mut written = 0;
-        while let Some(piece) = fetched.stream.try_next().await? {
+        let mut stream = fetched.bytes.into_stream();
+        while let Some(piece) = stream.try_next().await? {
             written += piece.len() as u64;
             if written > limit.as_u64() {
                 return Err(DebuginfodError::NotExtracted(limit));

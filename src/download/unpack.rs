@@ -23,7 +23,7 @@ use tokio_util::io::{ReaderStream, StreamReader};
 use crate::blocking;
 use crate::cpu::CpuPool;
 use crate::scratch::Scratch;
-use crate::storage::{Fetched, ObjectInfo, ObjectMeta, StorageError};
+use crate::storage::{Fetched, ObjectBytes, ObjectInfo, ObjectMeta, StorageError};
 
 /// How long a request waits for its turn.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -106,13 +106,13 @@ impl Unpacker {
                 meta: ObjectMeta::default(),
             },
             range: 0..length,
-            stream: stream.boxed(),
+            bytes: ObjectBytes::Stream(stream.boxed()),
         })
     }
 
     /// Reads a cabinet to a temporary file; one that is stored gzipped is inflated.
     async fn spool(&self, cabinet: Fetched) -> Result<File, UnpackError> {
-        let bytes = StreamReader::new(cabinet.stream.map_err(io::Error::other));
+        let bytes = StreamReader::new(cabinet.bytes.into_stream().map_err(io::Error::other));
         let mut file = tokio::fs::File::from_std(self.temporary_file().await?);
         let mut source: Box<dyn AsyncRead + Send + Unpin> = if cabinet.info.meta.is_gzipped {
             Box::new(GzipDecoder::new(bytes))

@@ -14,6 +14,7 @@ mod health;
 mod middleware;
 mod missing;
 mod operations;
+mod outlet;
 mod public;
 mod symbol_url;
 mod syminfo;
@@ -37,6 +38,7 @@ use crate::upload::breakpad::BreakpadUploads;
 
 pub use config::ServerConfig;
 pub use middleware::{Observation, observe};
+pub use outlet::Outlet;
 
 /// What the handlers call.
 #[derive(Clone, Debug)]

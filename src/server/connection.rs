@@ -11,12 +11,14 @@ use std::cell::Cell;
 use std::io;
 use std::pin::Pin;
 use std::rc::Rc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep, sleep_until};
+
+use crate::http::Outlet;
 
 /// How much more a client may send that was answered before the end of its body, in bytes. What it has on the way when
 /// it is answered has to be taken: a connection that is closed with unread bytes is reset, and some systems throw away
@@ -77,6 +79,7 @@ impl Line {
 pub(super) struct Connection {
     stream: TcpStream,
     line: Line,
+    outlet: Outlet,
     read_timer: Timer,
     write_timer: Timer,
 }
@@ -87,6 +90,7 @@ impl Connection {
         Self {
             stream,
             line: Line { awaited, patience },
+            outlet: Outlet::default(),
             read_timer: Timer::default(),
             write_timer: Timer::default(),
         }
@@ -97,6 +101,11 @@ impl Connection {
         self.line.clone()
     }
 
+    /// Where the answers on this connection may leave parts of files to be sent.
+    pub(super) fn outlet(&self) -> Outlet {
+        self.outlet.clone()
+    }
+
     /// Sees to it that the library looks for more from the client when the time for it is over: it has looked for it
     /// for the last time before the answer, which set that time.
     fn watch(&mut self, context: &mut Context<'_>) {
@@ -105,6 +114,42 @@ impl Connection {
         {
             context.waker().wake_by_ref();
         }
+    }
+
+    /// Writes bytes that a part of a file follows, so that they travel together.
+    fn poll_write_before_piece(
+        &self,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        loop {
+            ready!(self.stream.poll_write_ready(context))?;
+            match write_before_more(&self.stream, bytes) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                written => return Poll::Ready(written),
+            }
+        }
+    }
+
+    /// Sends the part of a file that a body has left, and then lets the body go on.
+    fn poll_outlet(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if !self.outlet.has_piece() {
+            return Poll::Ready(Ok(()));
+        }
+        while self.outlet.has_piece() {
+            let Poll::Ready(ready) = self.stream.poll_write_ready(context) else {
+                return self.poll_stalled(context);
+            };
+            ready?;
+            let send = || self.outlet.send_some(&self.stream);
+            match self.stream.try_io(Interest::WRITABLE, send) {
+                Ok(()) => self.note_written(),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Err(error) => return Poll::Ready(Err(error)),
+            }
+        }
+        context.waker().wake_by_ref();
+        Poll::Ready(Ok(()))
     }
 
     /// Waits for the client to take more of its answer.
@@ -166,7 +211,11 @@ impl AsyncWrite for Connection {
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
-        let written = Pin::new(&mut this.stream).poll_write(context, bytes);
+        let written = if this.outlet.has_piece() {
+            this.poll_write_before_piece(context, bytes)
+        } else {
+            Pin::new(&mut this.stream).poll_write(context, bytes)
+        };
         if written.is_pending() {
             return this.poll_stalled(context);
         }
@@ -177,12 +226,27 @@ impl AsyncWrite for Connection {
     fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         this.watch(context);
+        ready!(this.poll_outlet(context))?;
         Pin::new(&mut this.stream).poll_flush(context)
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.get_mut().stream).poll_shutdown(context)
     }
+}
+
+/// Writes as much as a socket takes, which may wait in the kernel for what is written next.
+#[cfg(target_os = "linux")]
+fn write_before_more(stream: &TcpStream, bytes: &[u8]) -> io::Result<usize> {
+    use rustix::net::{SendFlags, send};
+    stream.try_io(Interest::WRITABLE, || {
+        Ok(send(stream, bytes, SendFlags::MORE)?)
+    })
+}
+
+#[cfg(not(target_os = "linux"))]
+fn write_before_more(stream: &TcpStream, bytes: &[u8]) -> io::Result<usize> {
+    stream.try_write(bytes)
 }
 
 /// Wakes whoever polls it at a time; made only when it is first waited for.

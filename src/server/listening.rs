@@ -67,6 +67,7 @@ pub(super) fn start(
             .client_disconnect_timeout(DISCONNECT_DEADLINE)
             .on_connect_ext(|connection: &Connection, data: &mut Extensions| {
                 data.insert(connection.line());
+                data.insert(connection.outlet());
             })
             .expect(expecting(application()))
             .h1(answering(application()));

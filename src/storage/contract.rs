@@ -28,7 +28,8 @@ async fn read(storage: &dyn Storage, path: &str) -> Bytes {
         .unwrap()
         .expect("the object is there");
     let bytes: BytesMut = fetched
-        .stream
+        .bytes
+        .into_stream()
         .try_collect::<Vec<_>>()
         .await
         .unwrap()
@@ -98,7 +99,8 @@ async fn an_open_reader_keeps_its_version(storage: &dyn Storage) {
     let fetched = storage.fetch(PATH, None).await.unwrap().unwrap();
     put(storage, PATH, b"second version").await;
     let bytes = fetched
-        .stream
+        .bytes
+        .into_stream()
         .try_collect::<Vec<_>>()
         .await
         .unwrap()
@@ -157,7 +159,8 @@ async fn ranges_are_read_as_far_as_the_object_reaches(storage: &dyn Storage) {
         assert_eq!(fetched.info.stored_size, size as u64, "{wanted:?}");
         assert_eq!(fetched.range, given.start as u64..given.end as u64);
         let bytes = fetched
-            .stream
+            .bytes
+            .into_stream()
             .try_collect::<Vec<_>>()
             .await
             .unwrap()
@@ -177,7 +180,13 @@ async fn a_removed_object_is_absent(storage: &dyn Storage) {
         storage.delete(path).await.unwrap();
         assert_eq!(storage.head(path).await.unwrap(), None);
     }
-    let bytes = open.stream.try_collect::<Vec<_>>().await.unwrap().concat();
+    let bytes = open
+        .bytes
+        .into_stream()
+        .try_collect::<Vec<_>>()
+        .await
+        .unwrap()
+        .concat();
     assert_eq!(bytes, b"first");
     assert_eq!(read(storage, other).await, "other");
     put(storage, path, b"second").await;

@@ -11,6 +11,7 @@
 //! somebody planted shows a file from elsewhere.
 
 mod footer;
+mod object_file;
 mod reading;
 
 use std::fs::{self, File};
@@ -20,18 +21,18 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use bytes::Bytes;
-use futures_util::{StreamExt, stream};
 use rustix::io::Errno;
 
 use super::{
-    Address, Fetched, ObjectInfo, ObjectMeta, ObjectStream, Payload, Storage, StorageError,
+    Address, Fetched, ObjectBytes, ObjectInfo, ObjectMeta, Payload, Storage, StorageError,
 };
 use crate::blocking;
 use crate::folders;
 use crate::scratch::Scratch;
 use footer::{Footer, ReadError, footer, read_info};
 use reading::Reading;
+
+pub use object_file::{CachedPiece, ObjectFile, SendError};
 
 const NAME: &str = "disk";
 
@@ -41,9 +42,6 @@ const INCOMING: &str = "#incoming";
 /// How much is written at a time, in bytes.
 const WRITTEN: usize = 256 * 1024;
 
-/// How much is read at a time, in bytes: a buffer of twice this size would be mapped and unmapped by the system.
-const PIECE: usize = 64 * 1024;
-
 /// A directory that holds objects.
 #[derive(Clone, Debug)]
 pub struct DiskStorage {
@@ -51,16 +49,6 @@ pub struct DiskStorage {
     location: Arc<str>,
     /// Where new objects are written first; `None` in a directory that is only read.
     scratch: Option<Arc<Scratch>>,
-}
-
-/// An object that is being read.
-struct Opened {
-    file: File,
-    info: ObjectInfo,
-    /// What is wanted of it, within its bytes.
-    range: Range<u64>,
-    /// The first piece of that.
-    first: Bytes,
 }
 
 impl DiskStorage {
@@ -165,24 +153,23 @@ impl DiskStorage {
         Ok(Some((file, info)))
     }
 
-    /// Opens an object for reading, with the first piece read already: small objects take no second call.
+    /// Opens an object for reading.
     fn open_range(
         &self,
         path: &str,
         range: Option<Range<u64>>,
         reading: Reading,
-    ) -> Result<Option<Opened>, ReadError> {
+    ) -> Result<Option<Fetched>, ReadError> {
         let Some((file, info)) = self.open_object(path, reading)? else {
             return Ok(None);
         };
         let size = info.stored_size;
         let range = range.map_or(0..size, |range| range.start.min(size)..range.end.min(size));
-        let first = read_piece(&file, &range, reading)?;
-        Ok(Some(Opened {
-            file,
+        let file = ObjectFile::new(file, range.clone(), reading)?;
+        Ok(Some(Fetched {
             info,
             range,
-            first,
+            bytes: ObjectBytes::File(file),
         }))
     }
 
@@ -241,19 +228,12 @@ impl Storage for DiskStorage {
         range: Option<Range<u64>>,
     ) -> Result<Option<Fetched>, StorageError> {
         let at_once = self.open_range(path, range.clone(), Reading::AtOnce);
-        let opened = if let Ok(Some(opened)) = at_once {
-            Some(opened)
-        } else {
-            // Why it does not come at once is told by who can wait for it.
-            let open =
-                |storage: &Self, path: &str| storage.open_range(path, range, Reading::Waiting);
-            self.read_blocking(path, open).await?
-        };
-        Ok(opened.map(|opened| Fetched {
-            info: opened.info,
-            range: opened.range.clone(),
-            stream: read_pieces(opened.file, opened.range, opened.first),
-        }))
+        if let Ok(Some(fetched)) = at_once {
+            return Ok(Some(fetched));
+        }
+        // Why it does not come at once is told by who can wait for it.
+        let open = |storage: &Self, path: &str| storage.open_range(path, range, Reading::Waiting);
+        self.read_blocking(path, open).await
     }
 
     async fn delete(&self, path: &str) -> Result<(), StorageError> {
@@ -287,41 +267,11 @@ fn cannot_open(root: &Path, error: &io::Error) -> StorageError {
     }
 }
 
-/// Reads a range of a file, a piece at a time, each only when it is asked for; the first has been read already.
-fn read_pieces(file: File, range: Range<u64>, first: Bytes) -> ObjectStream {
-    if first.is_empty() {
-        return stream::empty().boxed();
-    }
-    let rest = range.start + first.len() as u64..range.end;
-    let rest = stream::try_unfold((Arc::new(file), rest), async |(file, rest)| {
-        if rest.is_empty() {
-            return Ok(None);
-        }
-        let piece = if let Ok(piece) = read_piece(&file, &rest, Reading::AtOnce) {
-            piece
-        } else {
-            let (reader, wanted) = (Arc::clone(&file), rest.clone());
-            blocking::run(move || read_piece(&reader, &wanted, Reading::Waiting))
-                .await
-                .map_err(|error| StorageError::from_io(NAME, &error))?
-        };
-        let rest = rest.start + piece.len() as u64..rest.end;
-        Ok(Some((piece, (file, rest))))
-    });
-    stream::iter([Ok(first)]).chain(rest).boxed()
-}
-
-/// Reads the beginning of a range, or all of it.
-fn read_piece(file: &File, range: &Range<u64>, reading: Reading) -> io::Result<Bytes> {
-    let length = range.end.saturating_sub(range.start);
-    let mut piece = vec![0; usize::try_from(length).unwrap_or(usize::MAX).min(PIECE)];
-    reading.read_exact(file, &mut piece, range.start)?;
-    Ok(piece.into())
-}
-
 #[cfg(test)]
 mod tests {
     use std::os::unix::fs::symlink;
+
+    use bytes::Bytes;
 
     use super::*;
     use crate::storage::contract;

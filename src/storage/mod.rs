@@ -7,6 +7,7 @@
 mod config;
 mod disk;
 mod error;
+mod fetched;
 mod metered;
 mod payload;
 mod s3;
@@ -21,14 +22,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use bytes::Bytes;
-use futures_util::stream::BoxStream;
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
 pub use config::{Access, StorageConfig, StorageKind};
-pub use disk::DiskStorage;
+pub use disk::{CachedPiece, DiskStorage, ObjectFile, SendError};
 pub use error::StorageError;
+pub use fetched::{Fetched, ObjectBytes, ObjectStream};
 pub use metered::MeteredStorage;
 pub use payload::{Part, Payload};
 pub use s3::{S3Config, S3Storage};
@@ -61,28 +61,6 @@ pub struct ObjectInfo {
     /// What the storage itself calls exactly these bytes: S3's entity tag, without its quotes. Only visible ASCII.
     #[serde(default)]
     pub version: Option<String>,
-}
-
-/// The bytes of an object, a piece at a time. An error in the middle means that the rest cannot be had.
-pub type ObjectStream = BoxStream<'static, Result<Bytes, StorageError>>;
-
-/// An object being read.
-pub struct Fetched {
-    /// What is known of it, as a whole and of just this version.
-    pub info: ObjectInfo,
-    /// Which of its bytes follow.
-    pub range: Range<u64>,
-    /// These bytes as stored.
-    pub stream: ObjectStream,
-}
-
-impl Debug for Fetched {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Fetched")
-            .field("info", &self.info)
-            .field("range", &self.range)
-            .finish_non_exhaustive()
-    }
 }
 
 /// Where clients can fetch an object themselves.

@@ -406,7 +406,8 @@ async fn compare_stored(app: &App, exchange: &Exchange) -> Result<(), String> {
         };
         let meta = fetched.info.meta;
         let bytes = fetched
-            .stream
+            .bytes
+            .into_stream()
             .try_collect::<Vec<_>>()
             .await
             .unwrap()

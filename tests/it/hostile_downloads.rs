@@ -151,6 +151,40 @@ async fn a_client_that_stops_reading_frees_what_it_was_reading() {
     drop(connections);
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn requests_that_are_sent_together_are_answered_whole_and_in_order() {
+    let app = App::start().await;
+    let (whole, small) = (random_bytes(3 << 20, 9), "b".repeat(300));
+    let other = KEY.replace("a.pd_", "b.pd_");
+    let zip = Zip::new()
+        .stored(KEY, whole.clone())
+        .stored(&other, small.clone());
+    assert_eq!(app.upload(zip).await.status, StatusCode::CREATED);
+    let mut connection = RawConnection::open(app.address).await;
+    let get = |path: &str, more: &str| format!("GET /{path} HTTP/1.1\r\nHost: x\r\n{more}\r\n");
+    let together = [
+        get(KEY, ""),
+        get(&other, ""),
+        get(KEY, "Range: bytes=100000-2999999\r\n"),
+        get("missing.pdb/AB/missing.sym", ""),
+        get(KEY, "Range: bytes=3145000-\r\n"),
+        get(KEY, ""),
+    ];
+    connection.send(together.concat()).await;
+    for expected in [
+        &whole[..],
+        small.as_bytes(),
+        &whole[100_000..3_000_000],
+        b"Symbol Not Found",
+        &whole[3_145_000..],
+        &whole,
+    ] {
+        let head = connection.read_head().await;
+        let body = connection.read_body(&head).await;
+        assert!(body == expected, "{head}");
+    }
+}
+
 /// Begins to read a large file, lets it break, and reads on.
 async fn is_cut(app: &App, range: Option<&str>, break_it: impl FnOnce()) -> bool {
     let mut request = app.request(reqwest::Method::GET, &format!("/{KEY}"));

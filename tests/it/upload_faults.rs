@@ -110,7 +110,7 @@ impl Place {
             .await
             .unwrap()?;
         let meta = fetched.info.meta;
-        let bytes: Vec<_> = fetched.stream.try_collect().await.unwrap();
+        let bytes: Vec<_> = fetched.bytes.into_stream().try_collect().await.unwrap();
         let bytes = bytes.concat();
         assert_eq!(bytes.len() as u64, fetched.info.stored_size, "{key}");
         let mut original = bytes;

@@ -1,33 +1,44 @@
 //! The bytes of a file on their way to a client.
 //!
 //! The next piece is read only when the connection has room for it, so a client that reads slowly holds no more than a
-//! piece. What cannot be read to its end breaks the connection, so that nobody takes a part for the whole.
+//! piece. What need not be changed and lies in the memory of the kernel already is not even read, but left to the
+//! connection to send. What cannot be read to its end breaks the connection, so that nobody takes a part for the whole.
 
 use std::fmt::Display;
 
-use actix_web::body::SizedStream;
+use actix_web::body::{BodyStream, SizedStream};
 use actix_web::web::Bytes;
-use actix_web::{HttpResponse, HttpResponseBuilder};
+use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
 use async_compression::tokio::bufread::GzipDecoder;
 use futures_util::{Stream, TryStreamExt, stream};
 use tokio_util::io::{ReaderStream, StreamReader};
 
 use super::representation::Form;
-use crate::storage::{ObjectStream, StorageError};
+use crate::http::outlet::Outlet;
+use crate::storage::{ObjectBytes, ObjectFile, ObjectStream, StorageError};
 
 /// How much is inflated at a time, in bytes.
 const PIECE: usize = 64 * 1024;
 
 /// Sends the bytes of an object as they are stored or inflated; `length` is how many leave here, if that is known.
 pub(super) fn send(
+    request: &HttpRequest,
     response: &mut HttpResponseBuilder,
     form: Form,
     length: Option<u64>,
-    stream: ObjectStream,
+    bytes: ObjectBytes,
 ) -> HttpResponse {
-    match form {
-        Form::Original | Form::Gzipped => finish(response, length, stream),
-        Form::Inflated => finish(response, length, inflated(stream)),
+    match (form, bytes) {
+        (Form::Inflated, bytes) => finish(response, length, inflated(bytes.into_stream())),
+        (Form::Original | Form::Gzipped, ObjectBytes::Stream(stream)) => {
+            finish(response, length, stream)
+        }
+        (Form::Original | Form::Gzipped, ObjectBytes::File(file)) => {
+            match (request.conn_data::<Outlet>(), length) {
+                (Some(outlet), Some(length)) => send_file(response, length, file, outlet.clone()),
+                _ => finish(response, length, ObjectBytes::File(file).into_stream()),
+            }
+        }
     }
 }
 
@@ -38,6 +49,24 @@ pub(super) fn send_none(response: &mut HttpResponseBuilder, length: Option<u64>)
         length,
         stream::empty::<Result<Bytes, StorageError>>(),
     )
+}
+
+/// Sends a file, of which most does not pass through here: the library must not miss it.
+fn send_file(
+    response: &mut HttpResponseBuilder,
+    length: u64,
+    file: ObjectFile,
+    outlet: Outlet,
+) -> HttpResponse {
+    let stream = stream::try_unfold((file, outlet), async |(mut file, outlet)| {
+        while let Some(piece) = file.next_in_memory() {
+            outlet.send(piece).await?;
+        }
+        let read = file.next().await?;
+        Ok::<_, StorageError>(read.map(|piece| (piece, (file, outlet))))
+    });
+    let stream = stream.inspect_err(|error| tell_cut(error));
+    response.no_chunking(length).body(BodyStream::new(stream))
 }
 
 fn finish<S, E>(response: &mut HttpResponseBuilder, length: Option<u64>, stream: S) -> HttpResponse

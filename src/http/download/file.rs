@@ -61,7 +61,7 @@ async fn send_from_here(
     if actual == expected {
         let is_part = part.is_some_and(|part| part == fetched.range);
         if is_part || is_whole(&fetched) {
-            return Ok(with_bytes(&actual, fetched, is_part, max_age));
+            return Ok(with_bytes(request, &actual, fetched, is_part, max_age));
         }
     }
     downloads.forget(found).await;
@@ -72,7 +72,7 @@ async fn send_from_here(
     };
     let actual = Representation::of(&fetched.info, accepts_gzip);
     let response = without_bytes(request, &actual, max_age);
-    Ok(response.unwrap_or_else(|| with_bytes(&actual, fetched, false, max_age)))
+    Ok(response.unwrap_or_else(|| with_bytes(request, &actual, fetched, false, max_age)))
 }
 
 /// Answers a GET or HEAD request with a file that is kept in a cabinet. Its length is not known before it has been
@@ -92,7 +92,7 @@ pub(in crate::http) async fn send_unpacked(
     let unpacked = downloads.unpack(cabinet, wanted).await?;
     let representation = Representation::of(&unpacked.info, false);
     let response = without_bytes(request, &representation, max_age);
-    Ok(response.unwrap_or_else(|| with_bytes(&representation, unpacked, false, max_age)))
+    Ok(response.unwrap_or_else(|| with_bytes(request, &representation, unpacked, false, max_age)))
 }
 
 /// Sends a client to the storage itself. Nobody may keep the answer for longer than its address is good.
@@ -139,23 +139,21 @@ fn is_whole(fetched: &Fetched) -> bool {
 }
 
 fn with_bytes(
+    request: &HttpRequest,
     representation: &Representation,
     fetched: Fetched,
     is_part: bool,
     max_age: Duration,
 ) -> HttpResponse {
-    let Fetched {
-        info,
-        range,
-        stream,
-    } = fetched;
+    let Fetched { info, range, bytes } = fetched;
     if !is_part {
         let mut response = representation.head(StatusCode::OK, max_age);
         return body::send(
+            request,
             &mut response,
             representation.form(),
             representation.length(),
-            stream,
+            bytes,
         );
     }
     let mut response = representation.head(StatusCode::PARTIAL_CONTENT, max_age);
@@ -167,5 +165,5 @@ fn with_bytes(
     );
     response.insert_header((header::CONTENT_RANGE, told));
     let length = Some(range.end - range.start);
-    body::send(&mut response, representation.form(), length, stream)
+    body::send(request, &mut response, representation.form(), length, bytes)
 }

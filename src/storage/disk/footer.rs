@@ -1,5 +1,6 @@
 //! What an object's file says of it, behind its bytes.
 
+use std::borrow::Cow;
 use std::fs::File;
 use std::io;
 
@@ -14,6 +15,9 @@ const MAGIC: &[u8; 8] = b"symbold1";
 
 /// Length of the metadata (4 bytes, little endian), their CRC-32 (4 bytes), [`MAGIC`].
 const TRAILER_LENGTH: usize = 16;
+
+/// Most metadata are shorter than this with their trailer, so that one call reads them.
+const USUAL_LENGTH: usize = 512;
 
 /// No metadata are longer; more is damage.
 const LONGEST_METADATA: usize = 64 * 1024;
@@ -56,20 +60,26 @@ pub(super) fn read_info(file: &File, reading: Reading) -> Result<ObjectInfo, Rea
     if !attributes.is_file() {
         return Err(damaged("it is not a file"));
     }
-    let before_trailer = attributes
-        .len()
-        .checked_sub(TRAILER_LENGTH as u64)
+    let mut buffer = [0; USUAL_LENGTH];
+    let tail = usize::try_from(attributes.len()).map_or(USUAL_LENGTH, |len| len.min(USUAL_LENGTH));
+    let tail = &mut buffer[..tail];
+    reading.read_exact(file, tail, attributes.len() - tail.len() as u64)?;
+    let (before, trailer) = tail
+        .split_last_chunk()
         .ok_or_else(|| damaged("the file is too short"))?;
-    let mut trailer = [0; TRAILER_LENGTH];
-    reading.read_exact(file, &mut trailer, before_trailer)?;
-    let (length, checksum) = read_trailer(&trailer)
+    let (length, checksum) = read_trailer(trailer)
         .ok_or_else(|| damaged("the file does not end as an object of this storage does"))?;
-    let start = before_trailer
+    let start = (attributes.len() - TRAILER_LENGTH as u64)
         .checked_sub(u64::from(length))
         .filter(|_| length as usize <= LONGEST_METADATA)
         .ok_or_else(|| damaged("the metadata's length is wrong"))?;
-    let mut json = vec![0; length as usize];
-    reading.read_exact(file, &mut json, start)?;
+    let json = if let Some(at) = before.len().checked_sub(length as usize) {
+        Cow::Borrowed(&before[at..])
+    } else {
+        let mut json = vec![0; length as usize];
+        reading.read_exact(file, &mut json, start)?;
+        Cow::Owned(json)
+    };
     if crc32fast::hash(&json) != checksum {
         return Err(damaged("the metadata's checksum is wrong"));
     }

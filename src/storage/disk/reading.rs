@@ -7,10 +7,14 @@
 
 use std::fs::File;
 use std::io;
+use std::ops::Range;
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::Path;
 
 use rustix::fs::OFlags;
+
+/// How far apart the bytes are that tell whether a range is in memory.
+const PROBED: usize = 128 * 1024;
 
 /// How a file is opened and read.
 #[derive(Clone, Copy, Debug)]
@@ -37,6 +41,14 @@ impl Reading {
                 File::options().custom_flags(flags).read(true).open(path)
             }
         }
+    }
+
+    /// Tells whether the kernel has a range in memory, which must not be empty. It brings pages in and drops them many at
+    /// a time, so that a few of them tell of all.
+    pub(super) fn has_in_memory(file: &File, range: &Range<u64>) -> bool {
+        let last = range.end - 1;
+        let mut probes = (range.start..last).step_by(PROBED).chain([last]);
+        probes.all(|at| Self::AtOnce.read_exact(file, &mut [0], at).is_ok())
     }
 
     /// Fills the buffer with the bytes from `offset` on.

@@ -29,7 +29,8 @@ use tokio::runtime::Handle;
 
 use self::address::Addresses;
 use super::{
-    Address, Fetched, ObjectInfo, ObjectMeta, Payload, Storage, StorageConfig, StorageError,
+    Address, Fetched, ObjectBytes, ObjectInfo, ObjectMeta, Payload, Storage, StorageConfig,
+    StorageError,
 };
 
 pub use config::S3Config;
@@ -148,7 +149,7 @@ impl Storage for S3Storage {
         Ok(Some(Fetched {
             info,
             range,
-            stream,
+            bytes: ObjectBytes::Stream(stream),
         }))
     }
 

@@ -13,7 +13,7 @@ use futures_util::{StreamExt, stream};
 use time::OffsetDateTime;
 
 use super::error;
-use crate::storage::{Fetched, ObjectInfo, ObjectMeta, StorageError};
+use crate::storage::{Fetched, ObjectBytes, ObjectInfo, ObjectMeta, StorageError};
 
 /// Size before compression in bytes; Tecken's name.
 const ORIGINAL_SIZE: &str = "original_size";
@@ -116,7 +116,7 @@ pub(super) fn nothing_of(info: ObjectInfo) -> Fetched {
     Fetched {
         range: info.stored_size..info.stored_size,
         info,
-        stream: stream::empty().boxed(),
+        bytes: ObjectBytes::Stream(stream::empty().boxed()),
     }
 }
 

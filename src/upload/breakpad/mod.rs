@@ -214,12 +214,13 @@ impl BreakpadUploads {
     ) -> Result<(TempArchive, UploadSlot), UploadError> {
         let storage = self.uploads.catalog.upload_target(false).storage();
         let fetched = storage.fetch(&path(&waiting.key_hash), None).await?;
-        let mut fetched = fetched.ok_or(BreakpadError::NothingPut)?;
+        let fetched = fetched.ok_or(BreakpadError::NothingPut)?;
         let slot = self
             .uploads
             .enter(uploader, Some(fetched.info.stored_size))?;
         let mut file = IncomingArchive::of_one_file(&self.uploads).await?;
-        while let Some(piece) = fetched.stream.try_next().await? {
+        let mut stream = fetched.bytes.into_stream();
+        while let Some(piece) = stream.try_next().await? {
             file.write(&piece).await?;
         }
         Ok((file.finish().await?, slot))

@@ -118,12 +118,13 @@ impl RawConnection {
     }
 
     /// Reads the body that a head announces.
-    pub(crate) async fn skip_body(&mut self, head: &str) {
+    pub(crate) async fn read_body(&mut self, head: &str) -> Vec<u8> {
         let length = head
             .lines()
             .find_map(|line| line.strip_prefix("content-length: "));
         let mut body = vec![0; length.unwrap().parse().unwrap()];
         self.stream.read_exact(&mut body).await.unwrap();
+        body
     }
 
     /// Sends nothing more, but still reads.

@@ -93,7 +93,12 @@ async fn read(storage: &S3Storage) -> Result<Vec<u8>, StorageError> {
         .fetch(PATH, None)
         .await?
         .expect("the object is there");
-    Ok(fetched.stream.try_collect::<Vec<_>>().await?.concat())
+    Ok(fetched
+        .bytes
+        .into_stream()
+        .try_collect::<Vec<_>>()
+        .await?
+        .concat())
 }
 
 #[tokio::test]
@@ -216,12 +221,13 @@ async fn a_large_object_is_read_no_faster_than_it_is_asked_for() {
     let (stub, storage) = start().await;
     let length = 64 << 20;
     stub.store(PATH, &[], vec![7; length]);
-    let mut fetched = storage.fetch(PATH, None).await.unwrap().unwrap();
-    let first = fetched.stream.try_next().await.unwrap().unwrap();
+    let fetched = storage.fetch(PATH, None).await.unwrap().unwrap();
+    let mut stream = fetched.bytes.into_stream();
+    let first = stream.try_next().await.unwrap().unwrap();
     assert!(first.len() <= 1 << 20);
     assert!(stub.sent() < length, "the rest is still to be sent");
     let mut read = first.len();
-    while let Some(piece) = fetched.stream.try_next().await.unwrap() {
+    while let Some(piece) = stream.try_next().await.unwrap() {
         read += piece.len();
     }
     assert_eq!(read, length);

@@ -1,0 +1,54 @@
+//! An object on its way out of a storage.
+//!
+//! Its bytes come as a stream, from wherever they are. Those that lie in a file of this machine can also be had as that
+//! file, so that who sends them to a client can leave it to the kernel.
+
+use std::fmt::{self, Debug, Formatter};
+use std::ops::Range;
+
+use bytes::Bytes;
+use futures_util::stream::BoxStream;
+
+use super::{ObjectFile, ObjectInfo, StorageError};
+
+/// The bytes of an object, a piece at a time. An error in the middle means that the rest cannot be had.
+pub type ObjectStream = BoxStream<'static, Result<Bytes, StorageError>>;
+
+/// An object being read.
+#[derive(Debug)]
+pub struct Fetched {
+    /// What is known of it, as a whole and of just this version.
+    pub info: ObjectInfo,
+    /// Which of its bytes follow.
+    pub range: Range<u64>,
+    /// These bytes as stored.
+    pub bytes: ObjectBytes,
+}
+
+/// Where the bytes of an object come from.
+pub enum ObjectBytes {
+    /// A file of this machine.
+    File(ObjectFile),
+    /// Elsewhere.
+    Stream(ObjectStream),
+}
+
+impl ObjectBytes {
+    /// Reads the bytes, a piece at a time, each only when it is asked for.
+    #[must_use]
+    pub fn into_stream(self) -> ObjectStream {
+        match self {
+            Self::File(file) => file.into_stream(),
+            Self::Stream(stream) => stream,
+        }
+    }
+}
+
+impl Debug for ObjectBytes {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File(file) => f.debug_tuple("File").field(file).finish(),
+            Self::Stream(_) => f.debug_struct("Stream").finish_non_exhaustive(),
+        }
+    }
+}
