@@ -3,12 +3,19 @@
 //! Compressing and hashing on the async threads would stall every request that they carry, and a thread per job would
 //! let eight uploads fight for two cores. Work is handed over with [`CpuPool::run`]; a job whose caller has gone by
 //! the time a thread is free is skipped. Callers bound how many jobs they hand over at a time.
+//!
+//! The pool's threads stand back: who uploads waits for seconds anyway, who looks something up for less than one
+//! millisecond, and both share the cores.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use rayon::{ThreadPool, ThreadPoolBuilder};
 use tokio::sync::oneshot;
+
+/// The priority of the pool's threads among those of the machine; 0 is usual, 19 the least.
+#[cfg(target_os = "linux")]
+const NICENESS: i32 = 10;
 
 /// A handle to the shared pool; clones share it.
 #[derive(Clone, Debug)]
@@ -30,6 +37,7 @@ impl CpuPool {
         let threads = ThreadPoolBuilder::new()
             .num_threads(threads)
             .thread_name(|index| format!("cpu-{index}"))
+            .start_handler(|_| stand_back())
             .build()?;
         Ok(Self {
             threads: Arc::new(threads),
@@ -66,9 +74,32 @@ impl CpuPool {
     }
 }
 
+/// Lets the other threads of this process, and other processes, go before this thread. It still gets what they leave, and
+/// a tenth of a core that they want, too (setpriority(2), nice value 10).
+#[cfg(target_os = "linux")]
+fn stand_back() {
+    // On Linux alone this is about a thread; without the right to it everything works, if less evenly.
+    if let Err(error) = rustix::process::setpriority_process(None, NICENESS) {
+        tracing::debug!(event = "pool_priority", %error, "a thread for computing keeps the usual priority");
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+fn stand_back() {}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[cfg(target_os = "linux")]
+    #[tokio::test]
+    async fn the_pool_stands_back_and_nobody_else_does() {
+        let niceness = || rustix::process::getpriority_process(None).unwrap();
+        let before = niceness();
+        let pool = CpuPool::new(2).unwrap();
+        assert_eq!(pool.run(niceness).await, Ok(NICENESS));
+        assert_eq!(niceness(), before);
+    }
 
     #[tokio::test]
     async fn a_panic_costs_one_job() {

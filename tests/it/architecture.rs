@@ -66,7 +66,7 @@ const HOMES: &[(&str, &[&str])] = &[
     // The S3 storage has a module of this name.
     ("object", &["symbol/elf", "storage/s3"]),
     ("reqwest", &["client", "cli/healthcheck", "upload"]),
-    ("rustix", &["server/connection", "storage/disk"]),
+    ("rustix", &["cpu", "server/connection", "storage/disk"]),
 ];
 
 /// The most lines of a source file, without its tests.
