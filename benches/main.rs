@@ -13,6 +13,8 @@
 mod cache;
 mod endpoint;
 mod gzip;
+#[path = "../tests/it/support/object_store.rs"]
+mod object_store;
 mod server;
 mod suffix;
 mod support;

@@ -4,7 +4,6 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 
-use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 use bytes::Bytes;
 use symbold::clock::SystemClock;
 use symbold::config::Config;
@@ -14,7 +13,7 @@ use symbold::storage::{Access, ObjectMeta, Part, Payload, StorageKind};
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 
-use crate::support;
+use crate::{object_store, support};
 
 /// A running server; it stops when this is dropped.
 pub(crate) struct Running {
@@ -94,15 +93,7 @@ async fn token(server: &Server, folder: &Path) -> String {
 
 /// Makes a bucket and returns its name.
 async fn make_bucket(endpoint: &str) -> String {
-    let http_client = aws_smithy_http_client::Builder::new()
-        .tls_provider(Provider::Rustls(CryptoMode::Ring))
-        .build_https();
-    let loader =
-        aws_config::defaults(aws_config::BehaviorVersion::v2026_01_12()).http_client(http_client);
-    let config = aws_sdk_s3::config::Builder::from(&loader.load().await)
-        .endpoint_url(endpoint)
-        .force_path_style(true);
-    let client = aws_sdk_s3::Client::from_conf(config.build());
+    let client = object_store::client(endpoint).await;
     let random = getrandom::u64().expect("the system has randomness");
     let bucket = format!("bench-{random:016x}");
     let made = client.create_bucket().bucket(&bucket).send().await;

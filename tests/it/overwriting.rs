@@ -10,7 +10,8 @@ use symbold::auth::Permission;
 use symbold::storage::{ObjectMeta, StorageConfig};
 use symbold::upload::Overwrite;
 
-use crate::support::backends::{are_services, s3_client};
+use crate::support::backends::are_services;
+use crate::support::object_store;
 use crate::support::{Answer, App, ID, Zip, random_bytes, sym};
 
 fn key(file: &str) -> String {
@@ -266,7 +267,7 @@ async fn sixteen_identical_uploads_at_once_are_one() {
 async fn remove(app: &App, storage: &StorageConfig, key: &str) {
     let path = format!("v1/{key}");
     if are_services() {
-        let client = s3_client(&storage.endpoint).await;
+        let client = object_store::client(&storage.endpoint).await;
         let request = client.delete_object().bucket(&storage.bucket).key(path);
         request.send().await.unwrap();
     } else {

@@ -6,8 +6,8 @@ use reqwest::StatusCode;
 use symbold::storage::{Access, StorageKind};
 use tokio::time::Instant;
 
-use crate::support::backends::s3_client;
 use crate::support::gate::{Gate, Way};
+use crate::support::object_store;
 use crate::support::{App, ID, Zip, random_bytes, sym};
 
 const KEY: &str = "a.pdb/44E4EC8C2F41492B9369D6B9A059577C2/a.sym";
@@ -30,7 +30,7 @@ async fn behind_a_gate(access: Access) -> Option<(App, Gate)> {
     let mut random = [0; 8];
     getrandom::fill(&mut random).unwrap();
     let bucket = format!("faults-{}", hex::encode(random));
-    s3_client(&endpoint)
+    object_store::client(&endpoint)
         .await
         .create_bucket()
         .bucket(&bucket)

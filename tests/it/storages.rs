@@ -15,7 +15,7 @@ use symbold::config::Config;
 use symbold::server::Adaptors;
 use symbold::storage::{Access, StorageConfig, StorageKind};
 
-use crate::support::backends::s3_client;
+use crate::support::object_store;
 use crate::support::{App, ID, Zip, random_bytes, sym};
 
 const KEY: &str = "c++ filt.pdb/44E4EC8C2F41492B9369D6B9A059577C2/c++ filt.sym";
@@ -40,7 +40,7 @@ impl Bucket {
             eprintln!("left out: symbols in S3 (TEST_S3_ENDPOINT is not set; make test runs it)");
             return None;
         };
-        let client = s3_client(&endpoint).await;
+        let client = object_store::client(&endpoint).await;
         let mut random = [0; 8];
         getrandom::fill(&mut random).unwrap();
         let name = format!("test-{}", hex::encode(random));

@@ -12,7 +12,7 @@ use std::io;
 
 use super::entry::{Entry, Method};
 use super::limits::ArchiveLimits;
-use super::local_header::{self, LocalHeader};
+use super::local_header::{Found, LocalHeader};
 use super::name;
 use super::read_at::ReadAt;
 use super::record::Record;
@@ -70,27 +70,19 @@ impl Arriving {
     }
 
     fn step<R: ReadAt + ?Sized>(&self, archive: &R, arrived: u64) -> io::Result<Step> {
-        let mut fixed = [0; local_header::LENGTH];
-        let Some(names_offset) = end(self.offset, fixed.len() as u64, arrived) else {
-            return Ok(Step::NotYet);
+        let header = match LocalHeader::read(archive, self.offset, arrived)? {
+            Found::Header(header) => header,
+            Found::TooLong => return Ok(Step::NotYet),
+            Found::Nothing => return Ok(Step::End),
         };
-        archive.read_exact_at(&mut fixed, self.offset)?;
-        let Some(names_length) = LocalHeader::names_length(&fixed) else {
+        let Some(record) = guess(&header, self.offset) else {
             return Ok(Step::End);
         };
-        let Some(data_offset) = end(names_offset, names_length as u64, arrived) else {
-            return Ok(Step::NotYet);
-        };
-        let mut names = vec![0; names_length];
-        archive.read_exact_at(&mut names, names_offset)?;
-        let header = LocalHeader::parse(&fixed, &names);
-        let Some(record) = header.and_then(|header| guess(&header, self.offset)) else {
-            return Ok(Step::End);
-        };
-        let Some(end) = end(data_offset, record.compressed_size, arrived) else {
-            return Ok(Step::NotYet);
-        };
-        Ok(Step::Member(record.into_entry(data_offset), end))
+        let end = header.data_offset.checked_add(record.compressed_size);
+        Ok(match end.filter(|end| *end <= arrived) {
+            Some(end) => Step::Member(record.into_entry(header.data_offset), end),
+            None => Step::NotYet,
+        })
     }
 
     /// Takes down a member, unless an archive with all that were taken down would be refused.
@@ -107,17 +99,12 @@ impl Arriving {
     }
 }
 
-/// Where something of this length ends, if it has arrived by then.
-fn end(offset: u64, length: u64, arrived: u64) -> Option<u64> {
-    offset.checked_add(length).filter(|end| *end <= arrived)
-}
-
 /// The record that the directory will have, if all is well.
-fn guess(header: &LocalHeader<'_>, offset: u64) -> Option<Record> {
+fn guess(header: &LocalHeader, offset: u64) -> Option<Record> {
     if header.is_streamed() {
         return None;
     }
-    let name = name::decode(header.name).ok()?;
+    let name = name::decode(&header.name).ok()?;
     let (size, compressed_size) = header.sizes(name).ok()?;
     Some(Record {
         name: name.to_owned(),

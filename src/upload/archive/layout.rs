@@ -7,7 +7,7 @@
 use super::entry::{Entry, Method};
 use super::error::ArchiveError;
 use super::fields::Fields;
-use super::local_header::{self, LocalHeader};
+use super::local_header::{Found, LocalHeader};
 use super::read_at::ReadAt;
 use super::record::{Kind, Record};
 
@@ -62,28 +62,14 @@ fn check_header<R: ReadAt + ?Sized>(
     record: &Record,
     end: u64,
 ) -> Result<u64, ArchiveError> {
-    let missing = || ArchiveError::NoLocalHeader(record.name.clone());
-    let overlap = || ArchiveError::Overlap(record.name.clone());
-
-    let names_offset = record
-        .offset
-        .checked_add(local_header::LENGTH as u64)
-        .filter(|offset| *offset <= end);
-    let names_offset = names_offset.ok_or_else(overlap)?;
-    let mut fixed = [0; local_header::LENGTH];
-    archive.read_exact_at(&mut fixed, record.offset)?;
-    let names_length = LocalHeader::names_length(&fixed).ok_or_else(missing)?;
-
-    let data_offset = names_offset
-        .checked_add(names_length as u64)
-        .filter(|offset| *offset <= end);
-    let data_offset = data_offset.ok_or_else(overlap)?;
-    let mut names = vec![0; names_length];
-    archive.read_exact_at(&mut names, names_offset)?;
-    LocalHeader::parse(&fixed, &names)
-        .ok_or_else(missing)?
-        .check_against(record)?;
-    Ok(data_offset)
+    match LocalHeader::read(archive, record.offset, end)? {
+        Found::Header(header) => {
+            header.check_against(record)?;
+            Ok(header.data_offset)
+        }
+        Found::TooLong => Err(ArchiveError::Overlap(record.name.clone())),
+        Found::Nothing => Err(ArchiveError::NoLocalHeader(record.name.clone())),
+    }
 }
 
 /// Checks that a directory, whose data nobody verifies later, has none.

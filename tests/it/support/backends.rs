@@ -6,11 +6,11 @@
 use std::io::Write;
 use std::path::Path;
 
-use aws_sdk_s3::Client;
-use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 use symbold::config::Config;
 use symbold::storage::{Access, StorageKind};
 use tokio_postgres::NoTls;
+
+use super::object_store;
 
 /// Tells whether the servers of this run stand on services.
 pub(crate) fn are_services() -> bool {
@@ -64,26 +64,13 @@ async fn database(url: &str, name: &str) -> String {
 async fn make_bucket(endpoint: &str, name: &str) {
     // It exists if this server was started before.
     drop(
-        s3_client(endpoint)
+        object_store::client(endpoint)
             .await
             .create_bucket()
             .bucket(name)
             .send()
             .await,
     );
-}
-
-/// A client of the store.
-pub(crate) async fn s3_client(endpoint: &str) -> Client {
-    let http_client = aws_smithy_http_client::Builder::new()
-        .tls_provider(Provider::Rustls(CryptoMode::Ring))
-        .build_https();
-    let loader =
-        aws_config::defaults(aws_config::BehaviorVersion::v2026_01_12()).http_client(http_client);
-    let config = aws_sdk_s3::config::Builder::from(&loader.load().await)
-        .endpoint_url(endpoint)
-        .force_path_style(true);
-    Client::from_conf(config.build())
 }
 
 /// A variable of the environment.

@@ -5,6 +5,7 @@ pub(crate) mod backends;
 pub(crate) mod faults;
 pub(crate) mod gate;
 pub(crate) mod minidump;
+pub(crate) mod object_store;
 mod program;
 mod raw;
 pub(crate) mod remote;
