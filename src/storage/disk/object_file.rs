@@ -135,30 +135,45 @@ impl CachedPiece {
                 self.range.start += sent as u64;
                 Ok(())
             }
-            Err(error) if error.raw_os_error() == Some(Errno::IO.raw_os_error()) => {
-                Err(of_file(&error))
-            }
+            Err(error) if is_of_file(&error) => Err(of_file(&error)),
             Err(error) => Err(SendError::Socket(error)),
         }
     }
+}
+
+/// Tells what goes wrong with a file from what goes wrong with a socket.
+fn is_of_file(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::UnexpectedEof
+        || error.raw_os_error() == Some(Errno::IO.raw_os_error())
 }
 
 fn of_file(error: &io::Error) -> SendError {
     SendError::File(StorageError::from_io(NAME, error))
 }
 
-/// Lets the kernel copy from a file to a socket, and tells how many bytes it copied.
+/// Lets the kernel copy from a file to a socket, and tells how many bytes it copied. Where it cannot, they are copied here:
+/// not every file system has the call, nor every sandbox.
 #[cfg(target_os = "linux")]
 fn send(socket: impl AsFd, file: &File, range: &Range<u64>) -> io::Result<usize> {
     let length = usize::try_from(range.end - range.start).unwrap_or(usize::MAX);
     let mut offset = range.start;
     let send = || rustix::fs::sendfile(&socket, file, Some(&mut offset), length);
-    Ok(rustix::io::retry_on_intr(send)?)
+    match rustix::io::retry_on_intr(send) {
+        Err(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP) => copy(socket, file, range),
+        sent => Ok(sent?),
+    }
 }
 
 #[cfg(not(target_os = "linux"))]
-fn send(_: impl AsFd, _: &File, _: &Range<u64>) -> io::Result<usize> {
-    Err(io::ErrorKind::Unsupported.into())
+fn send(socket: impl AsFd, file: &File, range: &Range<u64>) -> io::Result<usize> {
+    copy(socket, file, range)
+}
+
+/// Copies the beginning of a range from a file to a socket, and tells how many bytes that were.
+fn copy(socket: impl AsFd, file: &File, range: &Range<u64>) -> io::Result<usize> {
+    let piece = read_piece(file, range, Reading::Waiting)?;
+    let write = || rustix::io::write(&socket, &piece);
+    Ok(rustix::io::retry_on_intr(write)?)
 }
 
 /// Reads the beginning of a range, or all of it.
@@ -210,6 +225,21 @@ mod tests {
         drop(ours);
         assert_eq!(pieces, 4);
         assert_eq!(reading.join().unwrap(), &bytes[5..]);
+    }
+
+    #[test]
+    fn what_the_kernel_cannot_send_is_copied() {
+        let (file, bytes) = file();
+        let (ours, mut theirs) = UnixStream::pair().unwrap();
+        let sent = copy(&ours, &file, &(5..LENGTH)).unwrap();
+        drop(ours);
+        let mut got = Vec::new();
+        theirs.read_to_end(&mut got).unwrap();
+        assert!(sent > 0);
+        assert_eq!(got, &bytes[5..5 + sent]);
+        let (ours, _theirs) = UnixStream::pair().unwrap();
+        let ended = copy(&ours, &file, &(LENGTH - 1..LENGTH + 1)).unwrap_err();
+        assert_eq!(ended.kind(), io::ErrorKind::UnexpectedEof);
     }
 
     #[tokio::test]
