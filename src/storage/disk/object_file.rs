@@ -157,8 +157,8 @@ fn of_file(error: &io::Error) -> SendError {
 fn send(socket: impl AsFd, file: &File, range: &Range<u64>) -> io::Result<usize> {
     let length = usize::try_from(range.end - range.start).unwrap_or(usize::MAX);
     let mut offset = range.start;
-    let send = || rustix::fs::sendfile(&socket, file, Some(&mut offset), length);
-    match rustix::io::retry_on_intr(send) {
+    let by_kernel = || rustix::fs::sendfile(&socket, file, Some(&mut offset), length);
+    match rustix::io::retry_on_intr(by_kernel) {
         Err(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP) => copy(socket, file, range),
         sent => Ok(sent?),
     }
