@@ -297,6 +297,10 @@ pub(crate) struct Hot {
     /// Also writes the report as JSON
     #[arg(long, value_name = "FILE")]
     pub(crate) json: Option<PathBuf>,
+
+    /// Also draws the report as SVG
+    #[arg(long, value_name = "FILE")]
+    pub(crate) svg: Option<PathBuf>,
 }
 
 /// Where the server listens, from a URL such as `http://127.0.0.1:8000`.

@@ -2,6 +2,7 @@
 //!
 //! A [`Report`] is printed as a table and written as JSON; [`picture`] draws it. Times in JSON are microseconds.
 
+pub(crate) mod comparison;
 pub(crate) mod picture;
 pub(crate) mod table;
 

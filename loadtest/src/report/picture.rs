@@ -22,8 +22,8 @@ pub(crate) struct Curve {
 
 const WIDTH: f64 = 960.0;
 const HEIGHT: f64 = 680.0;
-const LEFT: f64 = 84.0;
-const RIGHT: f64 = WIDTH - 32.0;
+pub(super) const LEFT: f64 = 84.0;
+pub(super) const RIGHT: f64 = WIDTH - 32.0;
 /// Top and bottom of the curves.
 const CURVES: (f64, f64) = (120.0, 412.0);
 /// Top and bottom of the bars.
@@ -33,7 +33,7 @@ const BARS: (f64, f64) = (484.0, 620.0);
 const MAX_BARS: usize = 120;
 
 /// Told apart by people who do not see all colours (after Okabe and Ito).
-const COLOURS: [&str; 6] = [
+pub(super) const COLOURS: [&str; 6] = [
     "#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#7a5c00",
 ];
 
@@ -100,9 +100,19 @@ impl Report {
 }
 
 /// The whole picture.
-pub(crate) fn draw((title, subtitle): (String, String), curves: &[Curve]) -> String {
+pub(crate) fn draw(headline: &(String, String), curves: &[Curve]) -> String {
+    let mut svg = head(HEIGHT, headline);
+    legend(&mut svg, curves);
+    draw_curves(&mut svg, curves);
+    draw_bars(&mut svg, curves);
+    svg.push_str("</svg>\n");
+    svg
+}
+
+/// The beginning of a picture of this height.
+pub(super) fn head(height: f64, (title, subtitle): &(String, String)) -> String {
     let mut svg = format!(
-        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {HEIGHT}\" width=\"{WIDTH}\" height=\"{HEIGHT}\" \
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {height}\" width=\"{WIDTH}\" height=\"{height}\" \
          font-family=\"system-ui, sans-serif\" font-size=\"13\" fill=\"#333\">\n\
          <rect width=\"100%\" height=\"100%\" fill=\"#fff\"/>\n"
     );
@@ -111,13 +121,9 @@ pub(crate) fn draw((title, subtitle): (String, String), curves: &[Curve]) -> Str
         LEFT,
         38.0,
         "font-size=\"20\" font-weight=\"600\"",
-        &title,
+        title,
     );
-    text(&mut svg, LEFT, 60.0, "fill=\"#666\"", &subtitle);
-    legend(&mut svg, curves);
-    draw_curves(&mut svg, curves);
-    draw_bars(&mut svg, curves);
-    svg.push_str("</svg>\n");
+    text(&mut svg, LEFT, 60.0, "fill=\"#666\"", subtitle);
     svg
 }
 
@@ -315,7 +321,7 @@ fn heading(svg: &mut String, top: f64, words: &str) {
     );
 }
 
-fn text(svg: &mut String, x: f64, y: f64, attributes: &str, text: &str) {
+pub(super) fn text(svg: &mut String, x: f64, y: f64, attributes: &str, text: &str) {
     let text = text.replace('&', "&amp;").replace('<', "&lt;");
     let _ = writeln!(
         svg,
@@ -330,7 +336,12 @@ fn line(svg: &mut String, (x, y): (f64, f64), (to_x, to_y): (f64, f64)) {
     );
 }
 
-fn rectangle(svg: &mut String, (x, y): (f64, f64), (width, height): (f64, f64), colour: &str) {
+pub(super) fn rectangle(
+    svg: &mut String,
+    (x, y): (f64, f64),
+    (width, height): (f64, f64),
+    colour: &str,
+) {
     let _ = writeln!(
         svg,
         "<rect x=\"{x:.1}\" y=\"{y:.1}\" width=\"{width:.1}\" height=\"{height:.1}\" fill=\"{colour}\"/>"
@@ -352,7 +363,7 @@ mod tests {
     #[test]
     fn every_status_has_a_curve_a_bar_a_second_and_a_name() {
         let svg = draw(
-            ("a <title>".to_owned(), String::new()),
+            &("a <title>".to_owned(), String::new()),
             &[curve("302"), curve("503")],
         );
         assert!(svg.starts_with("<svg ") && svg.ends_with("</svg>\n"));
@@ -380,9 +391,9 @@ mod tests {
             points: Vec::new(),
             seconds: vec![0],
         };
-        let svg = draw((String::new(), String::new()), &[silent]);
+        let svg = draw(&(String::new(), String::new()), &[silent]);
         assert!(svg.contains(">no answer<") && !svg.contains("NaN"));
-        assert!(!draw((String::new(), String::new()), &[]).contains("NaN"));
+        assert!(!draw(&(String::new(), String::new()), &[]).contains("NaN"));
     }
 
     #[test]

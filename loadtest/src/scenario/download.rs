@@ -47,7 +47,7 @@ pub(crate) async fn run(options: &cli::Download) -> anyhow::Result<()> {
     super::write(
         &options.output,
         &report,
-        report.headline(),
+        &report.headline(),
         &report.curves(),
     )?;
     super::check(&options.output, report.expected())

@@ -35,6 +35,9 @@ pub(crate) async fn run(options: &Hot) -> anyhow::Result<()> {
     if let Some(file) = &options.json {
         super::write_json(&report, file)?;
     }
+    if let Some(file) = &options.svg {
+        super::write_picture(&report.picture(), file)?;
+    }
     let complaints = report.complaints();
     if !complaints.is_empty() {
         bail!("not what was to be measured: {}", complaints.join("; "));

@@ -9,6 +9,7 @@ use std::fmt;
 use serde::Serialize;
 
 use super::rounds::{Plan, Tally, Target};
+use crate::report::comparison::{self, Bar};
 
 /// The result of a run.
 #[derive(Debug, Serialize)]
@@ -58,6 +59,28 @@ impl Report {
             rounds: plan.rounds,
             targets: rows,
         }
+    }
+
+    /// Draws the throughputs as SVG.
+    pub(crate) fn picture(&self) -> String {
+        let bar = |row: &Row| Bar {
+            name: row.name.to_owned(),
+            requests_per_second: row.requests_per_second,
+            words: format!(
+                "{:.0}/s, {} of the first",
+                row.requests_per_second,
+                optional(row.ratio, |ratio| format!("{ratio:.2}")),
+            ),
+        };
+        let headline = (
+            format!("hot {}", self.server),
+            format!(
+                "{} connections, {} s in {} rounds",
+                self.connections, self.seconds, self.rounds
+            ),
+        );
+        let bars: Vec<Bar> = self.targets.iter().map(bar).collect();
+        comparison::draw(&headline, &bars)
     }
 
     /// Why the numbers are not what they seem: answers with other statuses than expected, and missing answers.

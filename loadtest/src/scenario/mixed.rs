@@ -66,7 +66,7 @@ pub(crate) async fn run(options: &cli::Mixed) -> anyhow::Result<()> {
         "downloads alone and beside uploads".to_owned(),
         beside_uploads.headline().1,
     );
-    super::write(&options.output, &comparison, headline, &[first, second])?;
+    super::write(&options.output, &comparison, &headline, &[first, second])?;
     let parts = [alone, beside_uploads, uploads];
     let expected = parts.map(Report::expected).into_iter().fold(1.0, f64::min);
     super::check(&options.output, expected)

@@ -46,17 +46,21 @@ fn progress_bar(steps: u64, template: &'static str) -> ProgressBar {
 fn write(
     output: &Output,
     report: &impl Serialize,
-    headline: (String, String),
+    headline: &(String, String),
     curves: &[Curve],
 ) -> anyhow::Result<()> {
     if let Some(path) = &output.json {
         write_json(report, path)?;
     }
     if let Some(path) = &output.svg {
-        std::fs::write(path, picture::draw(headline, curves))
-            .with_context(|| format!("cannot write {}", path.display()))?;
+        write_picture(&picture::draw(headline, curves), path)?;
     }
     Ok(())
+}
+
+/// Writes a picture.
+fn write_picture(svg: &str, path: &Path) -> anyhow::Result<()> {
+    std::fs::write(path, svg).with_context(|| format!("cannot write {}", path.display()))
 }
 
 /// Writes a report as JSON.
