@@ -1,9 +1,9 @@
 //! What every storage must do, told as tests that each kind runs.
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use futures_util::TryStreamExt;
 
-use super::{ObjectMeta, Part, Payload, Storage};
+use super::{Fetched, ObjectMeta, Part, Payload, Storage, StorageError};
 
 const PATH: &str = "v1/xul.pdb/44E4EC8C2F41492B9369D6B9A059577C2/xul.sym";
 
@@ -27,17 +27,16 @@ async fn read(storage: &dyn Storage, path: &str) -> Bytes {
         .await
         .unwrap()
         .expect("the object is there");
-    let bytes: BytesMut = fetched
-        .bytes
-        .into_stream()
-        .try_collect::<Vec<_>>()
-        .await
-        .unwrap()
-        .concat()
-        .as_slice()
-        .into();
-    assert_eq!(bytes.len() as u64, fetched.info.stored_size);
-    bytes.freeze()
+    let stored_size = fetched.info.stored_size;
+    let bytes = bytes_of(fetched).await.unwrap();
+    assert_eq!(bytes.len() as u64, stored_size);
+    bytes.into()
+}
+
+/// Reads an object to its end.
+pub(super) async fn bytes_of(fetched: Fetched) -> Result<Vec<u8>, StorageError> {
+    let pieces: Vec<_> = fetched.bytes.into_stream().try_collect().await?;
+    Ok(pieces.concat())
 }
 
 async fn put(storage: &dyn Storage, path: &str, bytes: &[u8]) {
@@ -98,13 +97,7 @@ async fn an_open_reader_keeps_its_version(storage: &dyn Storage) {
     put(storage, PATH, b"first").await;
     let fetched = storage.fetch(PATH, None).await.unwrap().unwrap();
     put(storage, PATH, b"second version").await;
-    let bytes = fetched
-        .bytes
-        .into_stream()
-        .try_collect::<Vec<_>>()
-        .await
-        .unwrap()
-        .concat();
+    let bytes = bytes_of(fetched).await.unwrap();
     assert_eq!(bytes, b"first");
 }
 
@@ -158,13 +151,7 @@ async fn ranges_are_read_as_far_as_the_object_reaches(storage: &dyn Storage) {
         let fetched = storage.fetch(PATH, range).await.unwrap().unwrap();
         assert_eq!(fetched.info.stored_size, size as u64, "{wanted:?}");
         assert_eq!(fetched.range, given.start as u64..given.end as u64);
-        let bytes = fetched
-            .bytes
-            .into_stream()
-            .try_collect::<Vec<_>>()
-            .await
-            .unwrap()
-            .concat();
+        let bytes = bytes_of(fetched).await.unwrap();
         assert!(bytes == whole[given], "{wanted:?}");
     }
     let absent = storage.fetch("v1/none/AB/none.sym", Some(0..9)).await;
@@ -180,13 +167,7 @@ async fn a_removed_object_is_absent(storage: &dyn Storage) {
         storage.delete(path).await.unwrap();
         assert_eq!(storage.head(path).await.unwrap(), None);
     }
-    let bytes = open
-        .bytes
-        .into_stream()
-        .try_collect::<Vec<_>>()
-        .await
-        .unwrap()
-        .concat();
+    let bytes = bytes_of(open).await.unwrap();
     assert_eq!(bytes, b"first");
     assert_eq!(read(storage, other).await, "other");
     put(storage, path, b"second").await;

@@ -8,14 +8,13 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use flate2::read::GzDecoder;
-use futures_util::TryStreamExt;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use symbold::auth::Permission;
 
 use crate::support::backends::needs_embedded_storage;
 use crate::support::remote::{Remote, empty, ok};
-use crate::support::{App, RawConnection, Zip, sym};
+use crate::support::{App, RawConnection, Zip, bytes_of, sym};
 
 const ID: &str = "44E4EC8C2F41492B9369D6B9A059577C2";
 
@@ -404,14 +403,8 @@ async fn compare_stored(app: &App, exchange: &Exchange) -> Result<(), String> {
         let Some(fetched) = app.storage.fetch(&path, None).await.unwrap() else {
             return Err(format!("{path} was not stored"));
         };
-        let meta = fetched.info.meta;
-        let bytes = fetched
-            .bytes
-            .into_stream()
-            .try_collect::<Vec<_>>()
-            .await
-            .unwrap()
-            .concat();
+        let meta = fetched.info.meta.clone();
+        let bytes = bytes_of(fetched).await;
         let mut plain = Vec::new();
         if meta.is_gzipped {
             GzDecoder::new(&*bytes).read_to_end(&mut plain).unwrap();

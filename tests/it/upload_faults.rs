@@ -7,7 +7,6 @@ use std::io::Read as _;
 use std::sync::Arc;
 
 use flate2::read::GzDecoder;
-use futures_util::TryStreamExt;
 use reqwest::StatusCode;
 use serde_json::json;
 use sha2::{Digest, Sha256};
@@ -17,7 +16,7 @@ use symbold::storage::Storage;
 use symbold::upload::Overwrite;
 
 use crate::support::faults::{Fault, Faults, wrap};
-use crate::support::{Answer, App, ID, Zip, eventually, random_bytes, sym};
+use crate::support::{Answer, App, ID, Zip, bytes_of, eventually, random_bytes, sym};
 
 /// More calls than any of these uploads makes.
 const MANY: usize = 100;
@@ -109,10 +108,9 @@ impl Place {
             .fetch(&format!("v1/{key}"), None)
             .await
             .unwrap()?;
-        let meta = fetched.info.meta;
-        let bytes: Vec<_> = fetched.bytes.into_stream().try_collect().await.unwrap();
-        let bytes = bytes.concat();
-        assert_eq!(bytes.len() as u64, fetched.info.stored_size, "{key}");
+        let (meta, stored_size) = (fetched.info.meta.clone(), fetched.info.stored_size);
+        let bytes = bytes_of(fetched).await;
+        assert_eq!(bytes.len() as u64, stored_size, "{key}");
         let mut original = bytes;
         if meta.is_gzipped {
             let gzipped = std::mem::take(&mut original);

@@ -1,6 +1,6 @@
 //! Draws how the throughputs of one run compare: a bar for each target, as long as its share of the longest.
 
-use super::picture::{COLOURS, LEFT, RIGHT, head, rectangle, text};
+use super::svg::{COLOURS, LEFT, RIGHT, head, rectangle, text};
 
 /// Where the bars begin, right of their names.
 const START: f64 = LEFT + 90.0;

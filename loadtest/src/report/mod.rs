@@ -4,6 +4,7 @@
 
 pub(crate) mod comparison;
 pub(crate) mod picture;
+mod svg;
 pub(crate) mod table;
 
 use std::collections::BTreeMap;

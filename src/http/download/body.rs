@@ -28,17 +28,13 @@ pub(super) fn send(
     length: Option<u64>,
     bytes: ObjectBytes,
 ) -> HttpResponse {
-    match (form, bytes) {
-        (Form::Inflated, bytes) => finish(response, length, inflated(bytes.into_stream())),
-        (Form::Original | Form::Gzipped, ObjectBytes::Stream(stream)) => {
-            finish(response, length, stream)
+    let outlet = request.conn_data::<Outlet>().cloned();
+    match (form, bytes, outlet.zip(length)) {
+        (Form::Inflated, bytes, _) => finish(response, length, inflated(bytes.into_stream())),
+        (Form::Original | Form::Gzipped, ObjectBytes::File(file), Some((outlet, length))) => {
+            send_file(response, length, file, outlet)
         }
-        (Form::Original | Form::Gzipped, ObjectBytes::File(file)) => {
-            match (request.conn_data::<Outlet>(), length) {
-                (Some(outlet), Some(length)) => send_file(response, length, file, outlet.clone()),
-                _ => finish(response, length, ObjectBytes::File(file).into_stream()),
-            }
-        }
+        (Form::Original | Form::Gzipped, bytes, _) => finish(response, length, bytes.into_stream()),
     }
 }
 

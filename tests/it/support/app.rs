@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::backends;
+use futures_util::TryStreamExt;
 use reqwest::multipart::{Form, Part};
 use reqwest::{Client, Method, RequestBuilder, Response, StatusCode};
 use serde_json::Value;
@@ -15,7 +16,7 @@ use symbold::config::Config;
 use symbold::db::Database;
 use symbold::first_run;
 use symbold::server::{Adaptors, Server};
-use symbold::storage::Storage;
+use symbold::storage::{Fetched, Storage};
 use tempfile::TempDir;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -352,4 +353,10 @@ pub(crate) async fn eventually(what: &str, holds: impl AsyncFn() -> bool) {
         tokio::time::timeout(PATIENCE, waiting).await.is_ok(),
         "waited in vain until {what}"
     );
+}
+
+/// Reads an object to its end.
+pub(crate) async fn bytes_of(fetched: Fetched) -> Vec<u8> {
+    let pieces: Vec<_> = fetched.bytes.into_stream().try_collect().await.unwrap();
+    pieces.concat()
 }

@@ -93,12 +93,7 @@ async fn read(storage: &S3Storage) -> Result<Vec<u8>, StorageError> {
         .fetch(PATH, None)
         .await?
         .expect("the object is there");
-    Ok(fetched
-        .bytes
-        .into_stream()
-        .try_collect::<Vec<_>>()
-        .await?
-        .concat())
+    contract::bytes_of(fetched).await
 }
 
 #[tokio::test]

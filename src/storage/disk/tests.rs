@@ -1,0 +1,154 @@
+//! The storage against its contract, and what is its own.
+
+use std::os::unix::fs::symlink;
+
+use bytes::Bytes;
+
+use super::*;
+use crate::storage::contract;
+
+fn open() -> (tempfile::TempDir, DiskStorage) {
+    let root = tempfile::tempdir().unwrap();
+    let storage = DiskStorage::open(root.path()).unwrap();
+    (root, storage)
+}
+
+#[tokio::test]
+async fn keeps_the_contract() {
+    let (_root, storage) = open();
+    contract::check_all(&storage).await;
+}
+
+#[tokio::test]
+async fn objects_survive_reopening() {
+    let (root, storage) = open();
+    storage
+        .put(
+            "v1/a/AB/a.sym",
+            Bytes::from_static(b"text").into(),
+            ObjectMeta::default(),
+        )
+        .await
+        .unwrap();
+    drop(storage);
+    let storage = DiskStorage::open(root.path()).unwrap();
+    assert_eq!(
+        storage
+            .head("v1/a/AB/a.sym")
+            .await
+            .unwrap()
+            .unwrap()
+            .stored_size,
+        4
+    );
+}
+
+#[tokio::test]
+async fn a_directory_that_is_only_read_is_neither_made_nor_changed() {
+    let (root, storage) = open();
+    let put = async |storage: &DiskStorage| {
+        let bytes = Bytes::from_static(b"text").into();
+        storage
+            .put("v1/a/AB/a.sym", bytes, ObjectMeta::default())
+            .await
+    };
+    put(&storage).await.unwrap();
+    let source = DiskStorage::open_for_reading(root.path()).unwrap();
+    assert!(source.head("v1/a/AB/a.sym").await.unwrap().is_some());
+    source.check().await.unwrap();
+    put(&source).await.unwrap_err();
+    let missing = root.path().join("misspelt");
+    let error = DiskStorage::open_for_reading(&missing).unwrap_err();
+    assert!(error.to_string().contains("storage.directory"), "{error}");
+    assert!(!missing.exists());
+}
+
+#[tokio::test]
+async fn damage_is_an_error_and_not_absence() {
+    let (root, storage) = open();
+    storage
+        .put(
+            "v1/a/AB/a.sym",
+            Bytes::from_static(b"text").into(),
+            ObjectMeta::default(),
+        )
+        .await
+        .unwrap();
+    let path = root.path().join("v1/a/AB/a.sym");
+    let whole = fs::read(&path).unwrap();
+    for length in [0, 3, whole.len() - 1] {
+        fs::write(&path, &whole[..length]).unwrap();
+        let error = storage.head("v1/a/AB/a.sym").await.unwrap_err();
+        assert!(
+            matches!(error, StorageError::Corrupt { .. }),
+            "{length}: {error}"
+        );
+    }
+    let mut cut_in_the_middle = whole.clone();
+    cut_in_the_middle.remove(1);
+    fs::write(&path, &cut_in_the_middle).unwrap();
+    assert!(matches!(
+        storage.fetch("v1/a/AB/a.sym", None).await,
+        Err(StorageError::Corrupt { .. })
+    ));
+}
+
+#[tokio::test]
+async fn a_storage_that_has_gone_holds_nothing_absent() {
+    let (root, storage) = open();
+    let source = DiskStorage::open_for_reading(root.path()).unwrap();
+    let path = root.path().to_owned();
+    fs::rename(&path, path.with_extension("elsewhere")).unwrap();
+    for storage in [&storage, &source] {
+        let error = storage.head("v1/a/AB/a.sym").await.unwrap_err();
+        assert!(error.to_string().contains("mounted"), "{error}");
+    }
+    // What a mount point is without its disk.
+    fs::create_dir(&path).unwrap();
+    assert!(storage.fetch("v1/a/AB/a.sym", None).await.is_err());
+    fs::remove_dir_all(path.with_extension("elsewhere")).unwrap();
+}
+
+#[tokio::test]
+async fn only_files_are_objects_and_folders_may_be_linked() {
+    let (root, storage) = open();
+    let text = || Bytes::from_static(b"text").into();
+    let meta = ObjectMeta::default;
+    storage.put("v1/a/AB/a.sym", text(), meta()).await.unwrap();
+    let at = |path: &str| root.path().join(path);
+    symlink(at("v1/a/AB/a.sym"), at("v1/a/AB/link.sym")).unwrap();
+    symlink("/etc/passwd", at("v1/a/AB/passwd.sym")).unwrap();
+    symlink(at("v1/a"), at("v1/b")).unwrap();
+    fs::create_dir(at("v1/a/AB/folder.sym")).unwrap();
+    rustix::fs::mkfifoat(
+        rustix::fs::CWD,
+        at("v1/a/AB/pipe.sym"),
+        rustix::fs::Mode::RUSR,
+    )
+    .unwrap();
+    for name in ["link", "passwd", "folder", "pipe"] {
+        let read = storage.fetch(&format!("v1/a/AB/{name}.sym"), None).await;
+        assert!(matches!(read, Err(StorageError::Corrupt { .. })), "{name}");
+    }
+    assert!(storage.head("v1/b/AB/a.sym").await.unwrap().is_some());
+}
+
+#[tokio::test]
+async fn a_failed_put_leaves_nothing() {
+    let (root, storage) = open();
+    let file = Arc::new(tempfile::tempfile().unwrap());
+    let short = Payload::new(vec![super::super::Part::File {
+        file,
+        offset: 0,
+        length: 10,
+    }]);
+    storage
+        .put("v1/a/AB/a.sym", short, ObjectMeta::default())
+        .await
+        .unwrap_err();
+    assert_eq!(storage.head("v1/a/AB/a.sym").await.unwrap(), None);
+    assert_eq!(
+        fs::read_dir(root.path().join("v1/a/AB")).unwrap().count(),
+        0
+    );
+}
