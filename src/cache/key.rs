@@ -1,13 +1,12 @@
 //! How cache keys are made.
 
 use std::fmt;
-use std::sync::Arc;
 
 /// The key of a remembered answer: what kind of question, and its arguments.
 ///
 /// Every argument is preceded by its length, so that no two lists of arguments make the same key.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct CacheKey(Arc<str>);
+pub struct CacheKey(String);
 
 impl CacheKey {
     /// Makes the key of a question of this kind with these arguments.
@@ -26,7 +25,7 @@ impl CacheKey {
             key.push(':');
             key.push_str(argument);
         }
-        Self(key.into())
+        Self(key)
     }
 
     /// The key as text.

@@ -80,7 +80,12 @@ impl DownloadService {
         } else if !self.serve.matches(&wanted.file_name) {
             Verdict::NotServed
         } else {
-            match SymbolKey::with_id(&wanted.debug_file, wanted.id.clone(), &wanted.file_name) {
+            let Wanted {
+                debug_file,
+                id,
+                file_name,
+            } = wanted.clone();
+            match SymbolKey::with_id(debug_file, id, file_name) {
                 Err(error) => Verdict::Illegal(error),
                 Ok(key) => self.follow(&key, includes_try, &mut explanation).await,
             }

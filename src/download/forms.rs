@@ -46,12 +46,12 @@ fn decimal_age(key: &SymbolKey) -> Option<SymbolKey> {
         start.is_some_and(|start| name[start..].eq_ignore_ascii_case(ending.as_bytes()))
     });
     let id = key.id().with_decimal_age().filter(|_| belongs_to_pdb)?;
-    SymbolKey::with_id(key.debug_file(), id, key.file_name()).ok()
+    SymbolKey::with_id(key.debug_file().to_owned(), id, key.file_name().to_owned()).ok()
 }
 
 fn in_cabinet(key: &SymbolKey) -> Option<SymbolKey> {
     let name = packed_name(key.file_name())?;
-    SymbolKey::with_id(key.debug_file(), key.id().clone(), &name).ok()
+    SymbolKey::with_id(key.debug_file().to_owned(), key.id().clone(), name).ok()
 }
 
 #[cfg(test)]

@@ -71,7 +71,12 @@ pub enum Place {
     /// Some source holds it.
     Held(Found),
     /// Some source holds a cabinet with it in.
-    Packed(Found),
+    Packed {
+        /// The cabinet.
+        cabinet: Found,
+        /// What the file is called in it.
+        file_name: String,
+    },
     /// It was asked for by code id, and is to be asked for by debug id, as this.
     Renamed(SymbolKey),
 }
@@ -141,13 +146,13 @@ impl DownloadService {
     /// Finds a file. When no source holds it and the client told what it wants it for, the miss is counted.
     pub async fn find(
         &self,
-        wanted: &Wanted,
+        wanted: Wanted,
         lookup: Lookup,
         code: Option<CodeInfo>,
     ) -> Result<Place, DownloadError> {
         let result = self.find_uncounted(wanted, lookup, code).await;
         let kind = match &result {
-            Ok(Place::Held(_) | Place::Packed(_)) => "found",
+            Ok(Place::Held(_) | Place::Packed { .. }) => "found",
             Ok(Place::Renamed(_)) => "renamed",
             Err(DownloadError::Ignored) => "ignored",
             Err(DownloadError::IllegalName(_)) => "illegal",
@@ -181,10 +186,10 @@ impl DownloadService {
     }
 
     /// Takes a file out of the cabinet that was found, as if it had been stored so.
-    pub async fn unpack(&self, cabinet: &Found, wanted: &Wanted) -> Result<Fetched, DownloadError> {
+    pub async fn unpack(&self, cabinet: &Found, file_name: &str) -> Result<Fetched, DownloadError> {
         let fetched = self.open(cabinet, None).await?;
-        let (name, largest) = (&wanted.file_name, self.largest_unpacked);
-        let unpacked = self.unpacker.unpack(fetched, name, largest).await;
+        let largest = self.largest_unpacked;
+        let unpacked = self.unpacker.unpack(fetched, file_name, largest).await;
         if let Err(error @ (UnpackError::Cabinet(_) | UnpackError::TooLarge(_))) = &unpacked {
             let path = &cabinet.path;
             tracing::warn!(event = "cabinet_refused", path, %error, "a stored cabinet cannot be unpacked");
@@ -205,25 +210,27 @@ impl DownloadService {
 
     async fn find_uncounted(
         &self,
-        wanted: &Wanted,
+        wanted: Wanted,
         lookup: Lookup,
         code: Option<CodeInfo>,
     ) -> Result<Place, DownloadError> {
-        if is_hopeless(wanted) || !self.serve.matches(&wanted.file_name) {
+        if is_hopeless(&wanted) || !self.serve.matches(&wanted.file_name) {
             return Err(DownloadError::Ignored);
         }
-        let key = SymbolKey::with_id(&wanted.debug_file, wanted.id.clone(), &wanted.file_name)?;
+        let key = SymbolKey::with_id(wanted.debug_file, wanted.id, wanted.file_name)?;
         if let Some(found) = self.catalog.find(&key, lookup).await? {
             return Ok(Place::Held(found));
         }
         for form in forms::others(&key) {
             if let Some(found) = self.catalog.find(&form.key, lookup).await? {
-                let place = if form.is_packed {
-                    Place::Packed
+                return Ok(if form.is_packed {
+                    Place::Packed {
+                        cabinet: found,
+                        file_name: key.file_name().to_owned(),
+                    }
                 } else {
-                    Place::Held
-                };
-                return Ok(place(found));
+                    Place::Held(found)
+                });
             }
         }
         if let Some(renamed) = self.by_code_id(&key, lookup).await? {
@@ -232,7 +239,7 @@ impl DownloadService {
         if let Some(code) = code
             && !self.is_held_unpacked(&key, lookup).await?
         {
-            self.missing.note(&key, code);
+            self.missing.note(key, code);
         }
         Err(DownloadError::NotFound)
     }
@@ -247,7 +254,7 @@ impl DownloadService {
         let Some(plain) = plain else {
             return Ok(false);
         };
-        let plain = SymbolKey::with_id(key.debug_file(), key.id().clone(), &plain)?;
+        let plain = SymbolKey::with_id(key.debug_file().to_owned(), key.id().clone(), plain)?;
         Ok(self.catalog.find(&plain, lookup).await?.is_some())
     }
 

@@ -48,7 +48,7 @@ async fn of_build(
     let Some(path) = BuildPath::read(request.uri().path()) else {
         return download::symbol(request, downloads, clock).await;
     };
-    let answer = async {
+    let answer = async || {
         let answer = answer(&request, &path, &debuginfod, &downloads).await;
         answer.unwrap_or_else(ApiError::text_response)
     };

@@ -32,7 +32,7 @@ async fn explain(
         return public::readable(ApiError::not_found(path).error_response());
     };
     let includes_try = symbol.is_try || SymbolQuery::read(request.query_string()).includes_try;
-    let answer = async {
+    let answer = async || {
         let wanted = &symbol.wanted;
         let explanation = match downloads.explain(wanted, includes_try).await {
             Ok(explanation) => explanation,

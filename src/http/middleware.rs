@@ -17,6 +17,8 @@ use crate::metrics::{Metrics, RequestLabels, RouteLabel};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
+const NOSNIFF: HeaderValue = HeaderValue::from_static("nosniff");
+
 /// What observing requests needs.
 #[derive(Debug)]
 pub struct Observation {
@@ -97,7 +99,7 @@ pub async fn observe(
         tracing::info!(parent: &span, event = "request", method, path, status, seconds, "answered a request");
     }
     let headers = response.headers_mut();
-    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert(X_CONTENT_TYPE_OPTIONS, NOSNIFF);
     if let Ok(id) = HeaderValue::from_str(&id) {
         headers.insert(REQUEST_ID, id);
     }

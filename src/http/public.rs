@@ -1,7 +1,7 @@
 //! What everybody may read, scripts of any site included: browsers' profilers fetch symbols.
 
 use actix_web::http::Method;
-use actix_web::http::header::{self, HeaderValue};
+use actix_web::http::header::{self, HeaderName, HeaderValue};
 use actix_web::{HttpRequest, HttpResponse, ResponseError};
 
 use super::error::ApiError;
@@ -11,21 +11,47 @@ const ALLOWED: &str = "GET, HEAD, OPTIONS";
 /// How long a browser may keep the answer to a preflight, in seconds.
 const PREFLIGHT_AGE: &str = "86400";
 
-/// What scripts may send.
-const REQUEST_HEADERS: &str = "accept, accept-encoding, authorization, content-type, debug, dnt, if-match, \
-    if-modified-since, if-none-match, if-range, if-unmodified-since, origin, range, user-agent";
+/// What scripts of any site may do: what they may ask with, what they may send, and what they may read of the answer
+/// beside what every script may. Constants, since making a header's value checks each of its characters.
+const FOR_SCRIPTS: [(HeaderName, HeaderValue); 5] = [
+    (
+        header::ACCESS_CONTROL_ALLOW_ORIGIN,
+        HeaderValue::from_static("*"),
+    ),
+    (
+        header::ACCESS_CONTROL_ALLOW_METHODS,
+        HeaderValue::from_static(ALLOWED),
+    ),
+    (
+        header::ACCESS_CONTROL_ALLOW_HEADERS,
+        HeaderValue::from_static(
+            "accept, accept-encoding, authorization, content-type, debug, dnt, if-match, if-modified-since, \
+             if-none-match, if-range, if-unmodified-since, origin, range, user-agent",
+        ),
+    ),
+    (
+        header::ACCESS_CONTROL_EXPOSE_HEADERS,
+        HeaderValue::from_static(
+            "accept-ranges, content-encoding, content-length, content-range, debug-time, etag",
+        ),
+    ),
+    (
+        header::CROSS_ORIGIN_RESOURCE_POLICY,
+        HeaderValue::from_static("cross-origin"),
+    ),
+];
 
-/// What scripts may read beside what every script may.
-const ANSWER_HEADERS: &str =
-    "accept-ranges, content-encoding, content-length, content-range, debug-time, etag";
+const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
 
 /// Answers GET and HEAD with what `read` makes, OPTIONS with what a script may do, and refuses other methods.
+///
+/// `read` begins to work only here: a future that is handed over is copied, and takes its room twice.
 pub(super) async fn answer(
     request: &HttpRequest,
-    read: impl Future<Output = HttpResponse>,
+    read: impl AsyncFnOnce() -> HttpResponse,
 ) -> HttpResponse {
     let response = match *request.method() {
-        Method::GET | Method::HEAD => read.await,
+        Method::GET | Method::HEAD => read().await,
         Method::OPTIONS => HttpResponse::NoContent()
             .insert_header((header::ALLOW, ALLOWED))
             .insert_header((header::ACCESS_CONTROL_MAX_AGE, PREFLIGHT_AGE))
@@ -41,20 +67,13 @@ pub(super) async fn answer(
 /// Lets scripts of any site read an answer.
 pub(super) fn readable(mut response: HttpResponse) -> HttpResponse {
     let headers = response.headers_mut();
-    let values = [
-        (header::ACCESS_CONTROL_ALLOW_ORIGIN, "*"),
-        (header::ACCESS_CONTROL_ALLOW_METHODS, ALLOWED),
-        (header::ACCESS_CONTROL_ALLOW_HEADERS, REQUEST_HEADERS),
-        (header::ACCESS_CONTROL_EXPOSE_HEADERS, ANSWER_HEADERS),
-        (header::CROSS_ORIGIN_RESOURCE_POLICY, "cross-origin"),
-    ];
-    for (name, value) in values {
-        headers.insert(name, HeaderValue::from_static(value));
+    for (name, value) in FOR_SCRIPTS {
+        headers.insert(name, value);
     }
     // What an answer does not allow explicitly, caches might do by rules of their own: a missing file can be uploaded
     // at any moment, and every request for it counts.
     if !headers.contains_key(header::CACHE_CONTROL) {
-        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        headers.insert(header::CACHE_CONTROL, NO_STORE);
     }
     response
 }

@@ -23,7 +23,7 @@ async fn syminfo(request: HttpRequest, catalog: Data<Catalog>) -> HttpResponse {
     let Some(module) = path.strip_prefix(PREFIX).and_then(ModulePath::read) else {
         return public::readable(ApiError::not_found(path).error_response());
     };
-    let answer = async {
+    let answer = async || {
         let found = find(&request, &module, &catalog).await;
         match found {
             Ok(Some(module)) => HttpResponse::Ok().json(module_json(&module, &request)),

@@ -47,9 +47,25 @@ pub fn check_name(name: &str) -> Result<(), NameError> {
     Ok(())
 }
 
+/// Which characters of ASCII are allowed. Every lookup checks two names, which seldom have others.
+static ASCII: [bool; 128] = {
+    let mut allowed = [false; 128];
+    let mut code = 0_u8;
+    while code < 128 {
+        allowed[code as usize] = is_in_class(code as char);
+        code += 1;
+    }
+    allowed
+};
+
+fn is_allowed(character: char) -> bool {
+    let in_ascii = ASCII.get(character as usize).copied();
+    in_ascii.unwrap_or_else(|| is_in_class(character))
+}
+
 /// Tecken's class (`tecken/base/utils.py`), and none of Unicode's controls, format
 /// characters, line or paragraph separators. U+FFFD stands for bytes that were no UTF-8, so it never names a file.
-fn is_allowed(character: char) -> bool {
+const fn is_in_class(character: char) -> bool {
     let refused_by_tecken = matches!(
         character,
         '\0'..='\x1f' | '\u{80}'..='\u{ff}' | '\\' | '^' | '`' | '>' | '<' | '{' | '}' | '[' | ']' | '#' | '%' | '"'

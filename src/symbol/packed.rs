@@ -1,5 +1,8 @@
 //! Windows files in the form in which symbol servers keep them compressed.
 
+/// How long an ending is, in bytes.
+const LENGTH: usize = 4;
+
 /// Endings of files, and of the cabinets that hold one such file each. Microsoft's tools replace the last character by
 /// an underscore.
 const PACKED: [(&str, &str); 3] = [(".pdb", ".pd_"), (".dll", ".dl_"), (".exe", ".ex_")];
@@ -19,12 +22,11 @@ pub fn plain_name(name: &str) -> Option<String> {
 
 /// Replaces an ending, whatever the case of its letters.
 fn replace_end(name: &str, endings: [(&str, &str); 3]) -> Option<String> {
-    endings.into_iter().find_map(|(from, to)| {
-        let start = name.len().checked_sub(from.len())?;
-        let (stem, end) = (name.get(..start)?, name.get(start..)?);
-        end.eq_ignore_ascii_case(from)
-            .then(|| format!("{stem}{}{}", &end[..from.len() - 1], &to[to.len() - 1..]))
-    })
+    let (stem, end) = name.split_at_checked(name.len().checked_sub(LENGTH)?)?;
+    let (_, to) = endings
+        .into_iter()
+        .find(|(from, _)| end.eq_ignore_ascii_case(from))?;
+    Some(format!("{stem}{}{}", &end[..LENGTH - 1], &to[LENGTH - 1..]))
 }
 
 #[cfg(test)]

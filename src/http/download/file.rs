@@ -15,7 +15,7 @@ use super::precondition::{self, Verdict};
 use super::range::{self, Extent};
 use super::representation::Representation;
 use crate::catalog::Found;
-use crate::download::{DownloadError, DownloadService, Wanted};
+use crate::download::{DownloadError, DownloadService};
 use crate::http::error::ApiError;
 use crate::storage::{Address, Fetched};
 
@@ -30,7 +30,7 @@ pub(in crate::http) async fn send(
 ) -> Result<HttpResponse, DownloadError> {
     let is_get = request.method() != Method::HEAD;
     if is_get && let Some(address) = downloads.address(found).await? {
-        return Ok(redirect(&address, downloads.max_age()));
+        return Ok(redirect(address, downloads.max_age()));
     }
     // Apart, so that those who are sent on do not carry about what it takes to send a file.
     Box::pin(send_from_here(request, downloads, found)).await
@@ -81,7 +81,7 @@ pub(in crate::http) async fn send_unpacked(
     request: &HttpRequest,
     downloads: &DownloadService,
     cabinet: &Found,
-    wanted: &Wanted,
+    file_name: &str,
 ) -> Result<HttpResponse, DownloadError> {
     if request.method() == Method::HEAD {
         let mut response = HttpResponse::Ok();
@@ -89,14 +89,14 @@ pub(in crate::http) async fn send_unpacked(
         return Ok(body::send_none(&mut response, None));
     }
     let max_age = downloads.max_age();
-    let unpacked = downloads.unpack(cabinet, wanted).await?;
+    let unpacked = downloads.unpack(cabinet, file_name).await?;
     let representation = Representation::of(&unpacked.info, false);
     let response = without_bytes(request, &representation, max_age);
     Ok(response.unwrap_or_else(|| with_bytes(request, &representation, unpacked, false, max_age)))
 }
 
 /// Sends a client to the storage itself. Nobody may keep the answer for longer than its address is good.
-fn redirect(address: &Address, max_age: Duration) -> HttpResponse {
+fn redirect(address: Address, max_age: Duration) -> HttpResponse {
     let (who, age) = match address.good_for {
         None => ("public", max_age),
         Some(good_for) => (
@@ -105,7 +105,7 @@ fn redirect(address: &Address, max_age: Duration) -> HttpResponse {
         ),
     };
     HttpResponse::Found()
-        .insert_header((header::LOCATION, address.url.as_str()))
+        .insert_header((header::LOCATION, address.url))
         .insert_header((
             header::CACHE_CONTROL,
             format!("{who}, max-age={}", age.as_secs()),

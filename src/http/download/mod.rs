@@ -41,7 +41,7 @@ pub(super) async fn symbol(
     let Some(symbol) = SymbolPath::read(path) else {
         return public::readable(ApiError::not_found(path).error_response());
     };
-    let answer = timed_answer(&request, symbol, &downloads, &clock);
+    let answer = async || timed_answer(&request, symbol, &downloads, &clock).await;
     public::answer(&request, answer).await
 }
 
@@ -94,11 +94,11 @@ async fn answer(
         return Ok(error.text_response());
     }
     let code = is_counted.then_some(query.code);
-    match downloads.find(&symbol.wanted, lookup, code).await? {
+    match downloads.find(symbol.wanted, lookup, code).await? {
         Place::Held(found) => send(request, downloads, &found).await,
-        Place::Packed(cabinet) => {
-            let wanted = &symbol.wanted;
-            Box::pin(file::send_unpacked(request, downloads, &cabinet, wanted)).await
+        Place::Packed { cabinet, file_name } => {
+            let sending = file::send_unpacked(request, downloads, &cabinet, &file_name);
+            Box::pin(sending).await
         }
         Place::Renamed(key) => Ok(renamed_response(request, &key, symbol.is_try)),
     }

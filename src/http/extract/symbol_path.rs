@@ -124,6 +124,9 @@ impl SymbolQuery {
 }
 
 fn decode(part: &str) -> String {
+    if !part.contains('%') {
+        return part.to_owned();
+    }
     percent_decode_str(part).decode_utf8_lossy().into_owned()
 }
 
