@@ -13,6 +13,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures_util::FutureExt;
 use moka::future::Cache;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -132,30 +133,33 @@ where
         F: Future<Output = Result<Option<V>, E>>,
         E: Send + Sync + 'static,
     {
-        let remembered = self.entries.get(key).await;
-        let is_stale = remembered.is_some();
-        if let Some(entry) = remembered.filter(|entry| self.is_valid(key, entry)) {
+        if let Some(entry) = self.recall(key) {
             self.counters.local_hit.inc();
             return Ok(entry.answer);
         }
         self.counters.local_miss.inc();
         // Apart, so that those who find an answer here do not carry about what it takes to look for one.
-        Box::pin(self.ask_together(key, is_stale, ask)).await
+        Box::pin(self.ask_together(key, ask)).await
+    }
+
+    /// The entry of this key in this process's memory, if it still holds.
+    ///
+    /// The cache is asynchronous for the sake of those who are to be told when an entry goes, of whom there are none:
+    /// looking never waits. If it did, whoever looks would ask, which finds the entry after all.
+    fn recall(&self, key: &CacheKey) -> Option<Entry<V>> {
+        let entry = self.entries.get(key).now_or_never().flatten();
+        entry.filter(|entry| self.is_valid(key, entry))
     }
 
     /// Asks once for all who want to know at this moment.
-    async fn ask_together<E, F, A>(
-        &self,
-        key: &CacheKey,
-        is_stale: bool,
-        ask: A,
-    ) -> Result<Option<V>, Arc<E>>
+    async fn ask_together<E, F, A>(&self, key: &CacheKey, ask: A) -> Result<Option<V>, Arc<E>>
     where
         A: Fn() -> F,
         F: Future<Output = Result<Option<V>, E>>,
         E: Send + Sync + 'static,
     {
-        if is_stale {
+        let entry = self.entries.get(key).await;
+        if entry.is_some_and(|entry| !self.is_valid(key, &entry)) {
             self.entries.invalidate(key).await;
         }
         let mut answer = None;
@@ -177,8 +181,7 @@ where
     /// What is remembered, if anything. Nothing is asked, kept or counted, so that looking changes nothing.
     pub async fn peek(&self, key: &CacheKey) -> Option<Remembered<V>> {
         let now = self.clock.elapsed();
-        let entry = self.entries.get(key).await;
-        if let Some(entry) = entry.filter(|entry| self.is_valid(key, entry)) {
+        if let Some(entry) = self.recall(key) {
             let age = Some(now.saturating_sub(entry.asked.time));
             let answer = entry.answer;
             return Some(Remembered { answer, age });

@@ -64,7 +64,7 @@ impl DownloadService {
     /// Too many explanations are under way.
     pub async fn explain(
         &self,
-        wanted: &Wanted,
+        wanted: &Wanted<'_>,
         includes_try: bool,
     ) -> Result<Explanation, DownloadError> {
         let turn = self.explaining.try_acquire();
@@ -80,12 +80,7 @@ impl DownloadService {
         } else if !self.serve.matches(&wanted.file_name) {
             Verdict::NotServed
         } else {
-            let Wanted {
-                debug_file,
-                id,
-                file_name,
-            } = wanted.clone();
-            match SymbolKey::with_id(debug_file, id, file_name) {
+            match wanted.key() {
                 Err(error) => Verdict::Illegal(error),
                 Ok(key) => self.follow(&key, includes_try, &mut explanation).await,
             }

@@ -26,15 +26,18 @@ pub(super) fn of(key: &SymbolKey) -> impl Iterator<Item = Form> {
 
 /// The names beside the one that is asked for, of which most have none: with the age as a decimal number, and both in a
 /// cabinet.
-pub(super) fn others(key: &SymbolKey) -> impl Iterator<Item = Form> + use<> {
+pub(super) fn others(key: &SymbolKey) -> Vec<Form> {
     let by_age = decimal_age(key);
     let packed = in_cabinet(key);
     let packed_by_age = by_age.as_ref().and_then(in_cabinet);
     let forms = [(by_age, false), (packed, true), (packed_by_age, true)];
-    forms.into_iter().filter_map(|(key, is_packed)| {
-        let key = key?;
-        Some(Form { key, is_packed })
-    })
+    let form = |(key, is_packed): (Option<_>, _)| {
+        Some(Form {
+            key: key?,
+            is_packed,
+        })
+    };
+    forms.into_iter().filter_map(form).collect()
 }
 
 /// The key with its age taken for a decimal number, for the files that belong to a PDB.

@@ -21,6 +21,7 @@ pub use explain::{Explanation, FormAnswer, Verdict};
 pub use forms::Form;
 pub use unpack::{UnpackError, Unpacker};
 
+use std::borrow::Cow;
 use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
@@ -56,13 +57,21 @@ impl Default for DownloadConfig {
 
 /// What a client wants, as its URL says.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Wanted {
+pub struct Wanted<'path> {
     /// The first part of the path, decoded but not checked.
-    pub debug_file: String,
+    pub debug_file: Cow<'path, str>,
     /// The second part.
     pub id: DebugId,
     /// The third part, decoded but not checked.
-    pub file_name: String,
+    pub file_name: Cow<'path, str>,
+}
+
+impl Wanted<'_> {
+    /// The key, if both names are legal.
+    fn key(&self) -> Result<SymbolKey, NameError> {
+        let (debug_file, file_name) = (self.debug_file.to_string(), self.file_name.to_string());
+        SymbolKey::with_id(debug_file, self.id.clone(), file_name)
+    }
 }
 
 /// Where the file of a request is.
@@ -146,9 +155,9 @@ impl DownloadService {
     /// Finds a file. When no source holds it and the client told what it wants it for, the miss is counted.
     pub async fn find(
         &self,
-        wanted: Wanted,
+        wanted: &Wanted<'_>,
         lookup: Lookup,
-        code: Option<CodeInfo>,
+        code: Option<&CodeInfo>,
     ) -> Result<Place, DownloadError> {
         let result = self.find_uncounted(wanted, lookup, code).await;
         let kind = match &result {
@@ -210,18 +219,18 @@ impl DownloadService {
 
     async fn find_uncounted(
         &self,
-        wanted: Wanted,
+        wanted: &Wanted<'_>,
         lookup: Lookup,
-        code: Option<CodeInfo>,
+        code: Option<&CodeInfo>,
     ) -> Result<Place, DownloadError> {
-        if is_hopeless(&wanted) || !self.serve.matches(&wanted.file_name) {
+        if is_hopeless(wanted) || !self.serve.matches(&wanted.file_name) {
             return Err(DownloadError::Ignored);
         }
-        let key = SymbolKey::with_id(wanted.debug_file, wanted.id, wanted.file_name)?;
+        let key = wanted.key()?;
         if let Some(found) = self.catalog.find(&key, lookup).await? {
             return Ok(Place::Held(found));
         }
-        for form in forms::others(&key) {
+        for form in &forms::others(&key) {
             if let Some(found) = self.catalog.find(&form.key, lookup).await? {
                 return Ok(if form.is_packed {
                     Place::Packed {
@@ -236,26 +245,25 @@ impl DownloadService {
         if let Some(renamed) = self.by_code_id(&key, lookup).await? {
             return Ok(Place::Renamed(renamed));
         }
-        if let Some(code) = code
-            && !self.is_held_unpacked(&key, lookup).await?
+        let Some(code) = code else {
+            return Err(DownloadError::NotFound);
+        };
+        // What is asked for as a cabinet and can be had without one is not missing.
+        let plain = self.unpacked(&key);
+        if let Some(plain) = &plain
+            && self.catalog.find(plain, lookup).await?.is_some()
         {
-            self.missing.note(key, code);
+            return Err(DownloadError::NotFound);
         }
+        self.missing.note(&key, code);
         Err(DownloadError::NotFound)
     }
 
-    /// Tells whether what is asked for as a cabinet can be had without one, so that it is not missing.
-    async fn is_held_unpacked(
-        &self,
-        key: &SymbolKey,
-        lookup: Lookup,
-    ) -> Result<bool, DownloadError> {
-        let plain = plain_name(key.file_name()).filter(|name| self.serve.matches(name));
-        let Some(plain) = plain else {
-            return Ok(false);
-        };
-        let plain = SymbolKey::with_id(key.debug_file().to_owned(), key.id().clone(), plain)?;
-        Ok(self.catalog.find(&plain, lookup).await?.is_some())
+    /// The file that is wanted by whoever asks for this cabinet, if such files are served.
+    fn unpacked(&self, cabinet: &SymbolKey) -> Option<SymbolKey> {
+        let plain = plain_name(cabinet.file_name()).filter(|name| self.serve.matches(name))?;
+        let debug_file = cabinet.debug_file().to_owned();
+        SymbolKey::with_id(debug_file, cabinet.id().clone(), plain).ok()
     }
 
     /// What to ask for instead of a `.sym` file that was asked for by code id, as Tecken (2023 and later) does. The
@@ -288,6 +296,6 @@ impl DownloadService {
 
 /// Tells whether no server can ever hold this: `file.ptr`, which Windows debuggers ask for after every miss, and the
 /// all-zero id of a client that knows none. Tecken answers these without a lookup.
-fn is_hopeless(wanted: &Wanted) -> bool {
+fn is_hopeless(wanted: &Wanted<'_>) -> bool {
     wanted.file_name == "file.ptr" || wanted.id.is_zero()
 }

@@ -48,11 +48,11 @@ async fn of_build(
     let Some(path) = BuildPath::read(request.uri().path()) else {
         return download::symbol(request, downloads, clock).await;
     };
-    let answer = async || {
-        let answer = answer(&request, &path, &debuginfod, &downloads).await;
-        answer.unwrap_or_else(ApiError::text_response)
-    };
-    public::answer(&request, answer).await
+    if let Some(response) = public::without_reading(&request) {
+        return response;
+    }
+    let answer = answer(&request, &path, &debuginfod, &downloads).await;
+    public::readable(answer.unwrap_or_else(ApiError::text_response))
 }
 
 async fn answer(

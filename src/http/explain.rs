@@ -18,8 +18,9 @@ use crate::missing::MissingReport;
 /// The path before that of the symbol.
 const PREFIX: &str = "/api/explain";
 
-pub(super) fn configure(app: &mut ServiceConfig) {
-    app.service(web::scope(PREFIX).default_service(web::to(explain)));
+/// What lies below `/api`.
+pub(super) fn configure_api(api: &mut ServiceConfig) {
+    api.service(web::scope("/explain").default_service(web::to(explain)));
 }
 
 async fn explain(
@@ -31,29 +32,25 @@ async fn explain(
     let Some(symbol) = path.strip_prefix(PREFIX).and_then(SymbolPath::read) else {
         return public::readable(ApiError::not_found(path).error_response());
     };
+    if let Some(response) = public::without_reading(&request) {
+        return response;
+    }
     let includes_try = symbol.is_try || SymbolQuery::read(request.query_string()).includes_try;
-    let answer = async || {
-        let wanted = &symbol.wanted;
-        let explanation = match downloads.explain(wanted, includes_try).await {
-            Ok(explanation) => explanation,
-            Err(error) => return ApiError::from(error).error_response(),
-        };
-        let missing = report
-            .of_file(&wanted.debug_file, wanted.id.as_str(), &wanted.file_name)
-            .await;
-        HttpResponse::Ok().json(explanation_json(
-            wanted,
-            includes_try,
-            &explanation,
-            missing,
-        ))
-    };
-    public::answer(&request, answer).await
+    let wanted = &symbol.wanted;
+    public::readable(match downloads.explain(wanted, includes_try).await {
+        Ok(explanation) => {
+            let (debug_file, id, file_name) = (&wanted.debug_file, &wanted.id, &wanted.file_name);
+            let missing = report.of_file(debug_file, id.as_str(), file_name).await;
+            let json = explanation_json(wanted, includes_try, &explanation, missing);
+            HttpResponse::Ok().json(json)
+        }
+        Err(error) => ApiError::from(error).error_response(),
+    })
 }
 
 /// What the database could not tell is null.
 fn explanation_json(
-    wanted: &Wanted,
+    wanted: &Wanted<'_>,
     includes_try: bool,
     explanation: &Explanation,
     missing: Result<Vec<MissingRecord>, DbError>,

@@ -25,11 +25,17 @@ const SUMMARY_ROWS: u32 = 20;
 const HEADING: [&str; 4] = ["debug_file", "debug_id", "code_file", "code_id"];
 
 pub(super) fn configure(app: &mut ServiceConfig) {
+    let pages = web::scope("/missingsymbols")
+        .route("", web::get().to(json_page))
+        .route("/", web::get().to(json_page));
     app.route("/missingsymbols.csv", web::get().to(csv_file))
-        .route("/missingsymbols/", web::get().to(json_page))
-        .route("/missingsymbols", web::get().to(json_page))
-        .route("/api/downloads/missing/", web::get().to(summary))
-        .route("/api/downloads/missing", web::get().to(summary));
+        .service(pages);
+}
+
+/// What lies below `/api`.
+pub(super) fn configure_api(api: &mut ServiceConfig) {
+    api.route("/downloads/missing", web::get().to(summary))
+        .route("/downloads/missing/", web::get().to(summary));
 }
 
 #[derive(Debug, Deserialize)]

@@ -72,8 +72,14 @@ pub struct HttpServices {
 /// All routes, in the order in which they are tried. What none of them matches is a symbol's path, or nothing.
 ///
 /// That is nearly every request, so no route's own path has a part that varies: such parts belong below a scope whose
-/// path has none, so that no regular expression is tried on the path of a symbol.
+/// path has none, so that no regular expression is tried on the path of a symbol. And paths that begin alike are one
+/// route, for each is tried. What a scope has no route for ends with the symbols, too.
 pub fn configure(services: &HttpServices, app: &mut ServiceConfig) {
+    let api = web::scope("/api")
+        .configure(upload::configure_api)
+        .configure(missing::configure_api)
+        .configure(syminfo::configure_api)
+        .configure(explain::configure_api);
     app.app_data(Data::new(services.auth.clone()))
         .app_data(Data::from(Arc::clone(&services.uploads)))
         .app_data(Data::from(Arc::clone(&services.breakpad)))
@@ -92,8 +98,7 @@ pub fn configure(services: &HttpServices, app: &mut ServiceConfig) {
         .configure(breakpad::configure)
         .configure(missing::configure)
         .configure(debuginfod::configure)
-        .configure(syminfo::configure)
-        .configure(explain::configure)
+        .service(api)
         .default_service(web::to(download::symbol));
 }
 

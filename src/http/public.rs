@@ -43,15 +43,11 @@ const FOR_SCRIPTS: [(HeaderName, HeaderValue); 5] = [
 
 const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
 
-/// Answers GET and HEAD with what `read` makes, OPTIONS with what a script may do, and refuses other methods.
-///
-/// `read` begins to work only here: a future that is handed over is copied, and takes its room twice.
-pub(super) async fn answer(
-    request: &HttpRequest,
-    read: impl AsyncFnOnce() -> HttpResponse,
-) -> HttpResponse {
+/// The answer to a request that reads nothing: OPTIONS is told what a script may do, and other methods than GET and HEAD
+/// are refused. `None` for these two.
+pub(super) fn without_reading(request: &HttpRequest) -> Option<HttpResponse> {
     let response = match *request.method() {
-        Method::GET | Method::HEAD => read().await,
+        Method::GET | Method::HEAD => return None,
         Method::OPTIONS => HttpResponse::NoContent()
             .insert_header((header::ALLOW, ALLOWED))
             .insert_header((header::ACCESS_CONTROL_MAX_AGE, PREFLIGHT_AGE))
@@ -61,7 +57,7 @@ pub(super) async fn answer(
             ApiError::method_not_allowed(request.method(), path, ALLOWED).error_response()
         }
     };
-    readable(response)
+    Some(readable(response))
 }
 
 /// Lets scripts of any site read an answer.

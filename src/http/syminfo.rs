@@ -14,8 +14,9 @@ use crate::symbol::{SymbolKey, check_name};
 /// The path before the module's names.
 const PREFIX: &str = "/api/syminfo";
 
-pub(super) fn configure(app: &mut ServiceConfig) {
-    app.service(web::scope(PREFIX).default_service(web::to(syminfo)));
+/// What lies below `/api`.
+pub(super) fn configure_api(api: &mut ServiceConfig) {
+    api.service(web::scope("/syminfo").default_service(web::to(syminfo)));
 }
 
 async fn syminfo(request: HttpRequest, catalog: Data<Catalog>) -> HttpResponse {
@@ -23,15 +24,14 @@ async fn syminfo(request: HttpRequest, catalog: Data<Catalog>) -> HttpResponse {
     let Some(module) = path.strip_prefix(PREFIX).and_then(ModulePath::read) else {
         return public::readable(ApiError::not_found(path).error_response());
     };
-    let answer = async || {
-        let found = find(&request, &module, &catalog).await;
-        match found {
-            Ok(Some(module)) => HttpResponse::Ok().json(module_json(&module, &request)),
-            Ok(None) => ApiError::no_such_module().text_response(),
-            Err(error) => ApiError::from(error).error_response(),
-        }
-    };
-    public::answer(&request, answer).await
+    if let Some(response) = public::without_reading(&request) {
+        return response;
+    }
+    public::readable(match find(&request, &module, &catalog).await {
+        Ok(Some(module)) => HttpResponse::Ok().json(module_json(&module, &request)),
+        Ok(None) => ApiError::no_such_module().text_response(),
+        Err(error) => ApiError::from(error).error_response(),
+    })
 }
 
 async fn find(

@@ -17,22 +17,28 @@ use crate::db::uploads::{FileRecord, UploadState};
 use crate::upload::{FullRecord, Receipt, UploadError, UploadService};
 
 pub(super) fn configure(app: &mut ServiceConfig) {
-    for path in ["/upload/", "/upload"] {
-        app.service(
+    let mut uploads = web::scope("/upload");
+    for path in ["", "/"] {
+        uploads = uploads.service(
             web::resource(path)
                 .route(web::post().to(upload))
                 .default_service(web::to(only_post)),
         );
     }
-    for path in ["/upload/auth_info/", "/upload/auth_info"] {
-        app.service(
+    for path in ["/auth_info", "/auth_info/"] {
+        uploads = uploads.service(
             web::resource(path)
                 .route(web::post().to(auth_info))
                 .default_service(web::to(only_post)),
         );
     }
-    let records = web::scope("/api/uploads/upload").route("/{id}", web::get().to(record));
-    app.service(records);
+    app.service(uploads);
+}
+
+/// What lies below `/api`.
+pub(super) fn configure_api(api: &mut ServiceConfig) {
+    let records = web::scope("/uploads/upload").route("/{id}", web::get().to(record));
+    api.service(records);
 }
 
 /// Takes an upload. It is finished even if the client leaves once the archive has arrived.

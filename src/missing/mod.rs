@@ -104,17 +104,16 @@ impl MissingLog {
     /// what builds upload; asked for under both names within a few seconds, it is counted once.
     ///
     /// Parts of more than 150 characters are not counted, as with Tecken: nobody's module is called that.
-    pub fn note(&self, key: SymbolKey, code: CodeInfo) {
-        let (debug_file, debug_id, file_name) = key.into_parts();
-        let packed_name = packed_name(&file_name);
-        let is_packed = plain_name(&file_name).is_some();
+    pub fn note(&self, key: &SymbolKey, code: &CodeInfo) {
+        let packed_name = packed_name(key.file_name());
+        let is_packed = plain_name(key.file_name()).is_some();
         let has_two_names = packed_name.is_some() || is_packed;
         let symbol = MissingSymbol {
-            debug_file,
-            debug_id: debug_id.into(),
-            file_name: packed_name.unwrap_or(file_name),
-            code_file: code.code_file,
-            code_id: code.code_id,
+            debug_file: key.debug_file().to_owned(),
+            debug_id: key.id().as_str().to_owned(),
+            file_name: packed_name.unwrap_or_else(|| key.file_name().to_owned()),
+            code_file: code.code_file.clone(),
+            code_id: code.code_id.clone(),
         };
         if !is_storable(&symbol) || self.is_repeated(&symbol) {
             return;

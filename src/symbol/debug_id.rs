@@ -50,12 +50,6 @@ impl DebugId {
     }
 }
 
-impl From<DebugId> for String {
-    fn from(id: DebugId) -> Self {
-        id.0
-    }
-}
-
 impl fmt::Display for DebugId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)

@@ -96,12 +96,6 @@ impl SymbolKey {
     pub fn file_name(&self) -> &str {
         &self.file_name
     }
-
-    /// The debug file, the id and the file's own name.
-    #[must_use]
-    pub fn into_parts(self) -> (String, DebugId, String) {
-        (self.debug_file, self.id, self.file_name)
-    }
 }
 
 impl fmt::Display for SymbolKey {

@@ -1,11 +1,12 @@
 //! Windows files in the form in which symbol servers keep them compressed.
 
-/// How long an ending is, in bytes.
-const LENGTH: usize = 4;
+/// The end of a name: a dot and three letters, lower case.
+type Ending = [u8; 4];
 
 /// Endings of files, and of the cabinets that hold one such file each. Microsoft's tools replace the last character by
 /// an underscore.
-const PACKED: [(&str, &str); 3] = [(".pdb", ".pd_"), (".dll", ".dl_"), (".exe", ".ex_")];
+const PACKED: [(&Ending, &Ending); 3] =
+    [(b".pdb", b".pd_"), (b".dll", b".dl_"), (b".exe", b".ex_")];
 
 /// The name of the cabinet in which a symbol server keeps this file compressed, as in `xul.pd_` for `xul.pdb`. `None`
 /// for files that are not kept so.
@@ -20,13 +21,13 @@ pub fn plain_name(name: &str) -> Option<String> {
     replace_end(name, PACKED.map(|(plain, packed)| (packed, plain)))
 }
 
-/// Replaces an ending, whatever the case of its letters.
-fn replace_end(name: &str, endings: [(&str, &str); 3]) -> Option<String> {
-    let (stem, end) = name.split_at_checked(name.len().checked_sub(LENGTH)?)?;
-    let (_, to) = endings
-        .into_iter()
-        .find(|(from, _)| end.eq_ignore_ascii_case(from))?;
-    Some(format!("{stem}{}{}", &end[..LENGTH - 1], &to[LENGTH - 1..]))
+/// Replaces the last character of a name with one of these endings, whatever the case of its letters.
+fn replace_end(name: &str, endings: [(&Ending, &Ending); 3]) -> Option<String> {
+    let (_, end) = name.as_bytes().split_last_chunk()?;
+    let end: Ending = end.map(|byte| byte.to_ascii_lowercase());
+    let (_, to) = endings.into_iter().find(|(from, _)| **from == end)?;
+    let last = char::from(to[to.len() - 1]);
+    Some(format!("{}{last}", &name[..name.len() - 1]))
 }
 
 #[cfg(test)]

@@ -190,6 +190,10 @@ async fn paths_of_another_form_are_json_404() {
         "/foo.pdb/XYZ/foo.sym",
         "/index2.txt",
         "/a/b",
+        "/upload/b",
+        "/api/b",
+        "/api/AB",
+        "/missingsymbols/b",
     ] {
         let answer = Answer::of(app.get(path).await).await;
         assert_eq!(answer.status, StatusCode::NOT_FOUND, "{path}");
@@ -203,7 +207,8 @@ async fn paths_of_another_form_are_json_404() {
 #[tokio::test(flavor = "multi_thread")]
 async fn reserved_words_are_also_names() {
     let app = App::start().await;
-    for name in ["upload", "api", "try", "metrics", "__heartbeat__"] {
+    let routes = ["upload", "api", "v1", "missingsymbols", "metrics"];
+    for name in routes.into_iter().chain(["try", "__heartbeat__"]) {
         let key = format!("{name}/AB12/{name}.sym");
         assert_eq!(
             app.upload(Zip::new().file(&key, name)).await.status,

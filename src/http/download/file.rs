@@ -97,19 +97,16 @@ pub(in crate::http) async fn send_unpacked(
 
 /// Sends a client to the storage itself. Nobody may keep the answer for longer than its address is good.
 fn redirect(address: Address, max_age: Duration) -> HttpResponse {
-    let (who, age) = match address.good_for {
-        None => ("public", max_age),
-        Some(good_for) => (
-            "private",
-            max_age.min(good_for.saturating_sub(REDIRECT_MARGIN)),
-        ),
+    let caching = match address.good_for {
+        None => format!("public, max-age={}", max_age.as_secs()),
+        Some(good_for) => {
+            let age = max_age.min(good_for.saturating_sub(REDIRECT_MARGIN));
+            format!("private, max-age={}", age.as_secs())
+        }
     };
     HttpResponse::Found()
         .insert_header((header::LOCATION, address.url))
-        .insert_header((
-            header::CACHE_CONTROL,
-            format!("{who}, max-age={}", age.as_secs()),
-        ))
+        .insert_header((header::CACHE_CONTROL, caching))
         .finish()
 }
 

@@ -41,25 +41,27 @@ pub(super) async fn symbol(
     let Some(symbol) = SymbolPath::read(path) else {
         return public::readable(ApiError::not_found(path).error_response());
     };
-    let answer = async || timed_answer(&request, symbol, &downloads, &clock).await;
-    public::answer(&request, answer).await
+    if let Some(response) = public::without_reading(&request) {
+        return response;
+    }
+    public::readable(timed_answer(&request, &symbol, &downloads, &clock).await)
 }
 
 /// Answers a lookup and tells how long it took to those who ask with a `Debug` header.
 async fn timed_answer(
     request: &HttpRequest,
-    symbol: SymbolPath,
+    symbol: &SymbolPath<'_>,
     downloads: &DownloadService,
     clock: &SharedClock,
 ) -> HttpResponse {
-    let stopwatch = Stopwatch::start(clock.as_ref());
+    let stopwatch = wants_time(request.headers()).then(|| Stopwatch::start(clock.as_ref()));
     let result = answer(request, symbol, downloads).await;
     let was_looked_up = !matches!(
         result,
         Err(DownloadError::Ignored | DownloadError::IllegalName(_))
     );
     let mut response = result.unwrap_or_else(|error| ApiError::from(error).text_response());
-    if wants_time(request.headers()) {
+    if let Some(stopwatch) = stopwatch {
         let seconds = if was_looked_up {
             stopwatch.seconds().to_string()
         } else {
@@ -77,7 +79,7 @@ async fn timed_answer(
 
 async fn answer(
     request: &HttpRequest,
-    symbol: SymbolPath,
+    symbol: &SymbolPath<'_>,
     downloads: &DownloadService,
 ) -> Result<HttpResponse, DownloadError> {
     let query = SymbolQuery::read(request.query_string());
@@ -93,14 +95,15 @@ async fn answer(
         );
         return Ok(error.text_response());
     }
-    let code = is_counted.then_some(query.code);
-    match downloads.find(symbol.wanted, lookup, code).await? {
-        Place::Held(found) => send(request, downloads, &found).await,
+    let code = is_counted.then_some(&query.code);
+    let place = downloads.find(&symbol.wanted, lookup, code).await?;
+    match &place {
+        Place::Held(found) => send(request, downloads, found).await,
         Place::Packed { cabinet, file_name } => {
-            let sending = file::send_unpacked(request, downloads, &cabinet, &file_name);
+            let sending = file::send_unpacked(request, downloads, cabinet, file_name);
             Box::pin(sending).await
         }
-        Place::Renamed(key) => Ok(renamed_response(request, &key, symbol.is_try)),
+        Place::Renamed(key) => Ok(renamed_response(request, key, symbol.is_try)),
     }
 }
 

@@ -3,6 +3,8 @@
 //! The raw path is read, so that each part is percent-decoded exactly once and a `%2F` in a part never becomes a
 //! separator. Bytes that are no UTF-8 become U+FFFD, which no name may contain.
 
+use std::borrow::Cow;
+
 use percent_encoding::percent_decode_str;
 
 use crate::catalog::Lookup;
@@ -12,9 +14,9 @@ use crate::symbol::DebugId;
 
 /// A path of the form of a symbol's.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(in crate::http) struct SymbolPath {
+pub(in crate::http) struct SymbolPath<'path> {
     /// What is wanted.
-    pub(in crate::http) wanted: Wanted,
+    pub(in crate::http) wanted: Wanted<'path>,
     /// Whether the path begins with `/try/`.
     pub(in crate::http) is_try: bool,
 }
@@ -30,10 +32,10 @@ const LEGACY_PRODUCTS: [&str; 7] = [
     "b2g",
 ];
 
-impl SymbolPath {
+impl<'path> SymbolPath<'path> {
     /// Reads `/<debug file>/<hexadecimal id>/<file>`, with or without `/try` or the name of an old product before it.
     /// `None` for anything else.
-    pub(in crate::http) fn read(path: &str) -> Option<Self> {
+    pub(in crate::http) fn read(path: &'path str) -> Option<Self> {
         let mut parts = path.strip_prefix('/')?.split('/');
         let (first, second, third) = (parts.next()?, parts.next()?, parts.next()?);
         let (prefix, [debug_file, id, file_name]) = match (parts.next(), parts.next()) {
@@ -71,7 +73,7 @@ impl ModulePath {
     pub(in crate::http) fn read(path: &str) -> Option<Self> {
         let (file, id) = path.strip_prefix('/')?.split_once('/')?;
         Some(Self {
-            file: decode(file),
+            file: decode(file).into_owned(),
             id: DebugId::parse(id)?,
         })
     }
@@ -123,11 +125,11 @@ impl SymbolQuery {
     }
 }
 
-fn decode(part: &str) -> String {
+fn decode(part: &str) -> Cow<'_, str> {
     if !part.contains('%') {
-        return part.to_owned();
+        return Cow::Borrowed(part);
     }
-    percent_decode_str(part).decode_utf8_lossy().into_owned()
+    percent_decode_str(part).decode_utf8_lossy()
 }
 
 fn text(value: &str) -> Option<String> {
@@ -141,7 +143,8 @@ mod tests {
 
     fn read(path: &str) -> Option<(String, String, bool)> {
         let path = SymbolPath::read(path)?;
-        Some((path.wanted.debug_file, path.wanted.file_name, path.is_try))
+        let names = (path.wanted.debug_file, path.wanted.file_name);
+        Some((names.0.into_owned(), names.1.into_owned(), path.is_try))
     }
 
     #[test]

@@ -104,7 +104,7 @@ impl Setting {
     fn note(&self, numbers: std::ops::Range<usize>) {
         for number in numbers {
             let key = SymbolKey::parse(&format!("{number}.pdb/AB/a.sym")).unwrap();
-            self.log.note(key, CodeInfo::default());
+            self.log.note(&key, &CodeInfo::default());
         }
     }
 

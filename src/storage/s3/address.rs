@@ -62,7 +62,8 @@ impl Addresses {
                 good_for: None,
             },
             Self::Presigned(good_for) => Address {
-                url: presign(client, bucket, path, *good_for).await?,
+                // Apart, so that a public address does not carry about what it takes to sign one.
+                url: Box::pin(presign(client, bucket, path, *good_for)).await?,
                 good_for: Some(*good_for),
             },
         };
