@@ -1,7 +1,8 @@
 //! Files by build id, and the real gdb that asks for them.
 
+mod gdb;
+
 use std::io::{Read, Write};
-use std::process::Command;
 
 use flate2::Compression;
 use flate2::read::GzDecoder;
@@ -382,56 +383,5 @@ async fn other_methods_and_other_paths() {
     )
     .await;
     assert_eq!(app.status(&format!("/{key}")).await, StatusCode::OK);
-    app.shut_down().await;
-}
-
-/// The gdb to test with, if there is one that speaks debuginfod.
-fn gdb() -> Option<String> {
-    let gdb = crate::support::variable("TEST_GDB").unwrap_or_else(|| "gdb".to_owned());
-    let told = Command::new(&gdb).args(["-nx", "--configuration"]).output();
-    let speaks = told
-        .is_ok_and(|output| String::from_utf8_lossy(&output.stdout).contains("--with-debuginfod"));
-    if !speaks {
-        // Not `eprintln`, whose text the test harness keeps to itself when a test passes.
-        let _ = writeln!(
-            std::io::stderr(),
-            "left out: the_real_gdb_loads_symbols (no gdb that speaks debuginfod; set TEST_GDB)"
-        );
-    }
-    speaks.then_some(gdb)
-}
-
-/// What gdb says of the line that `main` is in.
-fn ask_gdb(gdb: &str, program: &Program, url: Option<&str>) -> String {
-    let mut command = Command::new(gdb);
-    command
-        .args(["-nx", "-batch", "-iex", "set debuginfod enabled on"])
-        .args(["-ex", "info line main", "-ex", "info scope twice"])
-        .args(["-ex", "list main"])
-        .arg(program.path("stripped"))
-        .env_clear()
-        .env("HOME", program.path("home"))
-        .env("DEBUGINFOD_CACHE_PATH", program.path("cache"))
-        .envs(url.map(|url| ("DEBUGINFOD_URLS", url)));
-    let output = command.output().unwrap();
-    String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned()
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn the_real_gdb_loads_symbols() {
-    let Some(gdb) = gdb() else {
-        return;
-    };
-    let (app, program) = (App::start().await, Program::build());
-    upload(&app, archive(&program)).await;
-    upload(&app, sources(&program)).await;
-    std::fs::remove_file(program.path("main.c")).unwrap();
-    let text = ask_gdb(&gdb, &program, None);
-    assert!(!text.contains("main.c"), "{text}");
-    let url = format!("http://{}", app.address);
-    let text = ask_gdb(&gdb, &program, Some(&url));
-    assert!(text.contains("Line 3 of \"main.c\""), "{text}");
-    assert!(text.contains("Symbol number is"), "{text}");
-    assert!(text.contains("twice(count)"), "the source itself: {text}");
     app.shut_down().await;
 }
