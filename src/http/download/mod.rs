@@ -126,3 +126,25 @@ fn wants_time(headers: &HeaderMap) -> bool {
         .iter()
         .any(|yes| value.eq_ignore_ascii_case(yes))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What a handler's future takes beside that of the handler itself, in bytes: the request and what it is called with.
+    const AROUND: usize = 112;
+
+    /// The most that glibc gives out without looking for room, in bytes (`malloc.c`: its thread caches end there).
+    const AT_ONCE: usize = 1032;
+
+    #[test]
+    fn the_future_of_an_answer_is_small() {
+        fn size_of_future<F>(
+            _: impl Fn(HttpRequest, Data<DownloadService>, Data<SharedClock>) -> F,
+        ) -> usize {
+            size_of::<F>()
+        }
+        let size = size_of_future(symbol) + AROUND;
+        assert!(size <= AT_ONCE, "{size}");
+    }
+}
