@@ -25,34 +25,28 @@ pub struct Observation {
     metrics: Metrics,
     clock: SharedClock,
     logs_requests: bool,
-    /// Tells the requests of this process from those of others.
-    process: u32,
-    requests: AtomicU64,
+    /// The id of the next request. The first is left to chance, so that those of other processes are far away.
+    next_id: AtomicU64,
 }
 
 impl Observation {
     /// Starts to count. `logs_requests` asks for a line in the log for every request.
     #[must_use]
     pub fn new(metrics: Metrics, clock: SharedClock, logs_requests: bool) -> Self {
-        let mut process = [0; 4];
+        let mut first = [0; 8];
         // Without randomness the ids of two processes may be alike, which is no reason to fail.
-        getrandom::fill(&mut process).unwrap_or_default();
-        let process = u32::from_le_bytes(process);
+        getrandom::fill(&mut first).unwrap_or_default();
         Self {
             metrics,
             clock,
             logs_requests,
-            process,
-            requests: AtomicU64::new(0),
+            next_id: AtomicU64::new(u64::from_ne_bytes(first)),
         }
     }
 
     fn next_id(&self) -> String {
-        format!(
-            "{:08x}{:08x}",
-            self.process,
-            self.requests.fetch_add(1, Ordering::Relaxed)
-        )
+        let id = self.next_id.fetch_add(1, Ordering::Relaxed);
+        hex::encode(id.to_be_bytes())
     }
 }
 
@@ -74,7 +68,7 @@ pub async fn observe(
         method_label(request.method().as_str()),
         route_of(request.path()),
     );
-    let span = tracing::info_span!("request", id);
+    let span = tracing::info_span!("request", %id);
     let path = observation
         .logs_requests
         .then(|| shown_path(request.path()).to_owned());
