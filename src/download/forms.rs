@@ -31,13 +31,11 @@ pub(super) fn others(key: &SymbolKey) -> Vec<Form> {
     let packed = in_cabinet(key);
     let packed_by_age = by_age.as_ref().and_then(in_cabinet);
     let forms = [(by_age, false), (packed, true), (packed_by_age, true)];
-    let form = |(key, is_packed): (Option<_>, _)| {
-        Some(Form {
-            key: key?,
-            is_packed,
-        })
-    };
-    forms.into_iter().filter_map(form).collect()
+    let forms = forms.into_iter().filter_map(|(key, is_packed)| {
+        let key = key?;
+        Some(Form { key, is_packed })
+    });
+    forms.collect()
 }
 
 /// The key with its age taken for a decimal number, for the files that belong to a PDB.
@@ -49,12 +47,12 @@ fn decimal_age(key: &SymbolKey) -> Option<SymbolKey> {
         start.is_some_and(|start| name[start..].eq_ignore_ascii_case(ending.as_bytes()))
     });
     let id = key.id().with_decimal_age().filter(|_| belongs_to_pdb)?;
-    SymbolKey::with_id(key.debug_file().to_owned(), id, key.file_name().to_owned()).ok()
+    SymbolKey::with_id(key.debug_file(), id, key.file_name()).ok()
 }
 
 fn in_cabinet(key: &SymbolKey) -> Option<SymbolKey> {
     let name = packed_name(key.file_name())?;
-    SymbolKey::with_id(key.debug_file().to_owned(), key.id().clone(), name).ok()
+    SymbolKey::with_id(key.debug_file(), key.id().clone(), &name).ok()
 }
 
 #[cfg(test)]

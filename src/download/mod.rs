@@ -69,8 +69,7 @@ pub struct Wanted<'path> {
 impl Wanted<'_> {
     /// The key, if both names are legal.
     fn key(&self) -> Result<SymbolKey, NameError> {
-        let (debug_file, file_name) = (self.debug_file.to_string(), self.file_name.to_string());
-        SymbolKey::with_id(debug_file, self.id.clone(), file_name)
+        SymbolKey::with_id(&self.debug_file, self.id.clone(), &self.file_name)
     }
 }
 
@@ -80,12 +79,7 @@ pub enum Place {
     /// Some source holds it.
     Held(Found),
     /// Some source holds a cabinet with it in.
-    Packed {
-        /// The cabinet.
-        cabinet: Found,
-        /// What the file is called in it.
-        file_name: String,
-    },
+    Packed(Found),
     /// It was asked for by code id, and is to be asked for by debug id, as this.
     Renamed(SymbolKey),
 }
@@ -161,7 +155,7 @@ impl DownloadService {
     ) -> Result<Place, DownloadError> {
         let result = self.find_uncounted(wanted, lookup, code).await;
         let kind = match &result {
-            Ok(Place::Held(_) | Place::Packed { .. }) => "found",
+            Ok(Place::Held(_) | Place::Packed(_)) => "found",
             Ok(Place::Renamed(_)) => "renamed",
             Err(DownloadError::Ignored) => "ignored",
             Err(DownloadError::IllegalName(_)) => "illegal",
@@ -195,10 +189,14 @@ impl DownloadService {
     }
 
     /// Takes a file out of the cabinet that was found, as if it had been stored so.
-    pub async fn unpack(&self, cabinet: &Found, file_name: &str) -> Result<Fetched, DownloadError> {
+    pub async fn unpack(
+        &self,
+        cabinet: &Found,
+        wanted: &Wanted<'_>,
+    ) -> Result<Fetched, DownloadError> {
         let fetched = self.open(cabinet, None).await?;
-        let largest = self.largest_unpacked;
-        let unpacked = self.unpacker.unpack(fetched, file_name, largest).await;
+        let (name, largest) = (&wanted.file_name, self.largest_unpacked);
+        let unpacked = self.unpacker.unpack(fetched, name, largest).await;
         if let Err(error @ (UnpackError::Cabinet(_) | UnpackError::TooLarge(_))) = &unpacked {
             let path = &cabinet.path;
             tracing::warn!(event = "cabinet_refused", path, %error, "a stored cabinet cannot be unpacked");
@@ -232,14 +230,12 @@ impl DownloadService {
         }
         for form in &forms::others(&key) {
             if let Some(found) = self.catalog.find(&form.key, lookup).await? {
-                return Ok(if form.is_packed {
-                    Place::Packed {
-                        cabinet: found,
-                        file_name: key.file_name().to_owned(),
-                    }
+                let place = if form.is_packed {
+                    Place::Packed
                 } else {
-                    Place::Held(found)
-                });
+                    Place::Held
+                };
+                return Ok(place(found));
             }
         }
         if let Some(renamed) = self.by_code_id(&key, lookup).await? {
@@ -262,8 +258,7 @@ impl DownloadService {
     /// The file that is wanted by whoever asks for this cabinet, if such files are served.
     fn unpacked(&self, cabinet: &SymbolKey) -> Option<SymbolKey> {
         let plain = plain_name(cabinet.file_name()).filter(|name| self.serve.matches(name))?;
-        let debug_file = cabinet.debug_file().to_owned();
-        SymbolKey::with_id(debug_file, cabinet.id().clone(), plain).ok()
+        SymbolKey::with_id(cabinet.debug_file(), cabinet.id().clone(), &plain).ok()
     }
 
     /// What to ask for instead of a `.sym` file that was asked for by code id, as Tecken (2023 and later) does. The

@@ -41,7 +41,8 @@ const FOR_SCRIPTS: [(HeaderName, HeaderValue); 5] = [
     ),
 ];
 
-const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
+/// For answers that nobody may keep.
+pub(super) const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
 
 /// The answer to a request that reads nothing: OPTIONS is told what a script may do, and other methods than GET and HEAD
 /// are refused. `None` for these two.

@@ -50,21 +50,17 @@ impl SymbolKey {
     /// Makes a key of its three parts, checking each.
     pub fn new(debug_file: &str, id: &str, file_name: &str) -> Result<Self, KeyError> {
         let id = DebugId::parse(id).ok_or(KeyError::Id)?;
-        Ok(Self::with_id(
-            debug_file.to_owned(),
-            id,
-            file_name.to_owned(),
-        )?)
+        Ok(Self::with_id(debug_file, id, file_name)?)
     }
 
     /// Makes a key of an id and two names, checking the names.
-    pub fn with_id(debug_file: String, id: DebugId, file_name: String) -> Result<Self, NameError> {
-        check_name(&debug_file)?;
-        check_name(&file_name)?;
+    pub fn with_id(debug_file: &str, id: DebugId, file_name: &str) -> Result<Self, NameError> {
+        check_name(debug_file)?;
+        check_name(file_name)?;
         Ok(Self {
-            debug_file,
+            debug_file: debug_file.to_owned(),
             id,
-            file_name,
+            file_name: file_name.to_owned(),
         })
     }
 

@@ -23,8 +23,8 @@ pub fn plain_name(name: &str) -> Option<String> {
 
 /// Replaces the last character of a name with one of these endings, whatever the case of its letters.
 fn replace_end(name: &str, endings: [(&Ending, &Ending); 3]) -> Option<String> {
-    let (_, end) = name.as_bytes().split_last_chunk()?;
-    let end: Ending = end.map(|byte| byte.to_ascii_lowercase());
+    let end: &Ending = name.as_bytes().last_chunk()?;
+    let end = end.map(|byte| byte.to_ascii_lowercase());
     let (_, to) = endings.into_iter().find(|(from, _)| **from == end)?;
     let last = char::from(to[to.len() - 1]);
     Some(format!("{}{last}", &name[..name.len() - 1]))

@@ -11,12 +11,11 @@ use std::path::Path;
 
 use symbold::auth::Permission;
 
-use compare::{OTHER_BODY, OTHER_STATUS, compare, compare_stored};
-use exchange::{Exchange, exchanges, folder};
-
 use crate::support::backends::needs_embedded_storage;
 use crate::support::remote::{Remote, empty, ok};
 use crate::support::{App, RawConnection, Zip, sym};
+use compare::{OTHER_BODY, OTHER_STATUS, compare, compare_stored};
+use exchange::{Exchange, exchanges, folder};
 
 const ID: &str = "44E4EC8C2F41492B9369D6B9A059577C2";
 

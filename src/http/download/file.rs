@@ -15,7 +15,7 @@ use super::precondition::{self, Verdict};
 use super::range::{self, Extent};
 use super::representation::Representation;
 use crate::catalog::Found;
-use crate::download::{DownloadError, DownloadService};
+use crate::download::{DownloadError, DownloadService, Wanted};
 use crate::http::error::ApiError;
 use crate::storage::{Address, Fetched};
 
@@ -81,7 +81,7 @@ pub(in crate::http) async fn send_unpacked(
     request: &HttpRequest,
     downloads: &DownloadService,
     cabinet: &Found,
-    file_name: &str,
+    wanted: &Wanted<'_>,
 ) -> Result<HttpResponse, DownloadError> {
     if request.method() == Method::HEAD {
         let mut response = HttpResponse::Ok();
@@ -89,7 +89,7 @@ pub(in crate::http) async fn send_unpacked(
         return Ok(body::send_none(&mut response, None));
     }
     let max_age = downloads.max_age();
-    let unpacked = downloads.unpack(cabinet, file_name).await?;
+    let unpacked = downloads.unpack(cabinet, wanted).await?;
     let representation = Representation::of(&unpacked.info, false);
     let response = without_bytes(request, &representation, max_age);
     Ok(response.unwrap_or_else(|| with_bytes(request, &representation, unpacked, false, max_age)))

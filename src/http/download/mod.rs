@@ -72,7 +72,7 @@ async fn timed_answer(
             headers.insert(DEBUG_TIME, value);
         }
         // It is an answer to this one question.
-        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        headers.insert(header::CACHE_CONTROL, public::NO_STORE);
     }
     response
 }
@@ -99,9 +99,9 @@ async fn answer(
     let place = downloads.find(&symbol.wanted, lookup, code).await?;
     match &place {
         Place::Held(found) => send(request, downloads, found).await,
-        Place::Packed { cabinet, file_name } => {
-            let sending = file::send_unpacked(request, downloads, cabinet, file_name);
-            Box::pin(sending).await
+        Place::Packed(cabinet) => {
+            let wanted = &symbol.wanted;
+            Box::pin(file::send_unpacked(request, downloads, cabinet, wanted)).await
         }
         Place::Renamed(key) => Ok(renamed_response(request, key, symbol.is_try)),
     }

@@ -62,14 +62,16 @@ async fn measure(address: SocketAddr, arguments: &str) -> serde_json::Value {
     serde_json::to_value(report).unwrap()
 }
 
+/// Measures a [`server`] of its own.
+async fn measure_own(stalls_at: u64, arguments: &str) -> serde_json::Value {
+    LocalSet::new()
+        .run_until(async { measure(server(stalls_at).await, arguments).await })
+        .await
+}
+
 #[tokio::test]
 async fn a_stalled_server_owes_its_stall_to_every_request_that_was_due() {
-    let report = LocalSet::new()
-        .run_until(async {
-            let address = server(301).await;
-            measure(address, "--rate 1000 --requests 900 --connections 4").await
-        })
-        .await;
+    let report = measure_own(301, "--rate 1000 --requests 900 --connections 4").await;
     assert_eq!(report["requests"], 900);
     assert_eq!(report["expected"], 1.0);
     let at_least = |name: &str, milliseconds: u64| {
@@ -87,12 +89,7 @@ async fn a_stalled_server_owes_its_stall_to_every_request_that_was_due() {
 
 #[tokio::test]
 async fn a_closed_loop_sends_what_was_asked_for_and_counts_by_status() {
-    let report = LocalSet::new()
-        .run_until(async {
-            let address = server(0).await;
-            measure(address, "--requests 400 --connections 3").await
-        })
-        .await;
+    let report = measure_own(0, "--requests 400 --connections 3").await;
     let counts: Vec<_> = report["statuses"]
         .as_array()
         .unwrap()
@@ -112,12 +109,7 @@ async fn a_closed_loop_sends_what_was_asked_for_and_counts_by_status() {
 
 #[tokio::test]
 async fn a_redirect_that_cannot_be_followed_is_no_answer() {
-    let report = LocalSet::new()
-        .run_until(async {
-            let address = server(0).await;
-            measure(address, "--requests 4 --connections 1 --follow").await
-        })
-        .await;
+    let report = measure_own(0, "--requests 4 --connections 1 --follow").await;
     assert_eq!(report["statuses"][0]["status"], "no answer");
     assert_eq!(report["expected"], 0.25);
     let failures = report["failures"].as_object().unwrap();
