@@ -2,10 +2,6 @@
 
 .DEFAULT_GOAL := help
 
-# The tests over the wire that choose no backend themselves: they run on both.
-ON_SERVICES := abandoned:: clients_ code_ids:: conditions:: debuginfod:: downloads:: explain:: golden:: missing:: \
-	operations:: overwriting:: resilience:: stackwalk:: tokens:: try_symbols:: upload_faults:: uploads windows::
-
 .PHONY: help build run test test-embedded bench check format lint docs fuzz fuzz-seeds fuzz-check clean
 
 # What `make fuzz` runs, and for how long.
@@ -22,7 +18,7 @@ run: ## Run the server from ./data on http://127.0.0.1:8000
 	cargo run --release --locked
 
 test: ## Run every test, on the embedded defaults and on a PostgreSQL, a Redis and an S3 server started for it
-	tests/with-services sh -c 'cargo test --workspace --locked && TEST_BACKENDS=services cargo test --workspace --locked --test it -- $(ON_SERVICES)'
+	tests/with-services tests/all
 
 test-embedded: ## Run the tests that need no other server; the others say that they were left out
 	cargo test --workspace --locked

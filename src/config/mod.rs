@@ -6,6 +6,8 @@
 mod load;
 mod problem;
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
 use crate::cache::CacheConfig;
@@ -20,6 +22,9 @@ use crate::upload::UploadConfig;
 
 pub use load::load;
 pub use problem::{ConfigError, Problem};
+
+/// Calls to a database that is well take up to some tens of milliseconds on a busy machine.
+const SHORTEST_TIMEOUT: Duration = Duration::from_millis(100);
 
 /// Every setting of the server.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -84,6 +89,11 @@ impl Config {
                 "database.connections",
                 self.database.connections > 0,
                 "must be at least 1",
+            ),
+            (
+                "database.timeout",
+                self.database.timeout >= SHORTEST_TIMEOUT,
+                "must be at least 100ms",
             ),
             ("upload.slots", self.upload.slots > 0, "must be at least 1"),
             (

@@ -20,6 +20,7 @@ pub mod waiting;
 use std::fmt::Debug;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
@@ -64,6 +65,9 @@ pub struct DatabaseConfig {
     pub url: ServiceUrl,
     /// How many connections to PostgreSQL are open at most.
     pub connections: usize,
+    /// How long a call may take before it fails, with all that it waits for.
+    #[serde(with = "humantime_serde")]
+    pub timeout: Duration,
     /// Whether a start brings PostgreSQL's schema up to date. If not, `symbold migrate` has to come first. An SQLite
     /// file, which belongs to one server, is always brought up to date.
     pub migrate: bool,
@@ -74,6 +78,7 @@ impl Default for DatabaseConfig {
         Self {
             url: ServiceUrl::from("sqlite:symbold.sqlite"),
             connections: 10,
+            timeout: Duration::from_secs(6),
             migrate: true,
         }
     }
@@ -94,7 +99,10 @@ impl DatabaseConfig {
 pub async fn open(config: &DatabaseConfig, data_dir: &Path) -> Result<Arc<dyn Database>, DbError> {
     match config.url.reveal().split_once(':') {
         Some(("sqlite", file)) if !file.is_empty() => {
-            Ok(Arc::new(SqliteDatabase::open(&data_dir.join(file)).await?))
+            let file = data_dir.join(file);
+            Ok(Arc::new(
+                SqliteDatabase::open_with(&file, config.timeout).await?,
+            ))
         }
         Some(("postgres" | "postgresql", _)) => Ok(Arc::new(PostgresDatabase::open(config).await?)),
         _ => Err(DbError::Schema(format!(

@@ -15,6 +15,8 @@ pub(crate) fn symbold(folder: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_symbold"));
     command.env_clear().current_dir(folder);
     command.env("SYMBOLD_SERVER__LISTEN", "127.0.0.1:0");
+    // What is tested is not how fast this machine is.
+    command.env("SYMBOLD_DATABASE__TIMEOUT", "1min");
     command
 }
 

@@ -13,7 +13,7 @@ use crate::support::{App, ID, Zip, random_bytes, sym};
 const KEY: &str = "a.pdb/44E4EC8C2F41492B9369D6B9A059577C2/a.sym";
 
 /// No answer may take longer while the store is away.
-const BOUND: Duration = Duration::from_secs(10);
+const BOUND: Duration = Duration::from_mins(1);
 
 /// A server whose way to its bucket the test holds, if a store runs.
 async fn behind_a_gate(access: Access) -> Option<(App, Gate)> {
@@ -43,10 +43,10 @@ async fn behind_a_gate(access: Access) -> Option<(App, Gate)> {
         config.storage.access = access;
         config.storage.endpoint = format!("http://{}", gate.address);
         config.storage.bucket = bucket;
-        config.storage.s3.lookup_attempt = Duration::from_millis(500);
-        config.storage.s3.lookup = Duration::from_secs(2);
-        config.storage.s3.put = Duration::from_secs(5);
-        config.storage.s3.stall = Duration::from_secs(1);
+        config.storage.s3.lookup_attempt = Duration::from_millis(1500);
+        config.storage.s3.lookup = Duration::from_secs(4);
+        config.storage.s3.put = Duration::from_secs(10);
+        config.storage.s3.stall = Duration::from_secs(3);
     })
     .await;
     Some((app, gate))

@@ -17,11 +17,16 @@ fn archive() -> Vec<u8> {
 
 /// A server that may fetch from the loopback address.
 async fn app() -> App {
-    App::with(|config| {
+    app_that_waits(Duration::from_mins(1)).await
+}
+
+/// As [`app`], with how long it waits for a server that says nothing.
+async fn app_that_waits(idle: Duration) -> App {
+    App::with(move |config| {
         config.upload.by_url.domains = vec!["127.0.0.1".to_owned()];
         config.upload.by_url.allow_http = true;
         config.upload.by_url.allow_private = true;
-        config.upload.idle = Duration::from_millis(300);
+        config.upload.idle = idle;
         config.upload.size = bytesize::ByteSize::kib(64);
     })
     .await
@@ -154,7 +159,7 @@ async fn what_the_other_server_does_wrong_decides_the_status() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_that_is_silent_or_away_is_a_gateway_error() {
-    let app = app().await;
+    let app = app_that_waits(Duration::from_millis(300)).await;
     let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let answer = upload(
         &app,

@@ -12,7 +12,7 @@ use crate::cache::contract;
 use crate::clock::SystemClock;
 
 /// How long anything that is waited for may take.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_mins(2);
 
 const KEEP: Duration = Duration::from_mins(1);
 

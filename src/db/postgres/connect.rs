@@ -17,15 +17,11 @@ use tokio_postgres::Config;
 use tokio_postgres::config::{Host, SslMode};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-use super::{CONNECT_PATIENCE, failure};
+use super::deadlines::Deadlines;
+use super::failure;
 use crate::blocking;
 use crate::db::DbError;
 use crate::service_url::ServiceUrl;
-
-/// What every session is told first: the server itself ends what takes too long, waits too long for a lock, or keeps
-/// a transaction open. Options of the address come later and win.
-const SESSION: &str =
-    "-c statement_timeout=5s -c lock_timeout=2s -c idle_in_transaction_session_timeout=10s";
 
 /// How long the network may be silent before the server is asked whether it is there.
 const KEEPALIVE_IDLE: Duration = Duration::from_secs(30);
@@ -38,12 +34,13 @@ const SILENCE: Duration = Duration::from_secs(10);
 pub(super) struct Connector {
     pub(super) config: Config,
     pub(super) tls: MakeRustlsConnect,
+    pub(super) deadlines: Deadlines,
 }
 
 impl Connector {
     /// Reads an address, and the authorities' certificates if it asks for TLS.
-    pub(super) async fn new(url: &ServiceUrl) -> Result<Self, DbError> {
-        let address = Address::parse(url.reveal())
+    pub(super) async fn new(url: &ServiceUrl, deadlines: Deadlines) -> Result<Self, DbError> {
+        let address = Address::parse(url.reveal(), deadlines)
             .map_err(|problem| DbError::Schema(format!("database.url {url}: {problem}.")))?;
         let roots = if address.config.get_ssl_mode() == SslMode::Disable {
             RootCertStore::empty()
@@ -62,15 +59,17 @@ impl Connector {
         Ok(Self {
             config: address.config,
             tls: MakeRustlsConnect::new(tls),
+            deadlines,
         })
     }
 
     /// Opens a connection that belongs to no pool. It ends when the client is dropped.
     pub(super) async fn connect(&self) -> Result<tokio_postgres::Client, DbError> {
         let connecting = self.config.connect(self.tls.clone());
-        let (client, connection) = tokio::time::timeout(CONNECT_PATIENCE, connecting)
+        let patience = self.deadlines.connect();
+        let (client, connection) = tokio::time::timeout(patience, connecting)
             .await
-            .map_err(|_| failure::no_connection())?
+            .map_err(|_| failure::no_connection(patience))?
             .map_err(|error| failure::cannot_connect(&error))?;
         // How it ended is told to whoever waits for an answer.
         tokio::spawn(async move { connection.await.unwrap_or_default() });
@@ -87,7 +86,7 @@ struct Address {
 }
 
 impl Address {
-    fn parse(url: &str) -> Result<Self, String> {
+    fn parse(url: &str, deadlines: Deadlines) -> Result<Self, String> {
         let (place, parameters) = url.split_once('?').unwrap_or((url, ""));
         let mut ssl_mode = SslMode::Prefer;
         let mut root_certificates = None;
@@ -114,7 +113,7 @@ impl Address {
             ssl_mode = SslMode::Disable;
         }
         config.ssl_mode(ssl_mode);
-        complete(&mut config);
+        complete(&mut config, deadlines);
         Ok(Self {
             config,
             root_certificates,
@@ -133,11 +132,12 @@ fn parse_ssl_mode(text: &str) -> Result<SslMode, String> {
     }
 }
 
-/// Adds what always holds, and what the address leaves open.
-fn complete(config: &mut Config) {
+/// Adds what always holds, and what the address leaves open. Options of the address come last and win.
+fn complete(config: &mut Config, deadlines: Deadlines) {
+    let session = deadlines.session();
     let options = match config.get_options() {
-        Some(options) => format!("{SESSION} {options}"),
-        None => SESSION.to_owned(),
+        Some(options) => format!("{session} {options}"),
+        None => session,
     };
     config.options(options);
     if config.get_application_name().is_none() {
@@ -146,7 +146,7 @@ fn complete(config: &mut Config) {
     if config.get_connect_timeout().is_none() {
         // Every host of a list gets its turn.
         let hosts = config.get_hosts().len().max(1);
-        let share = CONNECT_PATIENCE / u32::try_from(hosts).unwrap_or(u32::MAX);
+        let share = deadlines.connect() / u32::try_from(hosts).unwrap_or(u32::MAX);
         config.connect_timeout(share);
     }
     config
@@ -184,8 +184,12 @@ mod tests {
 
     use super::*;
 
+    fn deadlines() -> Deadlines {
+        Deadlines::new(Duration::from_secs(6))
+    }
+
     fn parse(url: &str) -> Address {
-        Address::parse(url).unwrap()
+        Address::parse(url, deadlines()).unwrap()
     }
 
     #[test]
@@ -225,7 +229,7 @@ mod tests {
             (Some("db"), &[7][..])
         );
         assert_eq!(config.get_application_name(), Some("x"));
-        assert!(config.get_options().unwrap().ends_with("10s -c a=b"));
+        assert!(config.get_options().unwrap().ends_with("=10000 -c a=b"));
         assert_eq!(
             parse("postgres://h/db?sslrootcert=system").root_certificates,
             None
@@ -235,8 +239,8 @@ mod tests {
     #[test]
     fn every_host_of_a_list_gets_its_turn() {
         let timeout = |url| *parse(url).config.get_connect_timeout().unwrap();
-        assert_eq!(timeout("postgres://h/db"), CONNECT_PATIENCE);
-        assert_eq!(timeout("postgres://a,b,c/db"), CONNECT_PATIENCE / 3);
+        assert_eq!(timeout("postgres://h/db"), Duration::from_secs(3));
+        assert_eq!(timeout("postgres://a,b,c/db"), Duration::from_secs(1));
         assert_eq!(
             timeout("postgres://h/db?connect_timeout=2"),
             Duration::from_secs(2)
@@ -246,7 +250,7 @@ mod tests {
     proptest! {
         #[test]
         fn no_address_makes_the_parser_panic(rest in "\\PC{0,60}") {
-            drop(Address::parse(&format!("postgres://{rest}")));
+            drop(Address::parse(&format!("postgres://{rest}"), deadlines()));
         }
     }
 }

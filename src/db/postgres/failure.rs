@@ -7,7 +7,6 @@ use deadpool_postgres::{PoolError, TimeoutType};
 use tokio_postgres::Error;
 use tokio_postgres::error::SqlState;
 
-use super::CONNECT_PATIENCE;
 use crate::db::DbError;
 
 /// Tells whether the server rolled a statement back for the sake of another one, so that it can simply be sent again.
@@ -62,7 +61,9 @@ impl From<PoolError> for DbError {
             PoolError::Timeout(TimeoutType::Wait) => {
                 Self::Unavailable("every connection is busy".to_owned())
             }
-            PoolError::Timeout(TimeoutType::Create | TimeoutType::Recycle) => no_connection(),
+            PoolError::Timeout(TimeoutType::Create | TimeoutType::Recycle) => {
+                Self::Unavailable("no connection in time".to_owned())
+            }
             other => Self::Unavailable(other.to_string()),
         }
     }
@@ -78,12 +79,12 @@ pub(super) fn cannot_connect(error: &Error) -> DbError {
     DbError::Unavailable(text)
 }
 
-pub(super) fn no_connection() -> DbError {
-    let seconds = CONNECT_PATIENCE.as_secs();
+pub(super) fn no_connection(patience: Duration) -> DbError {
+    let seconds = patience.as_secs_f64();
     DbError::Unavailable(format!("no connection within {seconds} seconds"))
 }
 
 pub(super) fn no_answer(patience: Duration) -> DbError {
-    let seconds = patience.as_secs();
+    let seconds = patience.as_secs_f64();
     DbError::Unavailable(format!("no answer within {seconds} seconds"))
 }

@@ -8,10 +8,11 @@
 //! Every call has a deadline, also against a server that is there and says nothing. A connection that kept a call
 //! waiting for that long is closed, since its answer could still arrive and be taken for that of the next call. What
 //! can do no harm a second time is sent again when the connection broke; what the server rolled back for the sake of
-//! another statement is always sent again.
+//! another statement is sent again until the deadline.
 
 mod build_ids;
 mod connect;
+mod deadlines;
 mod failure;
 mod files;
 mod missing;
@@ -31,25 +32,21 @@ use std::time::Duration;
 use async_trait::async_trait;
 use deadpool_postgres::{Manager, ManagerConfig, Object, Pool, RecyclingMethod, Runtime};
 use tokio::runtime::Handle;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, sleep_until, timeout_at};
 use tokio_postgres::Row;
 
 use super::migrate::Migration;
 use super::{Database, DatabaseConfig, DbError};
 use connect::Connector;
+use deadlines::Deadlines;
 use values::{Parameter, parameters};
 
-/// How long a call may take in all.
-const PATIENCE: Duration = Duration::from_secs(6);
+/// How often a call is sent at most when its connections break.
+const ATTEMPTS: u32 = 3;
 
-/// How long a call waits until one of the connections is free.
-const POOL_PATIENCE: Duration = Duration::from_secs(1);
-
-/// How long opening a connection may take.
-const CONNECT_PATIENCE: Duration = Duration::from_secs(3);
-
-/// How often a call is sent at most.
-const ATTEMPTS: usize = 3;
+/// How long a call whose statement was rolled back waits before it is sent again, times how often that has happened, so
+/// that the statement it gave way to can end.
+const GIVE_WAY: Duration = Duration::from_millis(10);
 
 const MIGRATIONS: &[Migration] = &[
     Migration {
@@ -83,6 +80,7 @@ const MIGRATIONS: &[Migration] = &[
 #[derive(Clone)]
 pub struct PostgresDatabase {
     pool: Pool,
+    deadlines: Deadlines,
     runtime: Handle,
 }
 
@@ -95,7 +93,8 @@ impl PostgresDatabase {
     /// no sense or the schema is of another version of the program. Every message names the address, without its
     /// password.
     pub async fn open(config: &DatabaseConfig) -> Result<Self, DbError> {
-        let connector = Connector::new(&config.url).await?;
+        let deadlines = Deadlines::new(config.timeout);
+        let connector = Connector::new(&config.url, deadlines).await?;
         schema::prepare(&connector, MIGRATIONS, config.migrate)
             .await
             .map_err(|error| match error {
@@ -109,6 +108,7 @@ impl PostgresDatabase {
             })?;
         Ok(Self {
             pool: pool(connector, config.connections),
+            deadlines,
             runtime: Handle::current(),
         })
     }
@@ -140,10 +140,10 @@ impl PostgresDatabase {
     }
 
     async fn run(&self, call: Call) -> Result<Vec<Row>, DbError> {
-        let pool = self.pool.clone();
+        let (pool, patience) = (self.pool.clone(), self.deadlines.call);
         match self
             .runtime
-            .spawn(async move { call.run(&pool).await })
+            .spawn(async move { call.run(&pool, patience).await })
             .await
         {
             Ok(result) => result,
@@ -178,12 +178,12 @@ struct Call {
 }
 
 impl Call {
-    async fn run(&self, pool: &Pool) -> Result<Vec<Row>, DbError> {
-        let deadline = Instant::now() + PATIENCE;
-        let mut attempt = 1;
+    async fn run(&self, pool: &Pool, patience: Duration) -> Result<Vec<Row>, DbError> {
+        let deadline = Instant::now() + patience;
+        let (mut lost, mut gave_way) = (0, 0);
         loop {
             let Ok(client) = timeout_at(deadline, pool.get()).await else {
-                return Err(failure::no_answer(PATIENCE));
+                return Err(failure::no_answer(patience));
             };
             let client = client?;
             let error = match timeout_at(deadline, self.send(&client)).await {
@@ -191,18 +191,27 @@ impl Call {
                 Ok(Err(error)) => error,
                 Err(_) => {
                     give_up(pool, client);
-                    return Err(failure::no_answer(PATIENCE));
+                    return Err(failure::no_answer(patience));
                 }
             };
-            let is_lost = failure::lost_connection(&error);
-            if is_lost {
-                give_up(pool, client);
+            if failure::gave_way(&error) {
+                gave_way += 1;
+                let again = Instant::now() + GIVE_WAY * gave_way;
+                if again >= deadline {
+                    return Err(error.into());
+                }
+                drop(client);
+                sleep_until(again).await;
+                continue;
             }
-            let may_repeat = failure::gave_way(&error) || (is_lost && self.is_repeatable);
-            if attempt == ATTEMPTS || !may_repeat {
+            if !failure::lost_connection(&error) {
                 return Err(error.into());
             }
-            attempt += 1;
+            give_up(pool, client);
+            lost += 1;
+            if lost == ATTEMPTS || !self.is_repeatable {
+                return Err(error.into());
+            }
         }
     }
 
@@ -220,15 +229,16 @@ fn give_up(pool: &Pool, client: Object) {
 }
 
 fn pool(connector: Connector, connections: usize) -> Pool {
+    let deadlines = connector.deadlines;
     let settings = ManagerConfig {
         recycling_method: RecyclingMethod::Fast,
     };
     let manager = Manager::from_config(connector.config, connector.tls, settings);
     Pool::builder(manager)
         .max_size(connections)
-        .wait_timeout(Some(POOL_PATIENCE))
-        .create_timeout(Some(CONNECT_PATIENCE))
-        .recycle_timeout(Some(POOL_PATIENCE))
+        .wait_timeout(Some(deadlines.free_connection()))
+        .create_timeout(Some(deadlines.connect()))
+        .recycle_timeout(Some(deadlines.free_connection()))
         .runtime(Runtime::Tokio1)
         .build()
         .expect("a pool with timeouts has a runtime")

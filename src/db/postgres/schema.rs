@@ -10,7 +10,7 @@ use tokio::time::timeout;
 use tokio_postgres::Client;
 
 use super::connect::Connector;
-use super::{PATIENCE, failure};
+use super::failure;
 use crate::db::DbError;
 use crate::db::migrate::{self, Applied, Migration};
 
@@ -30,8 +30,9 @@ pub(super) async fn prepare(
     known: &[Migration],
     migrate: bool,
 ) -> Result<(), DbError> {
+    let patience = connector.deadlines.call;
     let mut client = connector.connect().await?;
-    let missing = migrate::plan(known, &applied(&client).await?)?;
+    let missing = migrate::plan(known, &applied(&client, patience).await?)?;
     let Some(first) = missing.first() else {
         return Ok(());
     };
@@ -42,9 +43,9 @@ pub(super) async fn prepare(
             first.number, first.name
         )));
     }
-    take_lock(&client).await?;
+    take_lock(&client, patience).await?;
     within(
-        PATIENCE,
+        patience,
         client.batch_execute(
             "CREATE TABLE IF NOT EXISTS schema_migrations (
                  number integer PRIMARY KEY,
@@ -54,7 +55,7 @@ pub(super) async fn prepare(
         ),
     )
     .await?;
-    for step in migrate::plan(known, &applied(&client).await?)? {
+    for step in migrate::plan(known, &applied(&client, patience).await?)? {
         within(STEP_PATIENCE, apply(&mut client, step)).await?;
         tracing::info!(
             event = "migrated",
@@ -68,22 +69,22 @@ pub(super) async fn prepare(
 
 /// Waits for the lock, which the server gives back when the connection ends. From here on statements may take long; a
 /// lock on a table is still not waited for longer than in any other session.
-async fn take_lock(client: &Client) -> Result<(), DbError> {
+async fn take_lock(client: &Client, patience: Duration) -> Result<(), DbError> {
     let wait = format!(
         "SET statement_timeout = 0; SET lock_timeout = {}; SELECT pg_advisory_lock({LOCK}); RESET lock_timeout;",
         LOCK_PATIENCE.as_millis()
     );
-    within(LOCK_PATIENCE + PATIENCE, client.batch_execute(&wait)).await
+    within(LOCK_PATIENCE + patience, client.batch_execute(&wait)).await
 }
 
-async fn applied(client: &Client) -> Result<Vec<Applied>, DbError> {
+async fn applied(client: &Client, patience: Duration) -> Result<Vec<Applied>, DbError> {
     let exists = "SELECT to_regclass('schema_migrations') IS NOT NULL";
-    let exists: bool = within(PATIENCE, client.query_one_scalar(exists, &[])).await?;
+    let exists: bool = within(patience, client.query_one_scalar(exists, &[])).await?;
     if !exists {
         return Ok(Vec::new());
     }
     let history = "SELECT number, name, checksum FROM schema_migrations ORDER BY number";
-    let rows = within(PATIENCE, client.query(history, &[])).await?;
+    let rows = within(patience, client.query(history, &[])).await?;
     let read = |row: &tokio_postgres::Row| {
         let number: i32 = row.try_get(0)?;
         Ok(Applied {

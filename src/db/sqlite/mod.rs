@@ -32,8 +32,8 @@ use super::migrate::{self, Applied, Migration};
 use super::{Database, DbError};
 use crate::blocking;
 
-/// How long a call waits for a connection, and again for another process's lock.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// How long a call waits where no configuration says so.
+const PATIENCE: Duration = Duration::from_secs(6);
 
 const READERS: usize = 4;
 
@@ -84,7 +84,8 @@ impl SqliteDatabase {
         Self::open_with(path, PATIENCE).await
     }
 
-    async fn open_with(path: &Path, patience: Duration) -> Result<Self, DbError> {
+    /// As [`Self::open`], with how long a call waits for a connection, and again for another process's lock.
+    pub(super) async fn open_with(path: &Path, patience: Duration) -> Result<Self, DbError> {
         let cannot_make =
             |error| DbError::Unavailable(format!("cannot make {}: {error}", path.display()));
         // A relative path could mean more to SQLite than a path: `:memory:`, `file:…`.

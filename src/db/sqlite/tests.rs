@@ -12,7 +12,7 @@ use crate::db::missing::{BatchId, MissingCount, MissingRecords, MissingSymbol};
 use crate::db::tokens::{NewToken, TokenRecords};
 
 /// Enough for a test that waits in vain.
-const IMPATIENCE: Duration = Duration::from_millis(20);
+const IMPATIENCE: Duration = Duration::from_millis(500);
 
 fn folder() -> (TempDir, PathBuf) {
     let folder = tempfile::tempdir().unwrap();
@@ -181,7 +181,7 @@ async fn every_connection_is_set_up() {
         let full = 2;
         assert_eq!(
             settings.await.unwrap(),
-            ("wal".to_owned(), full, 1, 0, 5_000)
+            ("wal".to_owned(), full, 1, 0, 6_000)
         );
     }
 }

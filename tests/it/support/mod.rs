@@ -13,7 +13,7 @@ mod services;
 mod symbols;
 mod zip;
 
-pub(crate) use app::{Answer, App, bytes_of, eventually};
+pub(crate) use app::{Answer, App, PATIENCE, bytes_of, eventually};
 pub(crate) use backends::variable;
 pub(crate) use program::{Program, SOURCE};
 pub(crate) use raw::{RawAnswer, RawConnection};

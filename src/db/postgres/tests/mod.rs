@@ -42,7 +42,7 @@ async fn add(database: &PostgresDatabase, counts: &[MissingCount]) -> Result<(),
 /// Asks until something holds; fails if it never does.
 async fn eventually(holds: impl AsyncFn() -> bool) {
     let asking = async { while !holds().await {} };
-    let asked = tokio::time::timeout(Duration::from_secs(20), asking).await;
+    let asked = tokio::time::timeout(Duration::from_mins(2), asking).await;
     assert!(asked.is_ok(), "asked in vain");
 }
 
@@ -82,9 +82,10 @@ fn migrations_count_from_one() {
 
 #[tokio::test]
 async fn every_session_is_set_up() {
-    let Some(config) = database().await else {
+    let Some(mut config) = database().await else {
         return;
     };
+    config.timeout = Duration::from_secs(6);
     let database = PostgresDatabase::open(&config).await.unwrap();
     for (setting, expected) in [
         ("statement_timeout", "5s"),

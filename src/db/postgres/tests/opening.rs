@@ -1,6 +1,6 @@
 //! What can happen when a database is opened.
 
-use super::server::{Networked, OwnPostgres, PASSWORD, config, database_on};
+use super::server::{Networked, OwnPostgres, PASSWORD, config, connect, connector, database_on};
 use super::*;
 
 async fn refusal(config: &DatabaseConfig) -> String {
@@ -38,8 +38,7 @@ async fn a_node_waits_until_another_has_migrated() {
     let Some(config) = database().await else {
         return;
     };
-    let connector = Connector::new(&config.url).await.unwrap();
-    let other = connector.connect().await.unwrap();
+    let other = connect(&config).await;
     other
         .batch_execute("SELECT pg_advisory_lock(x'73796d626f6c64'::bigint)")
         .await
@@ -68,7 +67,7 @@ async fn a_step_that_fails_leaves_nothing_and_those_before_it_stay() {
     let Some(config) = database().await else {
         return;
     };
-    let connector = Connector::new(&config.url).await.unwrap();
+    let connector = connector(&config).await;
     let step = |number, name, sql| Migration { number, name, sql };
     let number = u32::try_from(MIGRATIONS.len()).unwrap() + 1;
     let with = |last| [MIGRATIONS, &[last]].concat();

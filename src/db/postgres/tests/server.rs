@@ -9,9 +9,11 @@ use std::io::Write;
 use std::net::TcpListener;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::path::Path;
+use std::time::Duration;
 
 use crate::db::DatabaseConfig;
 use crate::db::postgres::connect::Connector;
+use crate::db::postgres::deadlines::Deadlines;
 use crate::service_url::ServiceUrl;
 
 pub(super) use services::OwnPostgres;
@@ -24,6 +26,9 @@ const AUTHORITY: &str = concat!(
     env!("CARGO_MANIFEST_DIR"),
     "/src/db/postgres/tests/tls/authority.pem"
 );
+
+/// How long a call of a test may take where its deadline is not what is tested, on a busy machine.
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// A new database on the server that all tests share.
 pub(super) async fn database() -> Option<DatabaseConfig> {
@@ -50,14 +55,24 @@ pub(super) async fn database_on(url: &str) -> DatabaseConfig {
 pub(super) fn config(url: &str) -> DatabaseConfig {
     DatabaseConfig {
         url: ServiceUrl::from(url),
+        timeout: PATIENCE,
         ..DatabaseConfig::default()
     }
 }
 
+/// A connection of a test's own.
+pub(super) async fn connect(config: &DatabaseConfig) -> tokio_postgres::Client {
+    connector(config).await.connect().await.unwrap()
+}
+
+pub(super) async fn connector(config: &DatabaseConfig) -> Connector {
+    let deadlines = Deadlines::new(config.timeout);
+    Connector::new(&config.url, deadlines).await.unwrap()
+}
+
 /// Runs statements on a connection of their own.
 pub(super) async fn execute(config: &DatabaseConfig, sql: &str) {
-    let connector = Connector::new(&config.url).await.unwrap();
-    let client = connector.connect().await.unwrap();
+    let client = connect(config).await;
     client.batch_execute(sql).await.unwrap();
 }
 

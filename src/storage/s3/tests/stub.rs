@@ -145,7 +145,7 @@ impl Stub {
                 changed.await;
             }
         };
-        let patience = std::time::Duration::from_secs(20);
+        let patience = std::time::Duration::from_mins(2);
         let waited = tokio::time::timeout(patience, arrived).await;
         waited.unwrap_or_else(|_| panic!("{call:?} never arrived"));
     }
