@@ -11,6 +11,7 @@ COPY rust-toolchain.toml ./
 RUN rustup toolchain install
 COPY Cargo.toml Cargo.lock ./
 COPY src src
+COPY crates crates
 COPY loadtest loadtest
 COPY benches benches
 COPY config config

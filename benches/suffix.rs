@@ -9,8 +9,8 @@ use std::hint::black_box;
 
 use aho_corasick::AhoCorasick;
 use regex::Regex;
-use symbold::symbol::SuffixList;
 use symbold_loadtest::builds;
+use symbols::SuffixList;
 
 use crate::support::{Bench, Function};
 

@@ -22,7 +22,6 @@ pub mod scratch;
 pub mod server;
 pub mod service_url;
 pub mod storage;
-pub mod symbol;
 pub mod telemetry;
 pub mod upload;
 

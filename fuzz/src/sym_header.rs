@@ -2,8 +2,8 @@
 
 use std::fmt::Write;
 
-use symbold::symbol::check_name;
-use symbold::symbol::header::{SCAN_LENGTH, SymHeader};
+use symbols::check_name;
+use symbols::header::{SCAN_LENGTH, SymHeader};
 
 /// Reads the bytes as the start of a `.sym` file.
 ///

@@ -2,7 +2,7 @@
 
 use std::path::{Component, Path};
 
-use symbold::symbol::{SymbolKey, check_name};
+use symbols::{SymbolKey, check_name};
 
 /// Parses the bytes as a symbol key.
 ///

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use crate::cache::{CacheKey, Memo, Memos};
 use crate::db::build_ids::{BuildIdRecord, BuildIdRecords, ModuleFolder};
 use crate::db::{DbError, uploads::Outcome};
-use crate::symbol::BuildId;
+use symbols::BuildId;
 
 /// What uploads have told of one build.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -21,7 +21,7 @@ use tokio::runtime::Handle;
 use crate::cache::{CacheKey, Memo, Memos};
 use crate::db::{BuildIdRecords, FileRecords};
 use crate::storage::{Address, Fetched, ObjectInfo, StorageError};
-use crate::symbol::SymbolKey;
+use symbols::SymbolKey;
 
 pub use builds::{Builds, BuildsError, KnownBuild};
 pub use modules::{Module, Modules, ModulesError, NamedBy};

@@ -12,7 +12,7 @@ use crate::cache::{CacheKey, Memo, Memos};
 use crate::db::DbError;
 use crate::db::files::{FileRecords, HeldId, ModuleRecord};
 use crate::db::uploads::FileRecord;
-use crate::symbol::DebugId;
+use symbols::DebugId;
 
 use super::{Lookup, Sourced};
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::storage::Storage;
-use crate::symbol::SymbolKey;
+use symbols::SymbolKey;
 
 /// A storage and the prefix under which the symbols lie there.
 #[derive(Clone, Debug)]

@@ -10,7 +10,7 @@ use bytes::{Bytes, BytesMut};
 use futures_util::stream::{self, Stream};
 use zip::ZipArchive;
 
-use crate::symbol::SymbolKey;
+use symbols::SymbolKey;
 
 /// How much is read and sent at once, in bytes.
 const CHUNK: u64 = 256 * 1024;

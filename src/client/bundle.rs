@@ -13,7 +13,7 @@ use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, ZipWriter};
 
 use super::archive::Archive;
-use crate::symbol::{SuffixList, SymbolKey};
+use symbols::{SuffixList, SymbolKey};
 
 /// A new archive is begun after a member with which one has grown to this many bytes, as Mozilla's client does.
 pub(super) const FULL: u64 = 500_000_000;

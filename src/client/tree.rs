@@ -13,7 +13,7 @@ use anyhow::{Context, bail};
 use walkdir::{DirEntry, WalkDir};
 
 use super::count_of_files;
-use crate::symbol::{KeyError, SymbolKey};
+use symbols::{KeyError, SymbolKey};
 
 /// Where a file of symbols lies below its directory.
 const LAYOUT: &str = "<debug file>/<debug id>/<file>";

@@ -18,7 +18,7 @@ use super::{BuildFile, DebuginfodError, DebuginfodService};
 use crate::blocking;
 use crate::catalog::Found;
 use crate::scratch::Scratch;
-use crate::symbol::elf::{SectionError, find_section};
+use symbols::elf::{SectionError, find_section};
 
 /// How long a request waits for its turn.
 const TURN: Duration = Duration::from_secs(10);

@@ -23,7 +23,7 @@ use crate::cpu::CpuPool;
 use crate::db::build_ids::BuildIdRecord;
 use crate::metrics::Metrics;
 use crate::scratch::Scratch;
-use crate::symbol::{BuildId, SymbolKey};
+use symbols::{BuildId, SymbolKey};
 
 pub use config::DebuginfodConfig;
 pub use error::DebuginfodError;

@@ -7,7 +7,7 @@ use super::{DownloadError, DownloadService, Form, SYM, Wanted, forms, is_hopeles
 use crate::catalog::{Module, NamedBy, SourceAnswer, Sourced};
 use crate::db::DbError;
 use crate::db::files::HeldId;
-use crate::symbol::{NameError, SymbolKey};
+use symbols::{NameError, SymbolKey};
 
 /// How many ids of a debug file are listed.
 const LISTED_IDS: u32 = 50;

@@ -4,7 +4,7 @@
 //! in an underscore. A debug id is a GUID and an age; everybody writes the age in hexadecimal digits but LLDB, which
 //! writes it in decimal ones.
 
-use crate::symbol::{SymbolKey, packed_name};
+use symbols::{SymbolKey, packed_name};
 
 /// A name under which a wanted file may be kept.
 #[derive(Clone, Debug, PartialEq, Eq)]

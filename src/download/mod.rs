@@ -15,7 +15,7 @@ use crate::catalog::{Catalog, CatalogError, Found, Lookup, Module, ModulesError,
 use crate::metrics::Metrics;
 use crate::missing::{CodeInfo, MissingLog};
 use crate::storage::{Address, Fetched};
-use crate::symbol::{DebugId, NameError, SuffixList, SymbolKey, plain_name};
+use symbols::{DebugId, NameError, SuffixList, SymbolKey, plain_name};
 
 pub use explain::{Explanation, FormAnswer, Verdict};
 pub use forms::Form;

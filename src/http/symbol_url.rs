@@ -2,7 +2,7 @@
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
-use crate::symbol::SymbolKey;
+use symbols::SymbolKey;
 
 /// What is encoded in a part of a path: all that RFC 3986 does not allow there as it is. The rest has to stay, since
 /// minidump-stackwalk takes names out of such a path without decoding them.

@@ -9,7 +9,7 @@ use super::extract::{ModulePath, SymbolQuery};
 use super::public;
 use super::symbol_url::path_of;
 use crate::catalog::{Catalog, Module, ModulesError};
-use crate::symbol::{SymbolKey, check_name};
+use symbols::{SymbolKey, check_name};
 
 /// The path before the module's names.
 const PREFIX: &str = "/api/syminfo";

@@ -18,7 +18,7 @@ use crate::cache::{CacheKey, Guard};
 use crate::clock::SharedClock;
 use crate::db::missing::{MissingCount, MissingSymbol};
 use crate::metrics::Metrics;
-use crate::symbol::{SymbolKey, packed_name, plain_name};
+use symbols::{SymbolKey, packed_name, plain_name};
 
 use gathered::Gathered;
 use pairs::Pairs;

@@ -10,7 +10,7 @@ use time::{OffsetDateTime, Time};
 use crate::clock::SharedClock;
 use crate::db::missing::{MissingFilter, MissingOrder, MissingPage, MissingRecord, PageRequest};
 use crate::db::{Database, DbError};
-use crate::symbol::packed_name;
+use symbols::packed_name;
 
 /// How many rows are read at a time.
 const READ_AHEAD: u32 = 1_000;

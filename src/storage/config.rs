@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::s3::S3Config;
-use crate::symbol::check_name;
+use symbols::check_name;
 
 /// Which storage to use and where it lies. An empty text means that the setting is not set.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

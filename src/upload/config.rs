@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::archive::ArchiveLimits;
 use super::{FetchConfig, Overwrite};
-use crate::symbol::SuffixList;
+use symbols::SuffixList;
 
 /// What uploads may be, how fast they must come and how they are stored.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

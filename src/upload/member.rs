@@ -12,9 +12,9 @@ use crate::catalog::Source;
 use crate::db::build_ids::BuildIdRecord;
 use crate::db::uploads::FileRecord;
 use crate::storage::{ObjectInfo, ObjectMeta};
-use crate::symbol::SymbolKey;
-use crate::symbol::elf::ElfFile;
-use crate::symbol::header::SymHeader;
+use symbols::SymbolKey;
+use symbols::elf::ElfFile;
+use symbols::header::SymHeader;
 
 /// For how long after a file was stored somebody may still remember that it was absent; rather too long, since the
 /// storage may have another idea of the time.

@@ -39,7 +39,7 @@ use crate::db::uploads::{NewUpload, Outcome};
 use crate::db::{Database, DbError};
 use crate::metrics::{Metrics, ResultLabel};
 use crate::scratch::Scratch;
-use crate::symbol::SymbolKey;
+use symbols::SymbolKey;
 
 use admission::{Admission, MemberRoom};
 use archive::{Content, Entry};

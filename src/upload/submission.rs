@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::UploadSlot;
 use super::early::EarlyVerification;
-use crate::symbol::SymbolKey;
+use symbols::SymbolKey;
 
 /// An archive that has fully arrived, in a temporary file without a name: it vanishes with the last handle.
 #[derive(Debug)]

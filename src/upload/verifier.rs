@@ -7,7 +7,7 @@ use super::archive::{self, ArchiveError, ArchiveLimits, Digest, Entry};
 use super::{UploadConfig, UploadError};
 use crate::cpu::CpuPool;
 use crate::metrics::Metrics;
-use crate::symbol::SuffixList;
+use symbols::SuffixList;
 
 /// Reads members to check them, as the settings have it.
 #[derive(Clone, Debug)]

@@ -29,7 +29,6 @@ const LAYERS: &[(&str, u8)] = &[
     ("metrics", 0),
     ("scratch", 0),
     ("service_url", 0),
-    ("symbol", 0),
     ("lib", 4),
 ];
 
@@ -63,8 +62,6 @@ const HOMES: &[(&str, &[&str])] = &[
     ("tokio_postgres_rustls", &["db/postgres"]),
     ("moka", &["cache"]),
     ("tar", &["debuginfod"]),
-    // The S3 storage has a module of this name.
-    ("object", &["symbol/elf", "storage/s3"]),
     ("reqwest", &["client", "cli/healthcheck", "upload"]),
     ("rustix", &["cpu", "server/connection", "storage/disk"]),
 ];

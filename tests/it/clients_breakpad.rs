@@ -9,7 +9,7 @@ use std::time::Duration;
 use sha2::{Digest, Sha256};
 use symbold::auth::Permission;
 use symbold::clock::{Clock, ManualClock, SystemClock};
-use symbold::symbol::SuffixList;
+use symbols::SuffixList;
 
 use crate::support::{App, ID, Zip, eventually, sym};
 use system::{SYSTEMS, System, matched, send, text};

@@ -6,7 +6,7 @@ use cab::{CabinetBuilder, CompressionType};
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 use symbold::config::Config;
-use symbold::symbol::SuffixList;
+use symbols::SuffixList;
 
 use crate::support::backends::are_services;
 use crate::support::{App, ID, Zip, random_bytes};

@@ -23,7 +23,7 @@ use super::public;
 use super::symbol_url::{path_of, query_of};
 use crate::clock::{SharedClock, Stopwatch};
 use crate::download::{DownloadError, DownloadService, Place};
-use crate::symbol::SymbolKey;
+use symbols::SymbolKey;
 
 pub(super) use file::send;
 

@@ -3,7 +3,7 @@
 use percent_encoding::percent_decode_str;
 
 use crate::debuginfod::Kind;
-use crate::symbol::BuildId;
+use symbols::BuildId;
 
 /// A path of debuginfod.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -10,7 +10,7 @@ use percent_encoding::percent_decode_str;
 use crate::catalog::Lookup;
 use crate::download::Wanted;
 use crate::missing::CodeInfo;
-use crate::symbol::DebugId;
+use symbols::DebugId;
 
 /// A path of the form of a symbol's.
 #[derive(Clone, Debug, PartialEq, Eq)]

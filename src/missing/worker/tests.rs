@@ -10,7 +10,7 @@ use crate::clock::ManualClock;
 use crate::db::SqliteDatabase;
 use crate::db::missing::{MissingFilter, MissingPage, MissingRecord, MissingRecords, PageRequest};
 use crate::missing::CodeInfo;
-use crate::symbol::SymbolKey;
+use symbols::SymbolKey;
 
 /// A database that can be told to lose its answers, or to refuse batches.
 #[derive(Debug)]

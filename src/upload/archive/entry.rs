@@ -1,6 +1,6 @@
 //! What the archive has: members with their content and where it lies.
 
-use crate::symbol::SymbolKey;
+use symbols::SymbolKey;
 
 /// One member that is not a directory.
 #[derive(Clone, Debug, PartialEq, Eq)]

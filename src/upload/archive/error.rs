@@ -4,7 +4,7 @@ use std::io;
 
 use bytesize::ByteSize;
 
-use crate::symbol::NameError;
+use symbols::NameError;
 
 /// Why an archive is refused: a sentence for the person who made it, which names the member and the rule.
 ///

@@ -7,7 +7,7 @@ use unicode_normalization::UnicodeNormalization;
 use super::entry::Content;
 use super::error::ArchiveError;
 use super::record::{Kind, Record};
-use crate::symbol::{KeyError, SymbolKey, check_name};
+use symbols::{KeyError, SymbolKey, check_name};
 
 /// The longest name in bytes: more than any legal key has.
 const LONGEST: usize = 512;

@@ -10,8 +10,8 @@ use super::error::ArchiveError;
 use super::inflate::Inflater;
 use super::limits::ArchiveLimits;
 use super::read_at::ReadAt;
-use crate::symbol::elf::{ElfFile, ElfScan};
-use crate::symbol::header::{SCAN_LENGTH, SymHeader};
+use symbols::elf::{ElfFile, ElfScan};
+use symbols::header::{SCAN_LENGTH, SymHeader};
 
 /// Bytes read, and bytes inflated, at once.
 const BUFFER_LENGTH: usize = 128 * 1024;

@@ -1,7 +1,7 @@
 //! A file without an archive around it, as the one member of an archive would be.
 
 use super::{ArchiveError, ArchiveLimits, Content, Entry, Method, ReadAt, name};
-use crate::symbol::SymbolKey;
+use symbols::SymbolKey;
 
 /// How much is read at once, in bytes.
 const BUFFER_LENGTH: usize = 128 * 1024;

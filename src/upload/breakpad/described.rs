@@ -6,8 +6,8 @@ use std::io;
 use std::os::unix::fs::FileExt;
 
 use super::BreakpadError;
-use crate::symbol::header::{SCAN_LENGTH, SymHeader};
-use crate::symbol::{DebugId, SuffixList, SymbolKey};
+use symbols::header::{SCAN_LENGTH, SymHeader};
+use symbols::{DebugId, SuffixList, SymbolKey};
 
 /// How much of a file is looked at for a part's header, in bytes.
 const PART_HEADER: usize = 4 * 1024;

@@ -1,7 +1,7 @@
 //! Why an upload of one file was refused.
 
 use super::SymbolType;
-use crate::symbol::KeyError;
+use symbols::KeyError;
 
 /// One variant per rule that a client can break.
 #[derive(Debug, thiserror::Error)]

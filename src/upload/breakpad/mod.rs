@@ -27,7 +27,7 @@ use crate::auth::Uploader;
 use crate::blocking;
 use crate::db::waiting::WaitingFile;
 use crate::storage::{ObjectMeta, Part, Payload};
-use crate::symbol::SuffixList;
+use symbols::SuffixList;
 
 pub use described::{Described, SymbolType};
 pub use error::BreakpadError;

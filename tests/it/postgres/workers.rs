@@ -9,7 +9,7 @@ use symbold::clock::SystemClock;
 use symbold::db::{Database, DatabaseConfig, MissingRecords};
 use symbold::metrics::Metrics;
 use symbold::missing::{CodeInfo, MissingConfig, MissingLog, MissingWorker};
-use symbold::symbol::SymbolKey;
+use symbols::SymbolKey;
 use time::macros::datetime;
 use tokio_util::sync::CancellationToken;
 

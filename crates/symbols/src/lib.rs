@@ -12,6 +12,7 @@ pub mod elf;
 pub mod header;
 mod name;
 mod packed;
+mod store;
 mod suffix;
 
 use std::fmt;
@@ -20,6 +21,7 @@ pub use build_id::BuildId;
 pub use debug_id::DebugId;
 pub use name::{NameError, check_name};
 pub use packed::{packed_name, plain_name};
+pub use store::Store;
 pub use suffix::SuffixList;
 
 /// The three parts that name one file of symbols.
