@@ -22,7 +22,7 @@ use futures_util::{StreamExt as _, stream};
 use symbold::cpu::CpuPool;
 use symbold::scratch::Scratch;
 use symbold::upload::archive::{self, ArchiveLimits, Entry, Method};
-use symbold::upload::content;
+use symbold::upload::stored_bytes;
 use symbold_loadtest::builds;
 use symbold_loadtest::bundle::{Bundle, Member};
 use tempfile::TempDir;
@@ -119,7 +119,7 @@ impl Prepared {
         let scratch = Arc::new(Scratch::open(folder.path()).expect("the folder is ours"));
         let pool = CpuPool::new(0).expect("the system starts threads");
         let texts = entries.iter().map(|entry| {
-            let payload = content::payload(&archive, entry, false, LEVEL, &scratch, &pool);
+            let payload = stored_bytes::payload(&archive, entry, false, LEVEL, &scratch, &pool);
             read(&support::block_on(payload).expect("a member is inflated")).into()
         });
         let texts: Vec<Bytes> = texts.collect();
@@ -152,7 +152,7 @@ impl Prepared {
 
     /// The server's own way from a member to what is stored, read to its end.
     async fn stored_bytes(&self, archive: &Arc<File>, entry: &Entry) -> Vec<u8> {
-        let payload = content::payload(archive, entry, true, LEVEL, &self.scratch, &self.pool);
+        let payload = stored_bytes::payload(archive, entry, true, LEVEL, &self.scratch, &self.pool);
         read(&payload.await.expect("there is room for temporary files"))
     }
 }

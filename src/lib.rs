@@ -1,7 +1,9 @@
 #![doc = include_str!("../docs/architecture.md")]
 
 pub mod auth;
+pub mod background;
 pub mod blocking;
+pub mod breakpad;
 pub mod cache;
 pub mod catalog;
 pub mod cli;
@@ -18,6 +20,7 @@ pub mod health;
 pub mod http;
 pub mod metrics;
 pub mod missing;
+pub mod outgoing;
 pub mod scratch;
 pub mod server;
 pub mod service_url;

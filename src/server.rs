@@ -20,6 +20,8 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::auth::AuthService;
+use crate::background::Background;
+use crate::breakpad::BreakpadService;
 use crate::cache::{self, Memos};
 use crate::catalog::{Catalog, Source};
 use crate::clock::SharedClock;
@@ -34,8 +36,7 @@ use crate::metrics::Metrics;
 use crate::missing::{MissingLog, MissingReport, MissingWorker};
 use crate::scratch::Scratch;
 use crate::storage::{self, MeteredStorage, Storage, StorageConfig};
-use crate::upload::UploadService;
-use crate::upload::breakpad::BreakpadUploads;
+use crate::upload::{StagedFiles, UploadParts, UploadService};
 
 /// How long the last counts may take to be written.
 const FLUSH_DEADLINE: Duration = Duration::from_secs(10);
@@ -142,6 +143,7 @@ pub struct Server {
     config: Config,
     listener: TcpListener,
     services: HttpServices,
+    staged: Arc<StagedFiles>,
     observation: Data<Observation>,
     missing: MissingWorker,
 }
@@ -169,23 +171,35 @@ impl Server {
         );
         let log = MissingLog::new(&config.missing, Arc::clone(&clock), metrics.clone());
         let debuginfod = debuginfod(&config, &catalog, &scratch, &cpu, &metrics);
-        let uploads = UploadService::new(
-            config.upload.clone(),
-            Arc::clone(&scratch),
-            Arc::clone(&catalog),
-            Arc::clone(&database),
-            cpu.clone(),
-            Arc::clone(&clock),
-            metrics.clone(),
-        )
-        .context("cannot prepare uploads by address (section upload.by_url)")?;
+        let background = Background::current();
+        let parts = UploadParts {
+            scratch: Arc::clone(&scratch),
+            catalog: Arc::clone(&catalog),
+            database: Arc::clone(&database),
+            cpu: cpu.clone(),
+            background: background.clone(),
+            clock: Arc::clone(&clock),
+            metrics: metrics.clone(),
+        };
+        let uploads = UploadService::new(config.upload.clone(), parts);
+        let uploads =
+            uploads.context("cannot prepare uploads by address (section upload.by_url)")?;
         let uploads = Arc::new(uploads);
-        let breakpad = BreakpadUploads::new(Arc::clone(&uploads), config.download.serve.clone());
+        let waiting = Arc::clone(&database) as _;
+        let staged = StagedFiles::new(Arc::clone(&catalog), waiting, Arc::clone(&clock));
+        let staged = Arc::new(staged);
+        let breakpad = BreakpadService::new(
+            Arc::clone(&uploads),
+            Arc::clone(&staged),
+            Arc::clone(&catalog),
+            config.download.serve.clone(),
+            background,
+        );
         let health = Health::new(storage, Arc::clone(&database), cache, Arc::clone(&clock));
         let services = HttpServices {
             auth: AuthService::new(Arc::clone(&database), Arc::clone(&clock)),
             uploads,
-            breakpad: Arc::new(breakpad),
+            breakpad,
             public_url: config.server.public_url.clone(),
             downloads: DownloadService::new(
                 &config.download,
@@ -200,7 +214,6 @@ impl Server {
             health: Arc::new(health),
             metrics: metrics.clone(),
             clock: Arc::clone(&clock),
-            runtime: Handle::current(),
         };
         let missing = missing_worker(&config, log, database, &metrics, &clock)?;
         let observation = Data::new(Observation::new(metrics, clock, config.log.requests));
@@ -208,6 +221,7 @@ impl Server {
             listener: listen(&config.server.listen)?,
             config,
             services,
+            staged,
             observation,
             missing,
         })
@@ -235,9 +249,9 @@ impl Server {
         let background = TaskTracker::new();
         let stop_background = CancellationToken::new();
         background.spawn(self.missing.run(stop_background.clone()));
-        let watch = self.services.uploads.watch();
-        background.spawn(watch.run(stop_background.clone()));
-        background.spawn(Arc::clone(&self.services.breakpad).sweep(stop_background.clone()));
+        let abandoned = self.services.uploads.abandoned_uploads();
+        background.spawn(abandoned.run(stop_background.clone()));
+        background.spawn(self.staged.sweep(stop_background.clone()));
         background.close();
 
         let http_server = listening::start(

@@ -1,5 +1,7 @@
 //! Files that wait until their upload is completed, by the hash of the upload's key.
 
+use std::fmt::Debug;
+
 use async_trait::async_trait;
 use time::OffsetDateTime;
 
@@ -20,7 +22,7 @@ pub struct WaitingFile {
 
 /// The table of waiting files. Every call but the first may be repeated.
 #[async_trait]
-pub trait WaitingRecords {
+pub trait WaitingRecords: Debug + Send + Sync {
     /// Records a file, unless so many of this user wait already. Tells whether it was recorded.
     async fn begin_waiting(&self, file: &WaitingFile, limit: u32) -> Result<bool, DbError>;
 

@@ -8,14 +8,11 @@ use actix_web::http::header;
 use actix_web::web::{self, Data, Path, Payload, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse, Resource, ResponseError, Route};
 use percent_encoding::percent_decode_str;
-use tokio::runtime::Handle;
-use tracing::Instrument;
 
 use super::error::ApiError;
 use super::extract::{self, KeyedUploader};
-use crate::cpu::JobPanicked;
-use crate::upload::breakpad::{BreakpadUploads, Completed, Described};
-use crate::upload::{UploadError, UploadService};
+use crate::breakpad::{BreakpadError, BreakpadService, Completed, Described};
+use crate::upload::UploadService;
 
 /// The address that clients know this server by; empty if it is not configured.
 #[derive(Clone, Debug)]
@@ -59,30 +56,18 @@ async fn symupload(
     request: HttpRequest,
     body: Payload,
     uploads: Data<UploadService>,
-    breakpad: Data<BreakpadUploads>,
-    runtime: Data<Handle>,
+    breakpad: Data<BreakpadService>,
 ) -> Result<HttpResponse, ApiError> {
-    let user = uploader.email.clone();
-    let result = async {
-        let form = extract::receive_symbol_file(&request, body, &uploader, &uploads).await?;
-        let service = breakpad.into_inner();
-        let accept = async move {
-            service
-                .accept(uploader, form.described, form.file, form.slot)
-                .await
-        };
-        to_its_end(&runtime, accept).await
-    };
-    told(result.await, &user, &uploads).map(result_json)
+    let receiving = extract::receive_symbol_file(&request, body, &uploader, uploads.intake());
+    let completed = breakpad.accept(uploader.clone(), receiving).await;
+    answered(completed).map(result_json)
 }
 
 /// The second protocol's question whether the file is there.
 async fn check_status(
     KeyedUploader(uploader): KeyedUploader,
     request: HttpRequest,
-    uploads: Data<UploadService>,
-    breakpad: Data<BreakpadUploads>,
-    runtime: Data<Handle>,
+    breakpad: Data<BreakpadService>,
 ) -> Result<HttpResponse, ApiError> {
     // The raw path is read, so that each part is percent-decoded exactly once.
     let path = request.uri().path();
@@ -92,10 +77,8 @@ async fn check_status(
         .and_then(|rest| rest.split_once('/'));
     let (debug_file, debug_id) = parts.ok_or_else(|| ApiError::not_found(path))?;
     let debug_file = percent_decode_str(debug_file).decode_utf8_lossy();
-    let user = uploader.email.clone();
     let described = Described::breakpad(&debug_file, debug_id);
-    let ask = breakpad.into_inner().is_stored(uploader, described);
-    let status = if told(to_its_end(&runtime, ask).await, &user, &uploads)? {
+    let status = if answered(breakpad.is_stored(&uploader, described).await)? {
         "FOUND"
     } else {
         "MISSING"
@@ -108,33 +91,25 @@ async fn create(
     KeyedUploader(uploader): KeyedUploader,
     request: HttpRequest,
     public_url: Data<PublicUrl>,
-    uploads: Data<UploadService>,
-    breakpad: Data<BreakpadUploads>,
+    breakpad: Data<BreakpadService>,
 ) -> Result<HttpResponse, ApiError> {
     let base = base_url(&public_url, &request)?;
-    let key = told(breakpad.create(&uploader).await, &uploader.email, &uploads)?;
+    let key = answered(breakpad.create(&uploader).await)?;
     let url = format!("{base}/v1/uploads/{key}");
     Ok(members(&[("uploadUrl", &url), ("uploadKey", &key)]))
 }
 
-/// The second step: the file itself. Who knows the key may put it.
+/// The second step: the file itself. The key allows to put it.
 async fn put(
     key: Path<String>,
     request: HttpRequest,
     body: Payload,
     uploads: Data<UploadService>,
-    breakpad: Data<BreakpadUploads>,
-    runtime: Data<Handle>,
+    breakpad: Data<BreakpadService>,
 ) -> Result<HttpResponse, ApiError> {
-    let key = key.into_inner();
-    let result = async {
-        let length = extract::checked_length(&request, &uploads)?;
-        let slot = breakpad.enter(&key, length).await?;
-        let file = extract::receive_bytes(body, &uploads).await?;
-        let service = breakpad.into_inner();
-        to_its_end(&runtime, service.keep(key, file, slot)).await
-    };
-    told(result.await, "whoever has the upload key", &uploads)?;
+    let receiving = extract::receive_bytes(body, uploads.intake());
+    let length = extract::announced_length(&request);
+    answered(breakpad.put(key.into_inner(), length, receiving).await)?;
     Ok(members(&[("result", "OK")]))
 }
 
@@ -144,37 +119,17 @@ async fn complete(
     key: Path<String>,
     body: Payload,
     uploads: Data<UploadService>,
-    breakpad: Data<BreakpadUploads>,
-    runtime: Data<Handle>,
+    breakpad: Data<BreakpadService>,
 ) -> Result<HttpResponse, ApiError> {
-    let user = uploader.email.clone();
-    let result = async {
-        let described = extract::receive_described(body, &uploads).await?;
-        let service = breakpad.into_inner();
-        let complete = service.complete(uploader, key.into_inner(), described);
-        to_its_end(&runtime, complete).await
-    };
-    told(result.await, &user, &uploads).map(result_json)
+    let receiving = extract::receive_described(body, uploads.intake());
+    let completed = breakpad
+        .complete(uploader, key.into_inner(), receiving)
+        .await;
+    answered(completed).map(result_json)
 }
 
-/// Runs a task that ends even if the client leaves.
-async fn to_its_end<T: Send + 'static>(
-    runtime: &Handle,
-    task: impl Future<Output = Result<T, UploadError>> + Send + 'static,
-) -> Result<T, UploadError> {
-    let result = runtime.spawn(task.in_current_span()).await;
-    result.unwrap_or(Err(UploadError::Panicked(JobPanicked)))
-}
-
-fn told<T>(
-    result: Result<T, UploadError>,
-    user: &str,
-    uploads: &UploadService,
-) -> Result<T, ApiError> {
-    result.map_err(|error| {
-        uploads.note_refusal(user, &error);
-        ApiError::from(&error)
-    })
+fn answered<T>(result: Result<T, BreakpadError>) -> Result<T, ApiError> {
+    result.map_err(|error| ApiError::from(&error))
 }
 
 fn result_json(completed: Completed) -> HttpResponse {

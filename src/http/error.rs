@@ -12,14 +12,14 @@ use actix_web::{HttpResponse, HttpResponseBuilder, ResponseError};
 use serde_json::json;
 
 use crate::auth::AuthError;
+use crate::breakpad::BreakpadError;
 use crate::catalog::{BuildsError, CatalogError, ModulesError};
 use crate::db::DbError;
 use crate::debuginfod::DebuginfodError;
 use crate::download::{DownloadError, UnpackError};
 use crate::storage::StorageError;
 use crate::upload::archive::ArchiveError;
-use crate::upload::breakpad::BreakpadError;
-use crate::upload::{FetchError, UploadError};
+use crate::upload::{FetchError, ReceiveError, Refusal, StoreError, UploadError};
 
 /// The type of plain sentences.
 const TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
@@ -214,16 +214,20 @@ impl From<AuthError> for ApiError {
     }
 }
 
-fn breakpad_status(error: &BreakpadError) -> StatusCode {
-    match error {
-        BreakpadError::UnknownKey => StatusCode::NOT_FOUND,
-        BreakpadError::TooManyWaiting(_) => StatusCode::TOO_MANY_REQUESTS,
-        BreakpadError::Lacks(_)
-        | BreakpadError::Name { .. }
-        | BreakpadError::Type(_)
-        | BreakpadError::NotServed(_)
-        | BreakpadError::Module(_)
-        | BreakpadError::NothingPut => StatusCode::BAD_REQUEST,
+impl From<&BreakpadError> for ApiError {
+    fn from(error: &BreakpadError) -> Self {
+        let status = match error {
+            BreakpadError::Upload(error) => return error.into(),
+            BreakpadError::UnknownKey => StatusCode::NOT_FOUND,
+            BreakpadError::TooManyWaiting(_) => StatusCode::TOO_MANY_REQUESTS,
+            BreakpadError::Lacks(_)
+            | BreakpadError::Name { .. }
+            | BreakpadError::Type(_)
+            | BreakpadError::NotServed(_)
+            | BreakpadError::Module(_)
+            | BreakpadError::NothingPut => StatusCode::BAD_REQUEST,
+        };
+        Self::new(status, error.code(), error.to_string())
     }
 }
 
@@ -231,55 +235,65 @@ impl From<&UploadError> for ApiError {
     fn from(error: &UploadError) -> Self {
         let code = error.code();
         let refuse = |status| Self::new(status, code, error.to_string());
-        // What failed has been logged with the upload; the client is told in general.
+        // The failure has been logged with the upload; the client gets a general sentence.
         let fail = |status, told: &str| Self::new(status, code, told);
         match error {
-            UploadError::Busy | UploadError::Contended => refuse(StatusCode::SERVICE_UNAVAILABLE),
-            UploadError::AlreadyExists(_) => refuse(StatusCode::CONFLICT),
-            UploadError::TokenBusy(_) => refuse(StatusCode::TOO_MANY_REQUESTS),
-            UploadError::TooLarge(_) => refuse(StatusCode::PAYLOAD_TOO_LARGE),
-            UploadError::Encoded => refuse(StatusCode::UNSUPPORTED_MEDIA_TYPE),
-            UploadError::Stalled(_) => refuse(StatusCode::REQUEST_TIMEOUT),
-            UploadError::Archive(archive) if archive.is_too_large() => {
-                refuse(StatusCode::PAYLOAD_TOO_LARGE)
-            }
+            UploadError::Receive(ReceiveError::Temporary(_))
+            | UploadError::Store(
+                StoreError::Temporary(_) | StoreError::Storage(StorageError::Full { .. }),
+            ) => fail(
+                StatusCode::INSUFFICIENT_STORAGE,
+                "The server has no room for this upload. Try again later",
+            ),
+            UploadError::Receive(error) => refuse(receive_status(error)),
             UploadError::Archive(ArchiveError::Read(_)) => fail(
                 StatusCode::SERVICE_UNAVAILABLE,
                 "The archive could not be read back. Try again later",
             ),
-            UploadError::NoFile
-            | UploadError::SecondFile
-            | UploadError::FileAndUrl
-            | UploadError::Form
-            | UploadError::Contradiction(_)
-            | UploadError::Boundary
-            | UploadError::Extension(_)
-            | UploadError::Incomplete
-            | UploadError::Archive(_) => refuse(StatusCode::BAD_REQUEST),
-            UploadError::Breakpad(breakpad) => refuse(breakpad_status(breakpad)),
-            UploadError::Fetch(fetch) => match fetch {
-                FetchError::Remote(..) | FetchError::Unreachable(_) => {
-                    refuse(StatusCode::BAD_GATEWAY)
-                }
-                FetchError::Timeout(_) => refuse(StatusCode::GATEWAY_TIMEOUT),
-                _ => refuse(StatusCode::BAD_REQUEST),
-            },
-            UploadError::Temporary(_) | UploadError::Storage(StorageError::Full { .. }) => fail(
-                StatusCode::INSUFFICIENT_STORAGE,
-                "The server has no room for this upload. Try again later",
-            ),
-            UploadError::Storage(_) => fail(
+            UploadError::Archive(archive) if archive.is_too_large() => {
+                refuse(StatusCode::PAYLOAD_TOO_LARGE)
+            }
+            UploadError::Archive(_) => refuse(StatusCode::BAD_REQUEST),
+            UploadError::Contended | UploadError::Store(StoreError::Busy) => {
+                refuse(StatusCode::SERVICE_UNAVAILABLE)
+            }
+            UploadError::Store(StoreError::AlreadyExists(_)) => refuse(StatusCode::CONFLICT),
+            UploadError::Store(StoreError::Storage(_)) => fail(
                 StatusCode::SERVICE_UNAVAILABLE,
                 "The storage is unavailable. Try again later; files that are stored already will be skipped",
             ),
-            UploadError::Database(_) => fail(
+            UploadError::Store(StoreError::Database(_)) => fail(
                 StatusCode::SERVICE_UNAVAILABLE,
                 "The database is unavailable. Try again later; files that are stored already will be skipped",
             ),
-            UploadError::Panicked(_) => {
+            UploadError::Panicked(_) | UploadError::Store(StoreError::Panicked(_)) => {
                 fail(StatusCode::INTERNAL_SERVER_ERROR, "Internal Server Error")
             }
         }
+    }
+}
+
+fn receive_status(error: &ReceiveError) -> StatusCode {
+    match error {
+        ReceiveError::Busy => StatusCode::SERVICE_UNAVAILABLE,
+        ReceiveError::TokenBusy(_) => StatusCode::TOO_MANY_REQUESTS,
+        ReceiveError::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
+        ReceiveError::Encoded => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+        ReceiveError::Stalled(_) => StatusCode::REQUEST_TIMEOUT,
+        ReceiveError::Temporary(_) => StatusCode::INSUFFICIENT_STORAGE,
+        ReceiveError::Fetch(FetchError::Remote(..) | FetchError::Unreachable(_)) => {
+            StatusCode::BAD_GATEWAY
+        }
+        ReceiveError::Fetch(FetchError::Timeout(_)) => StatusCode::GATEWAY_TIMEOUT,
+        ReceiveError::NoFile
+        | ReceiveError::SecondFile
+        | ReceiveError::FileAndUrl
+        | ReceiveError::Form
+        | ReceiveError::Contradiction(_)
+        | ReceiveError::Boundary
+        | ReceiveError::Extension(_)
+        | ReceiveError::Incomplete
+        | ReceiveError::Fetch(_) => StatusCode::BAD_REQUEST,
     }
 }
 

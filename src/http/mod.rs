@@ -26,6 +26,7 @@ use std::sync::Arc;
 use actix_web::web::{self, Data, ServiceConfig};
 
 use crate::auth::AuthService;
+use crate::breakpad::BreakpadService;
 use crate::catalog::Catalog;
 use crate::clock::SharedClock;
 use crate::debuginfod::DebuginfodService;
@@ -34,7 +35,6 @@ use crate::health::Health;
 use crate::metrics::Metrics;
 use crate::missing::MissingReport;
 use crate::upload::UploadService;
-use crate::upload::breakpad::BreakpadUploads;
 
 pub use config::ServerConfig;
 pub use middleware::{Observation, observe};
@@ -48,7 +48,7 @@ pub struct HttpServices {
     /// Takes uploads.
     pub uploads: Arc<UploadService>,
     /// Takes uploads of one file.
-    pub breakpad: Arc<BreakpadUploads>,
+    pub breakpad: BreakpadService,
     /// The address that clients know this server by; empty if it is not configured.
     pub public_url: String,
     /// Finds files.
@@ -65,8 +65,6 @@ pub struct HttpServices {
     pub metrics: Metrics,
     /// Tells the time.
     pub clock: SharedClock,
-    /// The runtime on which uploads go on when their clients leave.
-    pub runtime: tokio::runtime::Handle,
 }
 
 /// All routes, in the order in which they are tried. What none of them matches is a symbol's path, or nothing.
@@ -82,7 +80,7 @@ pub fn configure(services: &HttpServices, app: &mut ServiceConfig) {
         .configure(explain::configure_api);
     app.app_data(Data::new(services.auth.clone()))
         .app_data(Data::from(Arc::clone(&services.uploads)))
-        .app_data(Data::from(Arc::clone(&services.breakpad)))
+        .app_data(Data::new(services.breakpad.clone()))
         .app_data(Data::new(breakpad::PublicUrl(services.public_url.clone())))
         .app_data(Data::new(services.downloads.clone()))
         .app_data(Data::new(services.debuginfod.clone()))
@@ -91,7 +89,6 @@ pub fn configure(services: &HttpServices, app: &mut ServiceConfig) {
         .app_data(Data::from(Arc::clone(&services.health)))
         .app_data(Data::new(services.metrics.clone()))
         .app_data(Data::new(Arc::clone(&services.clock)))
-        .app_data(Data::new(services.runtime.clone()))
         .configure(operations::configure)
         .configure(health::configure)
         .configure(upload::configure)

@@ -1,20 +1,19 @@
 //! Uploads: taking them, and showing what was recorded.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::web::{self, Data, Path, Payload, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse, ResponseError};
 use serde_json::{Value, json};
-use tracing::Instrument;
 
 use super::error::ApiError;
 use super::extract;
 use super::wire::json_time;
 use crate::auth::{Permission, Principal, Uploader};
-use crate::cpu::JobPanicked;
 use crate::db::files::ReplacedFile;
 use crate::db::uploads::{FileRecord, UploadState};
-use crate::upload::{FullRecord, Receipt, UploadError, UploadService};
+use crate::upload::{FullRecord, Receipt, UploadService};
 
 pub(super) fn configure(app: &mut ServiceConfig) {
     let mut uploads = web::scope("/upload");
@@ -47,20 +46,13 @@ async fn upload(
     request: HttpRequest,
     body: Payload,
     uploads: Data<UploadService>,
-    runtime: Data<tokio::runtime::Handle>,
 ) -> Result<HttpResponse, ApiError> {
-    let user = uploader.email.clone();
-    let result = async {
-        let submission = extract::receive(&request, body, &uploader, &uploads).await?;
-        let service = uploads.clone().into_inner();
-        let task = runtime.spawn(service.accept(uploader, submission).in_current_span());
-        task.await
-            .unwrap_or(Err(UploadError::Panicked(JobPanicked)))
-    };
-    let receipt = result.await.map_err(|error| {
-        uploads.note_refusal(&user, &error);
-        ApiError::from(&error)
-    })?;
+    let uploads = uploads.into_inner();
+    let receiving = extract::receive(&request, body, &uploader, uploads.intake());
+    let receipt = Arc::clone(&uploads)
+        .accept(uploader.clone(), receiving)
+        .await
+        .map_err(|error| ApiError::from(&error))?;
     Ok(HttpResponse::Created().json(receipt_json(&receipt)))
 }
 

@@ -6,7 +6,11 @@ use bytesize::ByteSize;
 use serde::{Deserialize, Serialize};
 
 use super::archive::ArchiveLimits;
-use super::{FetchConfig, Overwrite};
+use super::receive::{AdmissionLimits, FetchConfig, PaceLimits, ReceiveLimits};
+use super::store::{Overwrite, StoreSettings};
+use super::verifier::Verifier;
+use crate::cpu::CpuPool;
+use crate::metrics::Metrics;
 use symbols::SuffixList;
 
 /// What uploads may be, how fast they must come and how they are stored.
@@ -33,7 +37,7 @@ pub struct UploadConfig {
     pub stores: usize,
     /// Which files an upload may change that are stored already.
     pub overwrite: Overwrite,
-    /// A server that has not been heard of for this time is held for dead, and its pending uploads for failed.
+    /// A server that has not been heard of for this time is considered dead and its pending uploads are marked failed.
     #[serde(with = "humantime_serde")]
     pub abandoned_after: Duration,
     /// Endings of the names of files that are stored gzipped.
@@ -63,6 +67,40 @@ impl Default for UploadConfig {
             level: 6,
             archive: ArchiveLimits::default(),
             by_url: FetchConfig::default(),
+        }
+    }
+}
+
+impl UploadConfig {
+    /// The limits of what arrives.
+    pub(super) fn receive_limits(&self) -> ReceiveLimits {
+        ReceiveLimits {
+            size: self.size,
+            pace: PaceLimits {
+                idle: self.idle,
+                receive: self.receive,
+                rate: self.rate.as_u64(),
+            },
+            admission: AdmissionLimits {
+                slots: self.slots,
+                slots_per_token: self.slots_per_token,
+                temporary: self.temporary.as_u64(),
+            },
+        }
+    }
+
+    /// How members are read.
+    pub(super) fn verifier(&self, cpu: CpuPool, metrics: Metrics) -> Verifier {
+        Verifier::new(self.archive.clone(), self.compress.clone(), cpu, metrics)
+    }
+
+    /// How members are stored.
+    pub(super) fn store_settings(&self) -> StoreSettings {
+        StoreSettings {
+            at_once: self.stores,
+            level: self.level,
+            overwrite: self.overwrite,
+            largest_member: self.archive.member_size.as_u64(),
         }
     }
 }

@@ -1,63 +1,56 @@
-//! Taking an upload: check everything, then store everything, then say so.
+//! Taking an upload: receive it, verify it, store it, record it.
 //!
-//! The archive arrives in a temporary file. [`archive`] inspects its structure and verifies every member before the
-//! first is stored, so that a refusal leaves nothing behind; members that arrive early are verified while others are
-//! still on their way. Then the upload is recorded as pending, its members
-//! are stored concurrently, and the record is completed in one transaction; only then does the client get its 201. A
-//! failure half-way leaves whole files, which a repeat of the upload skips.
+//! The rooms stand in the order in which an upload passes them. [`receive`] gives it a slot and brings it into a
+//! temporary file. [`archive`] inspects its structure and verifies every member before the first is stored, so that a
+//! refusal leaves nothing behind. `store` stores the members; `records` keeps the record, which is pending meanwhile and
+//! is completed in one transaction; `aftermath` lists what follows. Only then does the client get its 201. A failure
+//! half-way leaves whole files, which a repeat of the upload skips. `staged` keeps files whose upload is completed in a
+//! later request.
 
-mod admission;
+mod aftermath;
 pub mod archive;
-pub mod breakpad;
 mod config;
-pub mod content;
 mod early;
 mod error;
-mod fetch;
-mod gzip;
-mod incoming;
-mod member;
-mod overwrite;
-mod pace;
-mod record;
-mod submission;
-mod under_way;
+mod receive;
+mod records;
+mod staged;
+mod store;
 mod verifier;
-mod watch;
 
 use std::fs::File;
 use std::sync::Arc;
 
 use futures_util::{StreamExt, TryStreamExt, stream};
+use symbols::SymbolKey;
 use time::OffsetDateTime;
 
 use crate::auth::Uploader;
+use crate::background::Background;
 use crate::catalog::Catalog;
 use crate::clock::{SharedClock, Stopwatch};
 use crate::cpu::CpuPool;
-use crate::db::uploads::{NewUpload, Outcome};
+use crate::db::uploads::NewUpload;
 use crate::db::{Database, DbError};
-use crate::metrics::{Metrics, ResultLabel};
+use crate::metrics::Metrics;
 use crate::scratch::Scratch;
-use symbols::SymbolKey;
 
-use admission::{Admission, MemberRoom};
+use aftermath::{CompletedUpload, Consequence, consequences};
 use archive::{Content, Entry};
 use early::{EarlyVerification, Known};
-use member::{Member, Stored};
-use verifier::{Verifier, When};
+use records::{BeginError, Ending, UploadLog, UploadTarget};
+use store::{Member, MemberStore};
+use verifier::{Verifier, VerifyError, When};
 
-pub use admission::UploadSlot;
 pub use config::UploadConfig;
-pub use error::UploadError;
-pub use fetch::{FetchConfig, FetchError, Fetcher};
-pub use incoming::IncomingArchive;
-pub use overwrite::Overwrite;
-pub use pace::Pace;
-pub use record::FullRecord;
-pub use submission::{Origin, Source, Submission, TempArchive};
-pub use under_way::UnderWay;
-pub use watch::UploadWatch;
+pub use error::{Refusal, UploadError};
+pub use receive::{
+    FetchConfig, FetchError, FetchedFrom, IncomingFile, Intake, Pace, ReceiveError, ReceivedFile,
+    Submission, Submitted, UploadSlot,
+};
+pub use records::{AbandonedUploads, FullRecord, InFlight};
+pub use staged::{StagedError, StagedFiles};
+pub use store::{Overwrite, StoreError, stored_bytes};
 
 /// What the client is told of an upload that was stored.
 #[derive(Clone, Debug)]
@@ -76,60 +69,99 @@ pub struct Receipt {
 #[derive(Debug)]
 pub struct UploadService {
     config: UploadConfig,
-    fetcher: Fetcher,
+    intake: Intake,
     verifier: Verifier,
-    admission: Arc<Admission>,
-    member_room: MemberRoom,
+    store: MemberStore,
+    log: UploadLog,
+    consequences: Vec<Box<dyn Consequence>>,
+    in_flight: Arc<InFlight>,
     scratch: Arc<Scratch>,
-    under_way: Arc<UnderWay>,
-    catalog: Arc<Catalog>,
     database: Arc<dyn Database>,
     cpu: CpuPool,
+    background: Background,
     clock: SharedClock,
     metrics: Metrics,
 }
 
+/// What the service stands on.
+#[derive(Debug)]
+pub struct UploadParts {
+    /// Where archives arrive and members are compressed.
+    pub scratch: Arc<Scratch>,
+    /// The stores that take the files.
+    pub catalog: Arc<Catalog>,
+    /// The records.
+    pub database: Arc<dyn Database>,
+    /// The pool that verifies and compresses.
+    pub cpu: CpuPool,
+    /// The runtime on which uploads go on when their clients leave.
+    pub background: Background,
+    /// The clock.
+    pub clock: SharedClock,
+    /// The metrics.
+    pub metrics: Metrics,
+}
+
 impl UploadService {
-    /// Makes the service; `scratch` is where archives are kept while they are looked at.
+    /// Makes the service.
     ///
     /// # Errors
     /// The HTTP client that fetches archives cannot be made.
-    pub fn new(
-        config: UploadConfig,
-        scratch: Arc<Scratch>,
-        catalog: Arc<Catalog>,
-        database: Arc<dyn Database>,
-        cpu: CpuPool,
-        clock: SharedClock,
-        metrics: Metrics,
-    ) -> Result<Self, reqwest::Error> {
-        Ok(Self {
-            fetcher: Fetcher::new(config.by_url.clone())?,
-            admission: Arc::new(Admission::new(&config, metrics.clone())),
-            member_room: MemberRoom::new(&config, metrics.clone()),
-            verifier: Verifier::new(&config, cpu.clone(), metrics.clone()),
-            config,
-            under_way: UnderWay::new(scratch.name()),
+    pub fn new(config: UploadConfig, parts: UploadParts) -> Result<Self, reqwest::Error> {
+        let UploadParts {
             scratch,
             catalog,
             database,
             cpu,
+            background,
+            clock,
+            metrics,
+        } = parts;
+        let verifier = config.verifier(cpu.clone(), metrics.clone());
+        let in_flight = InFlight::new(scratch.name());
+        Ok(Self {
+            intake: Intake::new(
+                config.receive_limits(),
+                config.by_url.clone(),
+                verifier.clone(),
+                Arc::clone(&scratch),
+                Arc::clone(&clock),
+                metrics.clone(),
+            )?,
+            store: MemberStore::new(
+                config.store_settings(),
+                Arc::clone(&scratch),
+                Arc::clone(&catalog),
+                Arc::clone(&database) as _,
+                cpu.clone(),
+                Arc::clone(&clock),
+                metrics.clone(),
+            ),
+            log: UploadLog::new(Arc::clone(&database), Arc::clone(&in_flight)),
+            consequences: consequences(catalog, Arc::clone(&clock), metrics.clone()),
+            config,
+            verifier,
+            in_flight,
+            scratch,
+            database,
+            cpu,
+            background,
             clock,
             metrics,
         })
     }
 
-    /// The settings, for whoever receives the bytes.
+    /// Receives the bodies of uploads.
     #[must_use]
-    pub fn config(&self) -> &UploadConfig {
-        &self.config
+    pub fn intake(&self) -> &Intake {
+        &self.intake
     }
 
-    /// The task that ends the records of uploads that nobody will finish, of this process and of others.
+    /// The task that ends the records of uploads that will never be finished, of this process and of others.
     #[must_use]
-    pub fn watch(&self) -> UploadWatch {
-        UploadWatch::new(
-            Arc::clone(&self.under_way),
+    pub fn abandoned_uploads(&self) -> AbandonedUploads {
+        AbandonedUploads::new(
+            Arc::clone(&self.in_flight),
             self.scratch.abandoned().to_vec(),
             self.config.abandoned_after,
             Arc::clone(&self.database),
@@ -137,48 +169,77 @@ impl UploadService {
         )
     }
 
-    /// Takes a place among the uploads, before anything of the body is read. `length` is what the client says that it
-    /// will send, if it does.
+    /// The record of an upload, its files, and who had stored the files that it replaced.
     ///
     /// # Errors
-    /// All places are taken, or all that one token may have, or the room for temporary files is.
-    pub fn enter(
-        &self,
-        uploader: &Uploader,
-        length: Option<u64>,
-    ) -> Result<UploadSlot, UploadError> {
-        self.enter_as(uploader.token_id, length)
+    /// The database is away.
+    pub async fn record_of(&self, id: i64) -> Result<Option<FullRecord>, DbError> {
+        self.log.read(id).await
     }
 
-    fn enter_as(&self, token_id: i64, length: Option<u64>) -> Result<UploadSlot, UploadError> {
-        let largest = self.config.size.as_u64();
-        let bytes = length.map_or(largest, |length| length.min(largest));
-        self.admission.enter(token_id, bytes)
-    }
-
-    /// Checks and stores an upload that has fully arrived. Runs to its end even if the client leaves.
+    /// Takes an upload: waits until it is received, then checks and stores it, which goes on though the client leaves.
     ///
     /// # Errors
-    /// The archive breaks a rule, and nothing is stored; or a dependency failed, and a repeat will converge.
+    /// The upload breaks a rule, and nothing is stored; or a dependency failed, and a repeat will converge. Every
+    /// refusal is counted and logged here.
     pub async fn accept(
         self: Arc<Self>,
+        uploader: Uploader,
+        receiving: impl Future<Output = Result<Submission, ReceiveError>>,
+    ) -> Result<Receipt, UploadError> {
+        let user = uploader.email.clone();
+        let submission = match receiving.await {
+            Ok(submission) => submission,
+            Err(error) => return Err(self.refused(&user, error.into())),
+        };
+        let (service, noted_user) = (Arc::clone(&self), user.clone());
+        let storing = async move {
+            let stored = service.store(uploader, submission).await;
+            stored.map_err(|error| service.refused(&noted_user, error))
+        };
+        let ended = self.background.run(storing).await;
+        ended.unwrap_or_else(|panic| Err(self.refused(&user, panic.into())))
+    }
+
+    fn refused(&self, user: &str, error: UploadError) -> UploadError {
+        self.note_refusal(user, &error);
+        error
+    }
+
+    /// Counts and logs an upload that was not stored, be it the client's fault or ours.
+    pub fn note_refusal(&self, user: &str, error: &impl Refusal) {
+        let code = error.code();
+        self.metrics.count(&self.metrics.uploads, code);
+        if error.is_ours() {
+            tracing::error!(event = "upload_failed", code, user, %error, "could not store an upload");
+        } else {
+            tracing::info!(event = "upload_refused", code, user, %error, "refused an upload");
+        }
+    }
+
+    /// Checks and stores an upload that has arrived, or whose address has. The caller runs it to its end and notes its
+    /// refusal.
+    ///
+    /// # Errors
+    /// As of [`Self::accept`].
+    pub async fn store(
+        &self,
         uploader: Uploader,
         submission: Submission,
     ) -> Result<Receipt, UploadError> {
         let stopwatch = Stopwatch::start(self.clock.as_ref());
         let mut slot = submission.slot;
-        let (archive, key) = match submission.source {
-            Source::Archive(archive) => (archive, None),
-            Source::Url(url) => {
-                slot.keep(self.config.size.as_u64())?;
-                (self.fetcher.fetch(&url, &self).await?, None)
-            }
-            Source::File(file, key) => (file, Some(key)),
+        let (archive, key) = match submission.submitted {
+            Submitted::Archive(archive) => (archive, None),
+            Submitted::Url(url) => (self.intake.fetch(&url, &mut slot).await?, None),
+            Submitted::File(file, key) => (file, Some(key)),
         };
         slot.keep(archive.size)?;
         self.metrics.upload_bytes.inc_by(archive.size);
         let is_try = uploader.is_try_only || submission.wants_try;
-        let receipt = self.check_and_store(uploader, archive, key, is_try).await?;
+        let receipt = self
+            .check_and_store(&uploader, archive, key, is_try)
+            .await?;
         let seconds = stopwatch.seconds();
         self.metrics.upload_seconds.observe(seconds);
         self.metrics.count(&self.metrics.uploads, "completed");
@@ -195,42 +256,30 @@ impl UploadService {
         Ok(receipt)
     }
 
-    /// Counts and logs an upload that was not stored, be it the client's fault or ours.
-    pub fn note_refusal(&self, user: &str, error: &UploadError) {
-        let code = error.code();
-        self.metrics.count(&self.metrics.uploads, code);
-        if error.is_ours() {
-            tracing::error!(event = "upload_failed", code, user, %error, "could not store an upload");
-        } else {
-            tracing::info!(event = "upload_refused", code, user, %error, "refused an upload");
-        }
-    }
-
     async fn check_and_store(
         &self,
-        uploader: Uploader,
-        mut archive: TempArchive,
+        uploader: &Uploader,
+        mut archive: ReceivedFile,
         key: Option<SymbolKey>,
         is_try: bool,
     ) -> Result<Receipt, UploadError> {
         let checking = Stopwatch::start(self.clock.as_ref());
         let early = archive.early.take();
         let entries = self.inspect(&archive, key).await?;
-        let mut upload = self.describe(uploader, &archive, &entries, is_try);
+        let target = UploadTarget {
+            user: &uploader.email,
+            bucket: self.store.bucket(is_try),
+            is_try,
+        };
+        let mut upload = records::describe(&archive, &entries, target, self.clock.now());
         let members = self.verify(&archive.file, early, entries).await?;
         upload.checked_in = Some(checking.time());
 
-        let ticket = self.under_way.take();
-        let hold = ticket.hold(self.claims(&members));
-        let begun = self.database.begin_upload(&upload, &hold).await;
-        let id = begun.map_err(|error| match error {
-            DbError::Conflict(_) if !hold.claims.is_empty() => UploadError::Contended,
-            error => error.into(),
-        })?;
+        let claims = self.store.claims(&members);
+        let (id, ticket) = self.log.begin(&upload, claims).await?;
         match self.store_and_record(id, &upload, &archive, members).await {
             Ok((skipped_keys, completed_at)) => {
                 ticket.settle();
-                self.count_files("ignored", upload.ignored_keys.len());
                 Ok(Receipt {
                     id,
                     upload,
@@ -241,19 +290,31 @@ impl UploadService {
             Err(error) => {
                 match self.end_record(id, &error).await {
                     Ok(()) => ticket.settle(),
-                    Err(second) => {
-                        tracing::warn!(event = "upload_left_pending", upload = id, error = %second, "could not record that an upload failed, will try again");
-                    }
+                    Err(second) => tracing::warn!(
+                        event = "upload_left_pending",
+                        upload = id,
+                        error = %second,
+                        "could not record that an upload failed, will try again"
+                    ),
                 }
                 Err(error)
             }
         }
     }
 
+    async fn end_record(&self, id: i64, error: &UploadError) -> Result<(), DbError> {
+        let ending = if error.is_ours() {
+            Ending::Failed
+        } else {
+            Ending::Refused
+        };
+        self.log.end(id, ending, &error.to_string()).await
+    }
+
     /// The members of an archive; of a file without an archive around it, which has a key, itself.
     async fn inspect(
         &self,
-        archive: &TempArchive,
+        archive: &ReceivedFile,
         key: Option<SymbolKey>,
     ) -> Result<Vec<Entry>, UploadError> {
         let file = Arc::clone(&archive.file);
@@ -271,7 +332,7 @@ impl UploadService {
         file: &Arc<File>,
         early: Option<EarlyVerification>,
         entries: Vec<Entry>,
-    ) -> Result<Vec<Member>, UploadError> {
+    ) -> Result<Vec<Member>, VerifyError> {
         let mut known = match early {
             Some(early) => early.finish().await,
             None => Known::default(),
@@ -292,77 +353,46 @@ impl UploadService {
                 Ok(Some(Member::new(key, entry, digest, gzipped)))
             }
         });
-        let members: Result<Vec<Option<Member>>, UploadError> = verified
+        let members: Result<Vec<Option<Member>>, VerifyError> = verified
             .buffered(self.verifier.at_once())
             .try_collect()
             .await;
         Ok(members?.into_iter().flatten().collect())
     }
 
-    /// Stores the members and completes the record.
+    /// Stores the members, completes the record, and does what follows.
     async fn store_and_record(
         &self,
         id: i64,
         upload: &NewUpload,
-        archive: &TempArchive,
+        archive: &ReceivedFile,
         members: Vec<Member>,
     ) -> Result<(Vec<String>, OffsetDateTime), UploadError> {
         let storing = Stopwatch::start(self.clock.as_ref());
-        self.refuse_overwriting(&upload.user, &members, upload.is_try)
+        self.store
+            .refuse_overwriting(&upload.user, &members, upload.is_try)
             .await?;
-        let mut outcome = self.store_all(archive, members, upload.is_try).await?;
+        let stored = self.store.store_all(&archive.file, members, upload.is_try);
+        let mut outcome = stored.await?;
         outcome.stored_in = Some(storing.time());
         let completed_at = self.clock.now();
-        self.complete(id, &outcome, completed_at).await?;
-        let held = outcome.held.iter();
-        let new_to_the_record = held.filter(|file| self.is_recent(file.stored_at));
-        for file in outcome.files.iter().chain(new_to_the_record) {
-            self.catalog.modules().forget(file, upload.is_try).await;
+        self.log.complete(id, &outcome, completed_at).await?;
+        for consequence in &self.consequences {
+            let completed = CompletedUpload {
+                upload,
+                outcome: &outcome,
+            };
+            consequence.follow(completed).await;
         }
-        self.catalog.builds().forget(&outcome).await;
-        let updated = outcome.files.iter().filter(|file| file.is_update).count();
-        self.count_files("updated", updated);
-        self.count_files("stored", outcome.files.len() - updated);
-        self.count_files("skipped", outcome.skipped_keys.len());
         Ok((outcome.skipped_keys, completed_at))
     }
+}
 
-    async fn store_all(
-        &self,
-        archive: &TempArchive,
-        members: Vec<Member>,
-        is_try: bool,
-    ) -> Result<Outcome, UploadError> {
-        let source = self.catalog.upload_target(is_try);
-        // Files that are there already too: the upload that stored them may have failed after that.
-        let build_ids = if is_try {
-            Vec::new()
-        } else {
-            members.iter().filter_map(Member::build_id).collect()
-        };
-        let mut storing = stream::iter(members)
-            .map(|member| self.store(Arc::clone(&archive.file), member, Arc::clone(source)))
-            .buffered(self.config.stores.max(1));
-        let mut outcome = Outcome {
-            build_ids,
-            ..Outcome::default()
-        };
-        while let Some(stored) = storing.try_next().await? {
-            match stored {
-                Stored::File(file) => outcome.files.push(*file),
-                Stored::Held { name, file } => {
-                    outcome.skipped_keys.push(name);
-                    outcome.held.push(*file);
-                }
-            }
+impl From<BeginError> for UploadError {
+    fn from(error: BeginError) -> Self {
+        match error {
+            BeginError::Contended => Self::Contended,
+            BeginError::Database(error) => error.into(),
         }
-        Ok(outcome)
-    }
-
-    fn count_files(&self, result: &'static str, number: usize) {
-        self.metrics
-            .upload_files
-            .get_or_create(&ResultLabel { result })
-            .inc_by(number as u64);
     }
 }

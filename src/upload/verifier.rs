@@ -4,8 +4,7 @@ use std::fs::File;
 use std::sync::Arc;
 
 use super::archive::{self, ArchiveError, ArchiveLimits, Digest, Entry};
-use super::{UploadConfig, UploadError};
-use crate::cpu::CpuPool;
+use crate::cpu::{CpuPool, JobPanicked};
 use crate::metrics::Metrics;
 use symbols::SuffixList;
 
@@ -18,6 +17,17 @@ pub(super) struct Verifier {
     metrics: Metrics,
 }
 
+/// Why an archive was refused, or could not be verified.
+#[derive(Debug, thiserror::Error)]
+pub enum VerifyError {
+    /// The archive breaks a rule.
+    #[error(transparent)]
+    Archive(#[from] ArchiveError),
+    /// A computation failed, which is a mistake in this program.
+    #[error(transparent)]
+    Panicked(#[from] JobPanicked),
+}
+
 /// When a member is read.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum When {
@@ -28,10 +38,16 @@ pub(super) enum When {
 }
 
 impl Verifier {
-    pub(super) fn new(config: &UploadConfig, cpu: CpuPool, metrics: Metrics) -> Self {
+    /// `compress` are the endings of names that are stored gzipped.
+    pub(super) fn new(
+        limits: ArchiveLimits,
+        compress: SuffixList,
+        cpu: CpuPool,
+        metrics: Metrics,
+    ) -> Self {
         Self {
-            limits: Arc::new(config.archive.clone()),
-            compress: config.compress.clone(),
+            limits: Arc::new(limits),
+            compress,
             cpu,
             metrics,
         }
@@ -61,7 +77,7 @@ impl Verifier {
         file: Arc<File>,
         entry: Entry,
         when: When,
-    ) -> Result<(Entry, Digest), UploadError> {
+    ) -> Result<(Entry, Digest), VerifyError> {
         let limits = Arc::clone(&self.limits);
         // MD5 is the digest by which Tecken knows what it stored gzipped, and the dearest one.
         let wants_md5 = self.is_gzipped(&entry.name);

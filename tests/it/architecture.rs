@@ -13,6 +13,7 @@ const LAYERS: &[(&str, u8)] = &[
     ("telemetry", 4),
     ("http", 3),
     ("auth", 2),
+    ("breakpad", 2),
     ("catalog", 2),
     ("debuginfod", 2),
     ("download", 2),
@@ -21,7 +22,9 @@ const LAYERS: &[(&str, u8)] = &[
     ("upload", 2),
     ("cache", 1),
     ("db", 1),
+    ("outgoing", 1),
     ("storage", 1),
+    ("background", 0),
     ("blocking", 0),
     ("clock", 0),
     ("cpu", 0),
@@ -34,8 +37,11 @@ const LAYERS: &[(&str, u8)] = &[
 
 /// Services that may import each other, from the left to the right.
 const FRIENDS: &[(&str, &str)] = &[
-    ("upload", "catalog"),
+    ("breakpad", "auth"),
+    ("breakpad", "catalog"),
+    ("breakpad", "upload"),
     ("upload", "auth"),
+    ("upload", "catalog"),
     ("debuginfod", "catalog"),
     ("download", "catalog"),
     ("download", "missing"),
@@ -62,7 +68,17 @@ const HOMES: &[(&str, &[&str])] = &[
     ("tokio_postgres_rustls", &["db/postgres"]),
     ("moka", &["cache"]),
     ("tar", &["debuginfod"]),
-    ("reqwest", &["client", "cli/healthcheck", "upload"]),
+    (
+        "reqwest",
+        &[
+            "client",
+            "cli/healthcheck",
+            "outgoing",
+            "upload/receive/fetch",
+            "upload/receive/mod",
+            "upload/mod",
+        ],
+    ),
     ("rustix", &["cpu", "server/connection", "storage/disk"]),
 ];
 

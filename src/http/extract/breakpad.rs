@@ -4,21 +4,10 @@ use actix_web::HttpRequest;
 use actix_web::web::Payload;
 use serde_json::Value;
 
-use super::form::{Form, Part, check_form, checked_length, receive_short};
+use super::form::{Form, Part, announced_length, check_form, receive_short};
 use crate::auth::Uploader;
-use crate::upload::breakpad::{BreakpadError, Described, SymbolType};
-use crate::upload::{IncomingArchive, TempArchive, UploadError, UploadService, UploadSlot};
-
-/// What a form of the first protocol says.
-#[derive(Debug)]
-pub(in crate::http) struct SymbolForm {
-    /// The file.
-    pub(in crate::http) file: TempArchive,
-    /// What it is.
-    pub(in crate::http) described: Described,
-    /// The place among the uploads under way.
-    pub(in crate::http) slot: UploadSlot,
-}
+use crate::breakpad::{BreakpadError, Described, SymbolFile, SymbolType};
+use crate::upload::{Intake, ReceiveError};
 
 /// Receives a form of the first protocol: `debug_file`, `debug_identifier` and the file; other fields mean nothing here.
 ///
@@ -28,28 +17,27 @@ pub(in crate::http) async fn receive_symbol_file(
     request: &HttpRequest,
     body: Payload,
     uploader: &Uploader,
-    uploads: &UploadService,
-) -> Result<SymbolForm, UploadError> {
-    let length = checked_length(request, uploads)?;
+    intake: &Intake,
+) -> Result<SymbolFile, BreakpadError> {
     check_form(request)?;
-    let slot = uploads.enter(uploader, length)?;
-    let mut form = Form::new(request, body, uploads);
+    let slot = intake.enter(uploader.token_id, announced_length(request))?;
+    let mut form = Form::new(request, body, intake);
     let (mut file, mut debug_file, mut debug_id) = (None, None, None);
     while let Some(part) = form.next().await? {
         match part {
             Part::Value(name, value) if name == "debug_file" => debug_file = Some(value),
             Part::Value(name, value) if name == "debug_identifier" => debug_id = Some(value),
             Part::Value(..) => {}
-            Part::File(_) if file.is_some() => return Err(UploadError::SecondFile),
+            Part::File(_) if file.is_some() => return Err(ReceiveError::SecondFile.into()),
             Part::File(field) => {
-                let incoming = IncomingArchive::of_one_file(uploads).await?;
+                let incoming = intake.file().await?;
                 file = Some(form.receive(field, incoming).await?);
             }
         }
     }
     let debug_file = debug_file.ok_or(BreakpadError::Lacks("field debug_file"))?;
     let debug_id = debug_id.ok_or(BreakpadError::Lacks("field debug_identifier"))?;
-    Ok(SymbolForm {
+    Ok(SymbolFile {
         file: file.ok_or(BreakpadError::Lacks("file symbol_file"))?,
         described: Described::breakpad(&debug_file, &debug_id),
         slot,
@@ -62,10 +50,10 @@ pub(in crate::http) async fn receive_symbol_file(
 /// The body lacks something, is too long, or does not arrive.
 pub(in crate::http) async fn receive_described(
     body: Payload,
-    uploads: &UploadService,
-) -> Result<Described, UploadError> {
-    let bytes = receive_short(body, uploads).await?;
-    Ok(described(&String::from_utf8_lossy(&bytes))?)
+    intake: &Intake,
+) -> Result<Described, BreakpadError> {
+    let bytes = receive_short(body, intake).await?;
+    described(&String::from_utf8_lossy(&bytes))
 }
 
 /// Reads JSON, or what Linux and Windows send in its place: the same with names that are not quoted.

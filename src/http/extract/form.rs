@@ -12,7 +12,7 @@ use actix_web::web::{Bytes, Payload};
 use actix_web::{HttpMessage, HttpRequest};
 use futures_util::{Stream, StreamExt};
 
-use crate::upload::{IncomingArchive, Pace, TempArchive, UploadError, UploadService};
+use crate::upload::{IncomingFile, Intake, Pace, ReceiveError, ReceivedFile};
 
 /// The most parts of a form.
 const PARTS: usize = 20;
@@ -23,45 +23,29 @@ const FIELD_LENGTH: usize = 8 * 1024;
 /// The longest boundary between the parts of a form, in bytes (RFC 2046, section 5.1.1).
 const BOUNDARY_LENGTH: usize = 70;
 
-/// How long the body is, if the client says so.
-///
-/// # Errors
-/// It is longer than an upload may be.
-pub(in crate::http) fn checked_length(
-    request: &HttpRequest,
-    uploads: &UploadService,
-) -> Result<Option<u64>, UploadError> {
-    let length = request.headers().get(header::CONTENT_LENGTH);
-    let length: Option<u64> = length.and_then(|length| length.to_str().ok()?.parse().ok());
-    if length.is_some_and(|length| length > limit(uploads)) {
-        return Err(UploadError::TooLarge(uploads.config().size));
-    }
-    Ok(length)
+/// The length of the body in bytes, if the client announces it.
+pub(in crate::http) fn announced_length(request: &HttpRequest) -> Option<u64> {
+    let length = request.headers().get(header::CONTENT_LENGTH)?;
+    length.to_str().ok()?.parse().ok()
 }
 
-/// The longest body, in bytes: the form around a file takes a little more than the file.
-fn limit(uploads: &UploadService) -> u64 {
-    let around = (PARTS * FIELD_LENGTH) as u64;
-    uploads.config().size.as_u64().saturating_add(around)
-}
-
-/// Checks what the head tells of the form; tells whether it is url-encoded.
-pub(super) fn check_form(request: &HttpRequest) -> Result<bool, UploadError> {
+/// Checks what the head says of the form. Returns whether it is url-encoded.
+pub(super) fn check_form(request: &HttpRequest) -> Result<bool, ReceiveError> {
     let encoding = request.headers().get(header::CONTENT_ENCODING);
     if encoding.is_some_and(|encoding| encoding != "identity") {
-        return Err(UploadError::Encoded);
+        return Err(ReceiveError::Encoded);
     }
     let form = request
         .mime_type()
         .ok()
         .flatten()
-        .ok_or(UploadError::NoFile)?;
+        .ok_or(ReceiveError::NoFile)?;
     if form.essence_str() == "application/x-www-form-urlencoded" {
         return Ok(true);
     }
-    let boundary = form.get_param("boundary").ok_or(UploadError::NoFile)?;
+    let boundary = form.get_param("boundary").ok_or(ReceiveError::NoFile)?;
     let is_legal = (1..=BOUNDARY_LENGTH).contains(&boundary.as_str().len());
-    is_legal.then_some(false).ok_or(UploadError::Boundary)
+    is_legal.then_some(false).ok_or(ReceiveError::Boundary)
 }
 
 /// One part of a form.
@@ -74,33 +58,35 @@ pub(super) enum Part {
 
 /// A form of parts that is arriving.
 pub(super) struct Form<'a> {
-    uploads: &'a UploadService,
+    intake: &'a Intake,
     pace: Pace,
     parts: Multipart,
     number: usize,
 }
 
 impl<'a> Form<'a> {
-    pub(super) fn new(request: &HttpRequest, body: Payload, uploads: &'a UploadService) -> Self {
+    pub(super) fn new(request: &HttpRequest, body: Payload, intake: &'a Intake) -> Self {
         Self {
-            uploads,
-            pace: Pace::new(uploads.config()),
-            parts: Multipart::new(request.headers(), bounded(body, limit(uploads))),
+            intake,
+            pace: intake.pace(),
+            parts: Multipart::new(request.headers(), bounded(body, intake.longest_body())),
             number: 0,
         }
     }
 
     /// The next part; `None` when the form has ended.
-    pub(super) async fn next(&mut self) -> Result<Option<Part>, UploadError> {
+    pub(super) async fn next(&mut self) -> Result<Option<Part>, ReceiveError> {
         if self.number == PARTS {
-            return Err(UploadError::Form);
+            return Err(ReceiveError::Form);
         }
         let Some(field) = self.pace.wait(self.parts.next()).await? else {
             return Ok(None);
         };
         let mut field = match field {
             // A body without a single boundary was never a form.
-            Err(MultipartError::Incomplete) if self.number == 0 => return Err(UploadError::NoFile),
+            Err(MultipartError::Incomplete) if self.number == 0 => {
+                return Err(ReceiveError::NoFile);
+            }
             field => field.map_err(|error| self.refusal(&error))?,
         };
         self.number += 1;
@@ -117,26 +103,26 @@ impl<'a> Form<'a> {
     pub(super) async fn receive(
         &mut self,
         mut field: Field,
-        mut file: IncomingArchive,
-    ) -> Result<TempArchive, UploadError> {
+        mut file: IncomingFile,
+    ) -> Result<ReceivedFile, ReceiveError> {
         while let Some(piece) = self.piece(&mut field).await? {
             file.write(&piece).await?;
         }
         file.finish().await
     }
 
-    async fn value(&mut self, field: &mut Field) -> Result<Vec<u8>, UploadError> {
+    async fn value(&mut self, field: &mut Field) -> Result<Vec<u8>, ReceiveError> {
         let mut value = Vec::new();
         while let Some(piece) = self.piece(field).await? {
             if value.len() + piece.len() > FIELD_LENGTH {
-                return Err(UploadError::Form);
+                return Err(ReceiveError::Form);
             }
             value.extend_from_slice(&piece);
         }
         Ok(value)
     }
 
-    async fn piece(&mut self, field: &mut Field) -> Result<Option<Bytes>, UploadError> {
+    async fn piece(&mut self, field: &mut Field) -> Result<Option<Bytes>, ReceiveError> {
         let piece = self.pace.wait(field.next()).await?.transpose();
         let piece = piece.map_err(|error| self.refusal(&error))?;
         if let Some(piece) = &piece {
@@ -146,18 +132,18 @@ impl<'a> Form<'a> {
     }
 
     /// A body that ends early is the connection's fault; anything else is not a form.
-    fn refusal(&self, error: &MultipartError) -> UploadError {
+    fn refusal(&self, error: &MultipartError) -> ReceiveError {
         match error {
             MultipartError::Payload(PayloadError::Io(error))
                 if error.kind() == io::ErrorKind::FileTooLarge =>
             {
-                UploadError::TooLarge(self.uploads.config().size)
+                ReceiveError::TooLarge(self.intake.largest())
             }
             MultipartError::Payload(PayloadError::Overflow) | MultipartError::Parse(_) => {
-                UploadError::Form
+                ReceiveError::Form
             }
-            MultipartError::Payload(_) | MultipartError::Incomplete => UploadError::Incomplete,
-            _ => UploadError::NoFile,
+            MultipartError::Payload(_) | MultipartError::Incomplete => ReceiveError::Incomplete,
+            _ => ReceiveError::NoFile,
         }
     }
 }
@@ -168,12 +154,12 @@ impl<'a> Form<'a> {
 /// It is too large, or it does not arrive.
 pub(in crate::http) async fn receive_bytes(
     mut body: Payload,
-    uploads: &UploadService,
-) -> Result<TempArchive, UploadError> {
-    let mut pace = Pace::new(uploads.config());
-    let mut file = IncomingArchive::of_one_file(uploads).await?;
+    intake: &Intake,
+) -> Result<ReceivedFile, ReceiveError> {
+    let mut pace = intake.pace();
+    let mut file = intake.file().await?;
     while let Some(piece) = pace.wait(body.next()).await? {
-        let piece = piece.map_err(|_| UploadError::Incomplete)?;
+        let piece = piece.map_err(|_| ReceiveError::Incomplete)?;
         pace.received(piece.len());
         file.write(&piece).await?;
     }
@@ -183,14 +169,14 @@ pub(in crate::http) async fn receive_bytes(
 /// Receives a short body as a whole.
 pub(super) async fn receive_short(
     mut body: Payload,
-    uploads: &UploadService,
-) -> Result<Vec<u8>, UploadError> {
-    let pace = Pace::new(uploads.config());
+    intake: &Intake,
+) -> Result<Vec<u8>, ReceiveError> {
+    let pace = intake.pace();
     let mut bytes = Vec::new();
     while let Some(piece) = pace.wait(body.next()).await? {
-        let piece = piece.map_err(|_| UploadError::Incomplete)?;
+        let piece = piece.map_err(|_| ReceiveError::Incomplete)?;
         if bytes.len() + piece.len() > FIELD_LENGTH {
-            return Err(UploadError::Form);
+            return Err(ReceiveError::Form);
         }
         bytes.extend_from_slice(&piece);
     }

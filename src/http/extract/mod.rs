@@ -10,7 +10,7 @@ mod symbol_path;
 
 pub(super) use breakpad::{receive_described, receive_symbol_file};
 pub(super) use build_path::{BuildPath, WantedOfBuild};
-pub(super) use form::{checked_length, receive_bytes};
+pub(super) use form::{announced_length, receive_bytes};
 pub(super) use missing_query::{Listing, MissingQuery};
 pub(super) use principal::KeyedUploader;
 pub(super) use submission::receive;

@@ -1,7 +1,7 @@
-//! An archive on its way into a temporary file, whoever sends it.
+//! An archive or a file on its way into a temporary file.
 //!
-//! What comes is gathered, and one piece is written while the next one fills. Each piece that has been written is told
-//! to those who read members early.
+//! Bytes are gathered into pieces, and one piece is written while the next one fills. Early verification is told of each
+//! piece that has been written.
 
 use std::fs::File;
 use std::io::{self, Write};
@@ -12,10 +12,13 @@ use bytesize::ByteSize;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use super::early::EarlyVerification;
-use super::{TempArchive, UploadError, UploadService};
+use super::error::ReceiveError;
+use super::submission::ReceivedFile;
 use crate::blocking;
 use crate::clock::SharedClock;
+use crate::scratch::Scratch;
+use crate::upload::early::EarlyVerification;
+use crate::upload::verifier::Verifier;
 
 /// The longest name of an archive that is kept, in bytes.
 const NAME_LENGTH: usize = 100;
@@ -23,14 +26,14 @@ const NAME_LENGTH: usize = 100;
 /// How much is gathered before it is written to the temporary file, in bytes.
 const PIECE: usize = 1024 * 1024;
 
-/// An archive that is arriving.
+/// An archive or a file that is arriving.
 #[derive(Debug)]
-pub struct IncomingArchive {
+pub struct IncomingFile {
     name: String,
     file: Arc<File>,
-    /// What came since the last piece.
+    /// Bytes that came since the last piece.
     gathered: Vec<u8>,
-    /// The last piece on its way; gives the buffer back.
+    /// The piece that is being written; gives its buffer back.
     writing: Option<JoinHandle<io::Result<Vec<u8>>>>,
     /// How many bytes have been written.
     arrived: Arc<watch::Sender<u64>>,
@@ -41,54 +44,58 @@ pub struct IncomingArchive {
     began: Duration,
 }
 
-impl IncomingArchive {
+impl IncomingFile {
     /// Begins an archive of this name, which must end in `.zip`.
-    ///
-    /// # Errors
-    /// The name ends otherwise, or there is no room.
-    pub async fn begin(name: &str, uploads: &UploadService) -> Result<Self, UploadError> {
-        let mut incoming = Self::open(archive_name(name)?, uploads).await?;
-        let (file, arrived) = (Arc::clone(&incoming.file), incoming.arrived.subscribe());
-        let verifier = uploads.verifier.clone();
-        incoming.early = Some(EarlyVerification::begin(file, arrived, verifier));
-        Ok(incoming)
+    pub(super) async fn archive(
+        name: &str,
+        scratch: &Arc<Scratch>,
+        limit: ByteSize,
+        clock: &SharedClock,
+    ) -> Result<Self, ReceiveError> {
+        let name = archive_name(name)?;
+        let incoming = Self::unnamed(scratch, limit, clock).await?;
+        Ok(Self { name, ..incoming })
     }
 
-    /// Begins a file that comes without an archive around it; its name is yet to be known.
-    ///
-    /// # Errors
-    /// There is no room.
-    pub async fn of_one_file(uploads: &UploadService) -> Result<Self, UploadError> {
-        Self::open(String::new(), uploads).await
-    }
-
-    async fn open(name: String, uploads: &UploadService) -> Result<Self, UploadError> {
-        let scratch = Arc::clone(&uploads.scratch);
+    /// Begins a file whose name is not known yet.
+    pub(super) async fn unnamed(
+        scratch: &Arc<Scratch>,
+        limit: ByteSize,
+        clock: &SharedClock,
+    ) -> Result<Self, ReceiveError> {
+        let scratch = Arc::clone(scratch);
         let file = blocking::run(move || scratch.unnamed_file())
             .await
-            .map_err(UploadError::Temporary)?;
+            .map_err(ReceiveError::Temporary)?;
         Ok(Self {
-            name,
+            name: String::new(),
             file: Arc::new(file),
             gathered: Vec::new(),
             writing: None,
             arrived: Arc::new(watch::Sender::new(0)),
             early: None,
             size: 0,
-            limit: uploads.config.size,
-            clock: Arc::clone(&uploads.clock),
-            began: uploads.clock.elapsed(),
+            limit,
+            clock: Arc::clone(clock),
+            began: clock.elapsed(),
         })
     }
 
-    /// Adds what came.
+    /// Has members verified while the rest of the archive is on its way.
+    pub(super) fn verified_early(mut self, verifier: Verifier) -> Self {
+        let (file, arrived) = (Arc::clone(&self.file), self.arrived.subscribe());
+        self.early = Some(EarlyVerification::begin(file, arrived, verifier));
+        self
+    }
+
+    /// Adds the next bytes.
     ///
     /// # Errors
     /// The archive is larger than the limit, or there is no room.
-    pub async fn write(&mut self, piece: &[u8]) -> Result<(), UploadError> {
+    pub async fn write(&mut self, piece: &[u8]) -> Result<(), ReceiveError> {
         self.size += piece.len() as u64;
         if self.size > self.limit.as_u64() {
-            return Err(UploadError::TooLarge(self.limit));
+            return Err(ReceiveError::TooLarge(self.limit));
         }
         self.gathered.extend_from_slice(piece);
         if self.gathered.len() >= PIECE {
@@ -97,25 +104,25 @@ impl IncomingArchive {
         Ok(())
     }
 
-    /// Ends the archive.
+    /// Ends the file: waits until all of it is written.
     ///
     /// # Errors
     /// There is no room.
-    pub async fn finish(mut self) -> Result<TempArchive, UploadError> {
+    pub async fn finish(mut self) -> Result<ReceivedFile, ReceiveError> {
         self.write_out().await?;
         self.wait_for_room().await?;
-        Ok(TempArchive {
+        Ok(ReceivedFile {
             file: self.file,
             size: self.size,
             name: self.name,
-            origin: None,
+            fetched_from: None,
             received_in: self.clock.elapsed().saturating_sub(self.began),
             early: self.early,
         })
     }
 
     /// Begins to write what was gathered, once the piece before it has been written.
-    async fn write_out(&mut self) -> Result<(), UploadError> {
+    async fn write_out(&mut self) -> Result<(), ReceiveError> {
         let next = self.wait_for_room().await?;
         let mut piece = std::mem::replace(&mut self.gathered, next);
         let (file, arrived) = (Arc::clone(&self.file), Arc::clone(&self.arrived));
@@ -129,22 +136,22 @@ impl IncomingArchive {
     }
 
     /// Waits for the piece that is being written, and returns an empty buffer.
-    async fn wait_for_room(&mut self) -> Result<Vec<u8>, UploadError> {
+    async fn wait_for_room(&mut self) -> Result<Vec<u8>, ReceiveError> {
         let Some(writing) = self.writing.take() else {
             return Ok(Vec::new());
         };
         let written = writing
             .await
             .unwrap_or_else(|panic| Err(io::Error::other(panic)));
-        written.map_err(UploadError::Temporary)
+        written.map_err(ReceiveError::Temporary)
     }
 }
 
 /// Checks that an archive is called `.zip`, in any case, and cuts a name that is too long for the record.
-fn archive_name(name: &str) -> Result<String, UploadError> {
+fn archive_name(name: &str) -> Result<String, ReceiveError> {
     let extension = name.rfind('.').map_or("", |dot| &name[dot..]);
     if !extension.eq_ignore_ascii_case(".zip") {
-        return Err(UploadError::Extension(
+        return Err(ReceiveError::Extension(
             extension.chars().take(NAME_LENGTH).collect(),
         ));
     }
@@ -169,7 +176,7 @@ mod tests {
         let cut = archive_name(&long).unwrap();
         assert!(cut.len() <= NAME_LENGTH && cut.ends_with("汉.zip"));
         for (name, extension) in [("file", ""), ("a.rar", ".rar"), ("", ""), ("zip", "")] {
-            let Err(UploadError::Extension(found)) = archive_name(name) else {
+            let Err(ReceiveError::Extension(found)) = archive_name(name) else {
                 panic!("{name}")
             };
             assert_eq!(found, extension);

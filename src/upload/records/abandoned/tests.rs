@@ -18,8 +18,8 @@ struct Office {
 
 /// One of them.
 struct Process {
-    under_way: Arc<UnderWay>,
-    watch: UploadWatch,
+    in_flight: Arc<InFlight>,
+    watch: AbandonedUploads,
 }
 
 impl Office {
@@ -42,21 +42,21 @@ impl Office {
 
     /// Starts a process that knows that some others are dead.
     fn process(&self, name: &str, killed: &[&str]) -> Process {
-        let under_way = UnderWay::new(name);
+        let in_flight = InFlight::new(name);
         let killed = killed.iter().map(|name| (*name).to_owned()).collect();
-        let watch = UploadWatch::new(
-            Arc::clone(&under_way),
+        let watch = AbandonedUploads::new(
+            Arc::clone(&in_flight),
             killed,
             Duration::from_secs(30),
             Arc::<SqliteDatabase>::clone(&self.database),
             Arc::new(ManualClock::at(NOW)),
         );
-        Process { under_way, watch }
+        Process { in_flight, watch }
     }
 
     /// Records an upload in the hands of a process.
-    async fn begin(&self, process: &Process) -> (i64, crate::upload::under_way::Ticket) {
-        let ticket = process.under_way.take();
+    async fn begin(&self, process: &Process) -> (i64, crate::upload::records::in_flight::Ticket) {
+        let ticket = process.in_flight.take();
         let upload = NewUpload {
             user: "build@example.com".to_owned(),
             file_name: "symbols.zip".to_owned(),
@@ -171,7 +171,7 @@ async fn what_is_dropped_is_ended_at_once_and_what_is_held_stays() {
     let (dropped, ticket) = office.begin(&process).await;
     let (settled, other_ticket) = office.begin(&process).await;
     drop(ticket);
-    process.under_way.dropped().await;
+    process.in_flight.dropped().await;
     process.watch.fail_dropped().await.unwrap();
     assert!(office.is_pending(held).await);
     assert_eq!(office.state(dropped).await, failed(DROPPED));
@@ -179,7 +179,7 @@ async fn what_is_dropped_is_ended_at_once_and_what_is_held_stays() {
     other_ticket.settle();
     tokio::select! {
         biased;
-        () = process.under_way.dropped() => panic!("a settled one wakes nobody"),
+        () = process.in_flight.dropped() => panic!("a settled one wakes nobody"),
         () = tokio::task::yield_now() => {}
         () = pending() => {}
     }

@@ -1,20 +1,29 @@
-//! Holding a client that sends a body to its promises.
+//! Deadlines of a body that arrives.
 //!
-//! The HTTP server itself waits for ever for the next bytes of a body. A [`Pace`] bounds each wait, the average rate
-//! and the whole.
+//! The HTTP library waits for the next bytes of a body without an end. A [`Pace`] bounds each wait, the average rate and
+//! the whole.
 
 use std::time::Duration;
 
 use tokio::time::{Instant, timeout_at};
 
-use super::{UploadConfig, UploadError};
+use super::error::ReceiveError;
+
+/// How fast a body must arrive.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::upload) struct PaceLimits {
+    /// How long a client may send nothing.
+    pub(in crate::upload) idle: Duration,
+    /// How long the whole body may take.
+    pub(in crate::upload) receive: Duration,
+    /// Bytes per second, on average, once the idle time has passed.
+    pub(in crate::upload) rate: u64,
+}
 
 /// How a body is arriving.
 #[derive(Debug)]
 pub struct Pace {
-    idle: Duration,
-    /// Bytes per second.
-    rate: u64,
+    limits: PaceLimits,
     start: Instant,
     deadline: Instant,
     received: u64,
@@ -23,13 +32,12 @@ pub struct Pace {
 impl Pace {
     /// Starts with no byte received.
     #[must_use]
-    pub fn new(config: &UploadConfig) -> Self {
+    pub(super) fn new(limits: PaceLimits) -> Self {
         let start = Instant::now();
         Self {
-            idle: config.idle,
-            rate: config.rate.as_u64(),
+            limits,
             start,
-            deadline: start + config.receive,
+            deadline: start + limits.receive,
             received: 0,
         }
     }
@@ -38,29 +46,29 @@ impl Pace {
     ///
     /// # Errors
     /// The client sends nothing, too little, or takes too long in all.
-    pub async fn wait<T>(&self, next: impl Future<Output = T>) -> Result<T, UploadError> {
+    pub async fn wait<T>(&self, next: impl Future<Output = T>) -> Result<T, ReceiveError> {
         let now = Instant::now();
         if now >= self.deadline {
-            return Err(UploadError::Stalled("it took too long"));
+            return Err(ReceiveError::Stalled("it took too long"));
         }
         if self.is_too_slow(now - self.start) {
-            return Err(UploadError::Stalled("it came too slowly"));
+            return Err(ReceiveError::Stalled("it came too slowly"));
         }
-        let until = (now + self.idle).min(self.deadline);
+        let until = (now + self.limits.idle).min(self.deadline);
         timeout_at(until, next)
             .await
-            .map_err(|_| UploadError::Stalled("nothing came for too long"))
+            .map_err(|_| ReceiveError::Stalled("nothing came for too long"))
     }
 
-    /// Takes note of bytes that came.
+    /// Counts bytes that came.
     pub fn received(&mut self, bytes: usize) {
         self.received += bytes as u64;
     }
 
     /// The rate counts once the client has had time to start.
     fn is_too_slow(&self, elapsed: Duration) -> bool {
-        elapsed > self.idle
-            && u128::from(self.received) * 1000 < u128::from(self.rate) * elapsed.as_millis()
+        elapsed > self.limits.idle
+            && u128::from(self.received) * 1000 < u128::from(self.limits.rate) * elapsed.as_millis()
     }
 }
 
@@ -70,13 +78,21 @@ mod tests {
 
     use super::*;
 
-    fn is_stalled(result: &Result<(), UploadError>) -> bool {
-        matches!(result, Err(UploadError::Stalled(_)))
+    fn pace() -> Pace {
+        Pace::new(PaceLimits {
+            idle: Duration::from_secs(30),
+            receive: Duration::from_hours(1),
+            rate: 1024,
+        })
+    }
+
+    fn is_stalled(result: &Result<(), ReceiveError>) -> bool {
+        matches!(result, Err(ReceiveError::Stalled(_)))
     }
 
     #[tokio::test(start_paused = true)]
     async fn silence_ends_after_the_idle_time() {
-        let pace = Pace::new(&UploadConfig::default());
+        let pace = pace();
         let start = Instant::now();
         assert!(is_stalled(&pace.wait(pending()).await));
         assert_eq!(start.elapsed(), Duration::from_secs(30));
@@ -84,7 +100,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn dribbling_ends_although_no_wait_is_long() {
-        let mut pace = Pace::new(&UploadConfig::default());
+        let mut pace = pace();
         for _ in 0..3 {
             tokio::time::advance(Duration::from_secs(10)).await;
             assert!(!is_stalled(&pace.wait(ready(())).await));
@@ -96,7 +112,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_fast_client_still_has_a_deadline() {
-        let mut pace = Pace::new(&UploadConfig::default());
+        let mut pace = pace();
         pace.received(1 << 30);
         tokio::time::advance(Duration::from_hours(1) - Duration::from_secs(1)).await;
         assert!(!is_stalled(&pace.wait(ready(())).await));

@@ -1,8 +1,8 @@
-//! Which addresses of the network an archive may be fetched from.
+//! Which network addresses may be connected to.
 //!
-//! The allow list of hosts says whom the operator trusts; this says that not even such a name may lead into the
-//! network that the server stands in. Checked on addresses in URLs and on what names resolve to, just before the
-//! connection is made to exactly the address that was checked.
+//! An allow list of hosts says which names the operator trusts. This module keeps even a trusted name from leading into
+//! the server's own network. Names are checked when they resolve, just before the connection is made to exactly the
+//! address that was checked; callers check the addresses that stand in URLs.
 
 use std::error::Error;
 use std::fmt;
@@ -11,9 +11,9 @@ use std::sync::Arc;
 
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 
-/// A name led, or an address is, where archives are not fetched from.
+/// The destination is not in a network that may be reached.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Restricted;
+struct Restricted;
 
 impl fmt::Display for Restricted {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -23,8 +23,9 @@ impl fmt::Display for Restricted {
 
 impl Error for Restricted {}
 
-/// Tells whether an error was, at its root, a restricted destination.
-pub(super) fn is_restricted(error: &(dyn Error + 'static)) -> bool {
+/// Returns whether an error was, at its root, a restricted destination.
+#[must_use]
+pub fn is_restricted(error: &(dyn Error + 'static)) -> bool {
     let mut cause = Some(error);
     while let Some(current) = cause {
         if current.is::<Restricted>() {
@@ -35,26 +36,43 @@ pub(super) fn is_restricted(error: &(dyn Error + 'static)) -> bool {
     false
 }
 
-/// Resolves names by the system, or as the tests say, and gives out public addresses only.
+/// Which networks may be reached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reach {
+    /// The public network alone.
+    Public,
+    /// Private networks too.
+    Private,
+}
+
+/// Resolves names by the system and gives out public addresses only, unless private ones are allowed.
 #[derive(Clone)]
-pub(super) struct PublicResolver {
+pub struct PublicResolver {
+    /// Answers in the place of the system, in tests.
     inner: Option<Arc<dyn Resolve>>,
-    allows_private: bool,
+    reach: Reach,
+}
+
+impl fmt::Debug for PublicResolver {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PublicResolver")
+            .field("reach", &self.reach)
+            .finish_non_exhaustive()
+    }
 }
 
 impl PublicResolver {
-    pub(super) fn new(allows_private: bool) -> Self {
-        Self {
-            inner: None,
-            allows_private,
-        }
+    /// Makes a resolver over that of the system.
+    #[must_use]
+    pub fn new(reach: Reach) -> Self {
+        Self { inner: None, reach }
     }
 
     #[cfg(test)]
-    pub(super) fn over(inner: Arc<dyn Resolve>) -> Self {
+    pub(crate) fn over(inner: Arc<dyn Resolve>) -> Self {
         Self {
             inner: Some(inner),
-            allows_private: false,
+            reach: Reach::Public,
         }
     }
 }
@@ -68,7 +86,7 @@ impl Resolve for PublicResolver {
                 None => tokio::net::lookup_host((name.as_str(), 0)).await?.collect(),
             };
             let is_allowed =
-                |address: &SocketAddr| resolver.allows_private || is_public(address.ip());
+                |address: &SocketAddr| resolver.reach == Reach::Private || is_public(address.ip());
             // One address in the wrong network makes all of them suspect.
             if addresses.is_empty() || !addresses.iter().all(is_allowed) {
                 return Err(Restricted.into());
@@ -78,8 +96,9 @@ impl Resolve for PublicResolver {
     }
 }
 
-/// Tells whether an address is one of the public network (IANA's registries of special-purpose addresses).
-pub(super) fn is_public(address: IpAddr) -> bool {
+/// Returns whether an address belongs to the public network (IANA's registries of special-purpose addresses).
+#[must_use]
+pub fn is_public(address: IpAddr) -> bool {
     match address.to_canonical() {
         IpAddr::V4(address) => is_public_v4(address),
         IpAddr::V6(address) => is_public_v6(address),

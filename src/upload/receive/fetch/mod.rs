@@ -5,28 +5,21 @@
 //! environment is used, nothing of the client's request is passed on, nothing is decompressed, and size, silence, rate
 //! and time are bounded as for an archive that the client sends itself.
 
-mod address;
-mod error;
-
-use std::time::Duration;
-
 use percent_encoding::percent_decode_str;
 use reqwest::header::{ACCEPT_ENCODING, CONTENT_ENCODING, LOCATION};
-use reqwest::{Client, Response, StatusCode, Url, redirect};
+use reqwest::{Client, Response, StatusCode, Url};
 use serde::{Deserialize, Serialize};
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, SemaphorePermit};
 
+use super::error::ReceiveError;
+use super::fetch_error::FetchError;
+use super::incoming::IncomingFile;
 use super::pace::Pace;
-use super::{IncomingArchive, Origin, TempArchive, UploadError, UploadService};
-use address::PublicResolver;
-
-pub use error::FetchError;
+use super::submission::{FetchedFrom, ReceivedFile};
+use crate::outgoing::{self, Authorities, PublicResolver, Reach};
 
 /// How many redirects are followed.
 const REDIRECTS: usize = 5;
-
-/// How long connecting may take.
-const CONNECT: Duration = Duration::from_secs(3);
 
 /// The settings of uploads by address.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -84,7 +77,7 @@ impl FetchConfig {
         let literal = host.trim_matches(['[', ']']).parse();
         if let Ok(address) = literal
             && !self.allow_private
-            && !address::is_public(address)
+            && !outgoing::is_public(address)
         {
             return Err(FetchError::Restricted);
         }
@@ -94,63 +87,73 @@ impl FetchConfig {
 
 /// Fetches archives.
 #[derive(Debug)]
-pub struct Fetcher {
+pub(super) struct Fetcher {
     config: FetchConfig,
     client: Client,
     slots: Semaphore,
 }
 
+/// A checked address, and one of the slots for fetching.
+#[derive(Debug)]
+pub(super) struct FetchSlot<'a> {
+    url: Url,
+    _permit: SemaphorePermit<'a>,
+}
+
+impl FetchSlot<'_> {
+    /// The last part of the path, which is the archive's name.
+    pub(super) fn file_name(&self) -> String {
+        file_name(&self.url)
+    }
+}
+
 impl Fetcher {
     /// Makes a fetcher.
-    ///
-    /// # Errors
-    /// The HTTP client cannot be made.
-    pub fn new(config: FetchConfig) -> Result<Self, reqwest::Error> {
-        let resolver = PublicResolver::new(config.allow_private);
-        Self::with_resolver(config, resolver)
+    pub(super) fn new(config: FetchConfig) -> Result<Self, reqwest::Error> {
+        let reach = if config.allow_private {
+            Reach::Private
+        } else {
+            Reach::Public
+        };
+        Self::with_resolver(config, PublicResolver::new(reach))
     }
 
     fn with_resolver(
         config: FetchConfig,
         resolver: PublicResolver,
     ) -> Result<Self, reqwest::Error> {
-        // An error says that the process has a provider of cryptography already.
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        let mut client = Client::builder()
-            .user_agent(concat!("symbold/", env!("CARGO_PKG_VERSION")))
-            .redirect(redirect::Policy::none())
-            .no_proxy()
-            .referer(false)
-            .connect_timeout(CONNECT)
-            .pool_max_idle_per_host(0)
-            .dns_resolver(resolver);
-        if config.domains.is_empty() || config.allow_http {
-            // The search for the machine's root certificates is an error where there are none.
-            client = client.tls_certs_only([]);
-        }
+        // A machine without certificate authorities is an error only if they are needed.
+        let authorities = if config.domains.is_empty() || config.allow_http {
+            Authorities::None
+        } else {
+            Authorities::OfMachine
+        };
         Ok(Self {
             slots: Semaphore::new(config.slots),
-            client: client.build()?,
+            client: outgoing::client(resolver, authorities)?,
             config,
         })
     }
 
-    /// Fetches the archive at an address into a temporary file.
-    ///
-    /// # Errors
-    /// The address or one that it leads to is not allowed, the other server does not have the archive or is in
-    /// trouble, or the archive is too large or too slow.
-    pub async fn fetch(
+    /// Checks an address and takes a slot.
+    pub(super) fn enter(&self, url: &str) -> Result<FetchSlot<'_>, ReceiveError> {
+        let url = self.config.check(url)?;
+        let permit = self.slots.try_acquire().map_err(|_| ReceiveError::Busy)?;
+        Ok(FetchSlot {
+            url,
+            _permit: permit,
+        })
+    }
+
+    /// Fetches the archive at an address.
+    pub(super) async fn fetch(
         &self,
-        url: &str,
-        uploads: &UploadService,
-    ) -> Result<TempArchive, UploadError> {
-        let first = self.config.check(url)?;
-        let _permit = self.slots.try_acquire().map_err(|_| UploadError::Busy)?;
-        let mut archive = IncomingArchive::begin(&file_name(&first), uploads).await?;
-        let mut pace = Pace::new(&uploads.config);
-        let (mut response, redirects) = self.follow(&first, &pace).await?;
-        let shown = shown(&first);
+        slot: FetchSlot<'_>,
+        mut archive: IncomingFile,
+        mut pace: Pace,
+    ) -> Result<ReceivedFile, ReceiveError> {
+        let (mut response, redirects) = self.follow(&slot.url, &pace).await?;
+        let shown = shown(&slot.url);
         loop {
             let piece = pace.wait(response.chunk()).await;
             let piece = piece.map_err(|_| FetchError::Timeout(shown.clone()))?;
@@ -161,7 +164,7 @@ impl Fetcher {
             archive.write(&piece).await?;
         }
         let mut archive = archive.finish().await?;
-        archive.origin = Some(Origin {
+        archive.fetched_from = Some(FetchedFrom {
             url: shown,
             redirects,
         });
@@ -221,7 +224,7 @@ fn check_answer(response: &Response, first: &Url) -> Result<(), FetchError> {
 }
 
 fn explain(error: &reqwest::Error, shown: &str) -> FetchError {
-    if address::is_restricted(error) {
+    if outgoing::is_restricted(error) {
         FetchError::Restricted
     } else if error.is_timeout() {
         FetchError::Timeout(shown.to_owned())
@@ -230,7 +233,7 @@ fn explain(error: &reqwest::Error, shown: &str) -> FetchError {
     }
 }
 
-/// The last part of the path, which is the archive's name.
+/// The last part of the path, decoded.
 fn file_name(url: &Url) -> String {
     let last = url.path().rsplit('/').next().unwrap_or_default();
     percent_decode_str(last).decode_utf8_lossy().into_owned()

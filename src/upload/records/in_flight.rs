@@ -1,8 +1,8 @@
-//! The uploads that this process has in hand.
+//! The uploads that this process has in progress.
 //!
 //! An upload takes a ticket before it is recorded and gives it back when its record has been ended. A ticket that is
 //! dropped before that was not settled: the database could not be told how the upload ended, or it is not even known
-//! whether it was recorded. [`super::UploadWatch`] is woken then and marks what is still pending as failed.
+//! whether it was recorded. [`super::AbandonedUploads`] is woken then and marks what is still pending as failed.
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -13,7 +13,7 @@ use crate::db::uploads::Hold;
 
 /// The tickets of this process.
 #[derive(Debug)]
-pub struct UnderWay {
+pub struct InFlight {
     node: String,
     tickets: Mutex<Tickets>,
     dropped: Notify,
@@ -26,15 +26,15 @@ struct Tickets {
     held: BTreeSet<i64>,
 }
 
-/// Says that an upload is in hand, until it is dropped.
+/// Marks an upload as in progress until it is dropped.
 #[derive(Debug)]
-pub(super) struct Ticket {
+pub(in crate::upload) struct Ticket {
     number: i64,
     is_settled: bool,
-    under_way: Arc<UnderWay>,
+    in_flight: Arc<InFlight>,
 }
 
-impl UnderWay {
+impl InFlight {
     /// Begins with no upload. No other process has ever had the name.
     #[must_use]
     pub fn new(node: &str) -> Arc<Self> {
@@ -59,7 +59,7 @@ impl UnderWay {
         Ticket {
             number,
             is_settled: false,
-            under_way: Arc::clone(self),
+            in_flight: Arc::clone(self),
         }
     }
 
@@ -80,26 +80,26 @@ impl UnderWay {
 }
 
 impl Ticket {
-    /// What is recorded with the upload.
+    /// The hold that is recorded with the upload.
     pub(super) fn hold(&self, claims: Vec<String>) -> Hold {
         Hold {
-            node: self.under_way.node.clone(),
+            node: self.in_flight.node.clone(),
             ticket: self.number,
             claims,
         }
     }
 
     /// Gives the ticket back: the upload's record is ended, or there is none.
-    pub(super) fn settle(mut self) {
+    pub(in crate::upload) fn settle(mut self) {
         self.is_settled = true;
     }
 }
 
 impl Drop for Ticket {
     fn drop(&mut self) {
-        self.under_way.tickets().held.remove(&self.number);
+        self.in_flight.tickets().held.remove(&self.number);
         if !self.is_settled {
-            self.under_way.dropped.notify_one();
+            self.in_flight.dropped.notify_one();
         }
     }
 }

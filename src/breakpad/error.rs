@@ -1,9 +1,11 @@
 //! Why an upload of one file was refused.
 
-use super::SymbolType;
 use symbols::KeyError;
 
-/// One variant per rule that a client can break.
+use super::SymbolType;
+use crate::upload::{ReceiveError, Refusal, StagedError, StoreError, UploadError};
+
+/// One variant per rule that a client can break, and the errors of the upload itself.
 #[derive(Debug, thiserror::Error)]
 pub enum BreakpadError {
     /// The request does not say what the file is.
@@ -19,12 +21,13 @@ pub enum BreakpadError {
         /// The rule that they break.
         reason: KeyError,
     },
-    /// Nobody knows such a type.
+    /// There is no such type.
     #[error("{0:?} is no type of symbols. There are {names}", names = SymbolType::NAMES)]
     Type(String),
     /// Files of this type would be stored and never found.
     #[error(
-        "A file of this type is stored as {0}, which this server does not serve. Ask for its ending to be added to the setting download.serve, or upload symbols of type BREAKPAD"
+        "A file of this type is stored as {0}, which this server does not serve. Ask for its ending to be added to the \
+         setting download.serve, or upload symbols of type BREAKPAD"
     )]
     NotServed(String),
     /// The file is of another module than the client says.
@@ -32,7 +35,7 @@ pub enum BreakpadError {
         "The file's MODULE line is not that of {0}. Upload the file that dump_syms wrote for it"
     )]
     Module(String),
-    /// No such upload has begun, or it is of somebody else, or it took too long.
+    /// No such upload has begun, or it is of another person, or it took too long.
     #[error("There is no upload of this key. Begin again with uploads:create")]
     UnknownKey,
     /// The file was not put before the upload was to be completed.
@@ -43,12 +46,36 @@ pub enum BreakpadError {
         "{0} uploads of yours wait to be completed. Complete them, or wait until they are given up"
     )]
     TooManyWaiting(u32),
+    /// The upload was refused or failed as any other.
+    #[error(transparent)]
+    Upload(#[from] UploadError),
 }
 
-impl BreakpadError {
-    /// A short name of the refusal that does not change, for programs and for metrics.
-    #[must_use]
-    pub fn code(&self) -> &'static str {
+impl From<ReceiveError> for BreakpadError {
+    fn from(error: ReceiveError) -> Self {
+        Self::Upload(error.into())
+    }
+}
+
+impl From<StagedError> for BreakpadError {
+    fn from(error: StagedError) -> Self {
+        match error {
+            StagedError::UnknownKey => Self::UnknownKey,
+            StagedError::NothingPut => Self::NothingPut,
+            StagedError::TooMany(limit) => Self::TooManyWaiting(limit),
+            StagedError::Randomness(error) => ReceiveError::Temporary(error.into()).into(),
+            StagedError::Storage(error) => Self::Upload(StoreError::Storage(error).into()),
+            StagedError::Database(error) => Self::Upload(StoreError::Database(error).into()),
+        }
+    }
+}
+
+impl Refusal for BreakpadError {
+    fn is_ours(&self) -> bool {
+        matches!(self, Self::Upload(error) if error.is_ours())
+    }
+
+    fn code(&self) -> &'static str {
         match self {
             Self::Lacks(_) => "bad_form",
             Self::Name { .. } => "bad_name",
@@ -58,6 +85,7 @@ impl BreakpadError {
             Self::UnknownKey => "upload_key_unknown",
             Self::NothingPut => "nothing_put",
             Self::TooManyWaiting(_) => "too_many_waiting",
+            Self::Upload(error) => error.code(),
         }
     }
 }

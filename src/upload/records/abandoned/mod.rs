@@ -1,10 +1,10 @@
-//! Ends the records of uploads that nobody will finish.
+//! Ends the records of uploads that will never be finished.
 //!
-//! An upload is pending while some process has it in hand. A process that was killed finishes nothing, and there may be
-//! many that share the database, so somebody has to tell the dead from the slow:
+//! An upload is pending while some process has it in progress. A process that was killed finishes nothing. Many processes
+//! may share the database, so the dead have to be told from the slow:
 //!
 //! - Every process raises its beat in the database with every round, and looks at the beats of the others. One that
-//!   stands still for [`PATIENCE`] rounds in a row is dead; whoever notices marks its uploads as failed. Rounds are
+//!   stands still for [`PATIENCE`] rounds in a row is dead; the process that notices marks its uploads as failed. Rounds are
 //!   counted instead of comparing times, so clocks need not agree; and a round that could not be made, because the
 //!   database was away from this process and perhaps from all, makes the counting begin anew.
 //! - A process that is started again need not wait: a dead one's folder for temporary files, which has its name, is not
@@ -21,7 +21,7 @@ use std::time::Duration;
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
-use super::under_way::UnderWay;
+use super::in_flight::InFlight;
 use crate::clock::SharedClock;
 use crate::db::nodes::NodeBeat;
 use crate::db::{Database, DbError};
@@ -34,10 +34,10 @@ const SILENT: &str = "The server that took it has not been heard of since. Uploa
 const DROPPED: &str = "The database could not be told in time how it ended. Upload it again";
 const STOPPED: &str = "The server that took it was stopped before it was finished. Upload it again";
 
-/// The task that looks after pending uploads.
+/// The task that ends abandoned uploads.
 #[derive(Debug)]
-pub struct UploadWatch {
-    under_way: Arc<UnderWay>,
+pub struct AbandonedUploads {
+    in_flight: Arc<InFlight>,
     /// Processes that are known to be dead and have not been ended yet.
     killed: Vec<String>,
     /// The last beat of each other process, and for how many rounds it has stood still.
@@ -48,19 +48,19 @@ pub struct UploadWatch {
     clock: SharedClock,
 }
 
-impl UploadWatch {
-    /// Makes the watch of a process. `killed` are the names of processes that are known to be dead; any other is held
-    /// for dead when it has not been heard of for `abandoned_after`.
+impl AbandonedUploads {
+    /// Makes the task of a process. `killed` are the names of processes that are known to be dead; any other is considered
+    /// dead when it has not been heard of for `abandoned_after`.
     #[must_use]
     pub fn new(
-        under_way: Arc<UnderWay>,
+        in_flight: Arc<InFlight>,
         killed: Vec<String>,
         abandoned_after: Duration,
         database: Arc<dyn Database>,
         clock: SharedClock,
     ) -> Self {
         Self {
-            under_way,
+            in_flight,
             killed,
             seen: HashMap::new(),
             is_failing: false,
@@ -70,22 +70,22 @@ impl UploadWatch {
         }
     }
 
-    /// Watches until it is told to stop; then says that this process is gone.
+    /// Runs until it is cancelled; then records that this process is gone.
     pub async fn run(mut self, stop: CancellationToken) {
-        let under_way = Arc::clone(&self.under_way);
+        let in_flight = Arc::clone(&self.in_flight);
         let mut rounds = tokio::time::interval(self.every);
         rounds.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             let done = tokio::select! {
                 () = stop.cancelled() => break,
                 _ = rounds.tick() => self.round().await,
-                () = under_way.dropped() => self.fail_dropped().await,
+                () = in_flight.dropped() => self.fail_dropped().await,
             };
             self.note(done);
         }
         let own = self.database.nodes().await;
         if let Ok(nodes) = own
-            && let Some(own) = nodes.into_iter().find(|node| node.node == under_way.node())
+            && let Some(own) = nodes.into_iter().find(|node| node.node == in_flight.node())
             && let Err(error) = self.end(&own, STOPPED).await
         {
             self.note(Err(error));
@@ -102,12 +102,12 @@ impl UploadWatch {
     }
 
     async fn try_round(&mut self) -> Result<(), DbError> {
-        let own = self.under_way.node();
+        let own = self.in_flight.node();
         self.database.beat(own, self.clock.now()).await?;
         self.fail_dropped().await?;
         let mut seen = HashMap::new();
         for other in self.database.nodes().await? {
-            if other.node == self.under_way.node() {
+            if other.node == self.in_flight.node() {
                 continue;
             }
             let rounds = match self.seen.get(&other.node) {
@@ -128,8 +128,8 @@ impl UploadWatch {
     }
 
     async fn fail_dropped(&self) -> Result<(), DbError> {
-        let (before, held) = self.under_way.held();
-        let node = self.under_way.node();
+        let (before, held) = self.in_flight.held();
+        let node = self.in_flight.node();
         let failed = self.database.fail_dropped(node, before, &held, DROPPED);
         tell(failed.await?, DROPPED);
         Ok(())

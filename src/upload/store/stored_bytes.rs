@@ -12,13 +12,13 @@ use std::sync::Arc;
 use bytes::Bytes;
 use flate2::read::DeflateDecoder;
 
-use super::UploadError;
-use super::archive::{Entry, Method};
+use super::StoreError;
 use super::gzip::{self, Text};
 use crate::blocking;
 use crate::cpu::CpuPool;
 use crate::scratch::Scratch;
 use crate::storage::{Part, Payload};
+use crate::upload::archive::{Entry, Method};
 
 /// How much is read or written at a time, in bytes.
 const PIECE: usize = 256 * 1024;
@@ -44,7 +44,7 @@ pub async fn payload(
     level: u32,
     scratch: &Arc<Scratch>,
     cpu: &CpuPool,
-) -> Result<Payload, UploadError> {
+) -> Result<Payload, StoreError> {
     let place = entry.data_offset..entry.data_offset + entry.compressed_size;
     let file = Arc::clone(archive);
     let data = Part::File {
@@ -63,16 +63,16 @@ pub async fn payload(
         (Method::Deflated, false) => {
             let output = new_file(scratch).await?;
             let inflated = cpu.run(move || inflate(data, output)).await?;
-            inflated.map_err(UploadError::Temporary)?
+            inflated.map_err(StoreError::Temporary)?
         }
     };
-    whole_file(made).map_err(UploadError::Temporary)
+    whole_file(made).map_err(StoreError::Temporary)
 }
 
-async fn new_file(scratch: &Arc<Scratch>) -> Result<File, UploadError> {
+async fn new_file(scratch: &Arc<Scratch>) -> Result<File, StoreError> {
     let scratch = Arc::clone(scratch);
     let made = blocking::run(move || scratch.unnamed_file()).await;
-    made.map_err(UploadError::Temporary)
+    made.map_err(StoreError::Temporary)
 }
 
 fn rewrapped(deflated: Part, entry: &Entry) -> Payload {
@@ -108,8 +108,8 @@ mod tests {
     use flate2::Compression;
     use flate2::read::GzDecoder;
 
-    use super::super::archive::Content;
     use super::*;
+    use crate::upload::archive::Content;
 
     const TEXT: &[u8] = b"MODULE Linux x86_64 AB a\nPUBLIC 0 0 main\n";
 

@@ -14,7 +14,7 @@ use std::sync::Arc;
 use flate2::{Compress, Compression, FlushCompress, Status};
 use futures_util::{StreamExt, stream};
 
-use super::UploadError;
+use super::StoreError;
 use crate::blocking;
 use crate::cpu::CpuPool;
 
@@ -53,7 +53,7 @@ pub(super) async fn compress(
     level: u32,
     cpu: &CpuPool,
     mut output: File,
-) -> Result<File, UploadError> {
+) -> Result<File, StoreError> {
     let trailer = trailer(text.crc32, text.place.end - text.place.start);
     let mut deflated = stream::iter(text.chunks())
         .map(|chunk| {
@@ -63,16 +63,16 @@ pub(super) async fn compress(
         .buffered(cpu.threads() * 2);
     let mut piece = HEADER.to_vec();
     while let Some(chunk) = deflated.next().await {
-        piece.extend_from_slice(&chunk?.map_err(UploadError::Temporary)?);
+        piece.extend_from_slice(&chunk?.map_err(StoreError::Temporary)?);
         output = append(output, piece).await?;
         piece = Vec::new();
     }
     append(output, trailer.to_vec()).await
 }
 
-async fn append(mut output: File, piece: Vec<u8>) -> Result<File, UploadError> {
+async fn append(mut output: File, piece: Vec<u8>) -> Result<File, StoreError> {
     let written = blocking::run(move || output.write_all(&piece).map(|()| output)).await;
-    written.map_err(UploadError::Temporary)
+    written.map_err(StoreError::Temporary)
 }
 
 impl Text {

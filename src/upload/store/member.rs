@@ -1,28 +1,24 @@
-//! Storing one file of an upload.
+//! One member of an upload: its digests, its record, and what it is stored with.
 
-use std::fs::File;
-use std::sync::Arc;
 use std::time::Duration;
 
 use time::OffsetDateTime;
 
-use super::archive::{Digest, Entry};
-use super::{UploadError, UploadService, content};
-use crate::catalog::Source;
 use crate::db::build_ids::BuildIdRecord;
 use crate::db::uploads::FileRecord;
 use crate::storage::{ObjectInfo, ObjectMeta};
+use crate::upload::archive::{Digest, Entry};
 use symbols::SymbolKey;
 use symbols::elf::ElfFile;
 use symbols::header::SymHeader;
 
-/// For how long after a file was stored somebody may still remember that it was absent; rather too long, since the
-/// storage may have another idea of the time.
+/// How long after a file was stored a cache may still remember it as absent. Rather too long, since the storage's clock
+/// may differ from ours.
 const JUST_NOW: Duration = Duration::from_mins(10);
 
 /// A member that was verified and is to be stored.
 #[derive(Clone, Debug)]
-pub(super) struct Member {
+pub(in crate::upload) struct Member {
     pub(super) key: SymbolKey,
     pub(super) entry: Entry,
     /// SHA-256 of the original bytes, in lower-case hexadecimal.
@@ -32,7 +28,7 @@ pub(super) struct Member {
     header: SymHeader,
     elf: Option<ElfFile>,
     /// Whether it is to be stored gzipped.
-    gzipped: bool,
+    pub(super) gzipped: bool,
 }
 
 /// What became of a member.
@@ -49,48 +45,18 @@ pub(super) enum Stored {
     },
 }
 
-impl UploadService {
-    /// Stores a member, unless the storage itself says that it holds the same file.
-    pub(super) async fn store(
-        &self,
-        archive: Arc<File>,
-        member: Member,
-        source: Arc<Source>,
-    ) -> Result<Stored, UploadError> {
-        let path = source.path(&member.key);
-        let existing = source.storage().head(&path).await?;
-        if let Some(existing) = existing.as_ref().filter(|it| member.is_same_as(it)) {
-            // Who stored it just now may have failed before the other nodes were told.
-            if self.is_recent(existing.modified_at) {
-                self.catalog.forget(&source, &path).await;
-            }
-            let name = member.entry.name.clone();
-            let file = Box::new(member.record(existing.stored_size, None, existing.modified_at));
-            return Ok(Stored::Held { name, file });
-        }
-        let (entry, gzipped) = (member.entry.clone(), member.gzipped);
-        let _place = match content::temporary_size(&entry, gzipped) {
-            0 => None,
-            bytes => Some(self.member_room.take(bytes).await?),
-        };
-        let level = self.config.level;
-        let making = content::payload(&archive, &entry, gzipped, level, &self.scratch, &self.cpu);
-        let payload = making.await?;
-        let stored_size = payload.len();
-        source.storage().put(&path, payload, member.meta()).await?;
-        self.catalog.forget(&source, &path).await;
-        let file = member.record(stored_size, existing, self.clock.now());
-        Ok(Stored::File(Box::new(file)))
-    }
-
-    /// Tells whether a file was stored so lately that somebody may remember the time before it.
-    pub(super) fn is_recent(&self, stored_at: OffsetDateTime) -> bool {
-        self.clock.now() - stored_at < JUST_NOW
-    }
+/// Returns whether a file was stored so recently that caches may still remember it as absent.
+pub(in crate::upload) fn is_recent(stored_at: OffsetDateTime, now: OffsetDateTime) -> bool {
+    now - stored_at < JUST_NOW
 }
 
 impl Member {
-    pub(super) fn new(key: SymbolKey, entry: Entry, digest: Digest, gzipped: bool) -> Self {
+    pub(in crate::upload) fn new(
+        key: SymbolKey,
+        entry: Entry,
+        digest: Digest,
+        gzipped: bool,
+    ) -> Self {
         let (sha256, md5) = (hex::encode(digest.sha256), digest.md5.map(hex::encode));
         Self {
             key,
@@ -117,7 +83,7 @@ impl Member {
         })
     }
 
-    /// Tells whether a stored object has the same original bytes. Objects that Tecken stored are known by their MD5.
+    /// Returns whether a stored object has the same original bytes. Objects that Tecken stored are known by their MD5.
     pub(super) fn is_same_as(&self, existing: &ObjectInfo) -> bool {
         let meta = &existing.meta;
         if meta.original_size != Some(self.entry.size) {
@@ -130,7 +96,7 @@ impl Member {
         }
     }
 
-    fn record(
+    pub(super) fn record(
         self,
         stored_size: u64,
         replaced: Option<ObjectInfo>,
@@ -154,7 +120,7 @@ impl Member {
         }
     }
 
-    fn meta(&self) -> ObjectMeta {
+    pub(super) fn meta(&self) -> ObjectMeta {
         ObjectMeta {
             is_gzipped: self.gzipped,
             content_type: self.gzipped.then(|| "text/plain".to_owned()),

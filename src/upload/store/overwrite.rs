@@ -2,14 +2,14 @@
 //!
 //! Where it may not, it is refused as a whole, before its first file is stored. So that the answer stays true until the
 //! last one is, the upload has claimed its keys in the database: no other may store one of them meanwhile. Clients that
-//! write to the bucket themselves, and a server that was held for dead and goes on storing (see [`super::watch`]), are
+//! write to the bucket themselves, and a server that was considered dead and goes on storing (see [`crate::upload::AbandonedUploads`]), are
 //! beyond that: object stores cannot be told to store only if nobody else has.
 
 use futures_util::{StreamExt, TryStreamExt, stream};
 use serde::{Deserialize, Serialize};
 
 use super::member::Member;
-use super::{UploadError, UploadService};
+use super::{MemberStore, StoreError};
 
 /// Which files an upload may change.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -24,10 +24,10 @@ pub enum Overwrite {
     Never,
 }
 
-impl UploadService {
+impl MemberStore {
     /// The keys that an upload has to claim.
-    pub(super) fn claims(&self, members: &[Member]) -> Vec<String> {
-        if self.config.overwrite == Overwrite::Allow {
+    pub(in crate::upload) fn claims(&self, members: &[Member]) -> Vec<String> {
+        if self.settings.overwrite == Overwrite::Allow {
             return Vec::new();
         }
         members
@@ -37,34 +37,34 @@ impl UploadService {
     }
 
     /// Refuses an upload that would change a file which it must not change.
-    pub(super) async fn refuse_overwriting(
+    pub(in crate::upload) async fn refuse_overwriting(
         &self,
         user: &str,
         members: &[Member],
         is_try: bool,
-    ) -> Result<(), UploadError> {
-        if self.config.overwrite == Overwrite::Allow {
+    ) -> Result<(), StoreError> {
+        if self.settings.overwrite == Overwrite::Allow {
             return Ok(());
         }
         let mut looking = stream::iter(members.to_vec())
             .map(|member| self.change(member, is_try))
-            .buffered(self.config.stores);
+            .buffered(self.settings.at_once.max(1));
         let mut changed = Vec::new();
         while let Some(change) = looking.try_next().await? {
             changed.extend(change);
         }
-        if self.config.overwrite == Overwrite::SameUploader && !changed.is_empty() {
-            let uploaders = self.database.last_uploaders(is_try, &changed).await?;
+        if self.settings.overwrite == Overwrite::SameUploader && !changed.is_empty() {
+            let uploaders = self.files.last_uploaders(is_try, &changed).await?;
             changed.retain(|key| uploaders.get(key).is_none_or(|uploader| uploader != user));
         }
         match changed.into_iter().next() {
             None => Ok(()),
-            Some(key) => Err(UploadError::AlreadyExists(key)),
+            Some(key) => Err(StoreError::AlreadyExists(key)),
         }
     }
 
     /// The key of a member that is stored with other bytes already.
-    async fn change(&self, member: Member, is_try: bool) -> Result<Option<String>, UploadError> {
+    async fn change(&self, member: Member, is_try: bool) -> Result<Option<String>, StoreError> {
         let source = self.catalog.upload_target(is_try);
         let existing = source.storage().head(&source.path(&member.key)).await?;
         let differs = existing.is_some_and(|existing| !member.is_same_as(&existing));

@@ -3,10 +3,12 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 
 use super::*;
+use crate::upload::receive::PaceLimits;
 
 fn fetcher() -> Fetcher {
     let domains = vec![
@@ -126,7 +128,12 @@ async fn a_listed_name_that_leads_into_a_private_network_is_refused() {
             .config
             .check("https://queue.example.com/a.zip")
             .unwrap();
-        let pace = Pace::new(&super::super::UploadConfig::default());
+        let minute = Duration::from_mins(1);
+        let pace = Pace::new(PaceLimits {
+            idle: minute,
+            receive: minute,
+            rate: 1,
+        });
         let error = fetcher.follow(&url, &pace).await.unwrap_err();
         assert_eq!(error.code(), "url_restricted", "{answers:?}: {error}");
     }

@@ -1,0 +1,77 @@
+//! Tasks that run to their ends whether or not their callers wait for them.
+//!
+//! The HTTP workers have runtimes of their own, and drop a handler when its client leaves. What must not be left half
+//! done runs on the main runtime instead.
+
+use tokio::runtime::Handle;
+use tracing::Instrument;
+
+use crate::cpu::JobPanicked;
+
+/// A handle to the main runtime; clones share it.
+#[derive(Clone, Debug)]
+pub struct Background {
+    runtime: Handle,
+}
+
+impl Background {
+    /// The runtime of the caller.
+    ///
+    /// # Panics
+    /// The caller runs on no Tokio runtime.
+    #[must_use]
+    pub fn current() -> Self {
+        Self {
+            runtime: Handle::current(),
+        }
+    }
+
+    /// Runs a task and waits for its result. A caller that is dropped does not stop the task.
+    ///
+    /// # Errors
+    /// The task panicked.
+    pub async fn run<T: Send + 'static>(
+        &self,
+        task: impl Future<Output = T> + Send + 'static,
+    ) -> Result<T, JobPanicked> {
+        let running = self.runtime.spawn(task.in_current_span());
+        running.await.map_err(|_| JobPanicked)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::pending;
+
+    use tokio::sync::oneshot;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_task_goes_on_without_its_caller() {
+        let background = Background::current();
+        let (go_on, may_go_on) = oneshot::channel::<()>();
+        let (done, is_done) = oneshot::channel();
+        let running = background.run(async move {
+            may_go_on.await.unwrap();
+            done.send(()).unwrap();
+        });
+        let mut running = Box::pin(running);
+        tokio::select! {
+            biased;
+            _ = &mut running => panic!("it waits"),
+            () = tokio::task::yield_now() => {}
+            () = pending() => {}
+        }
+        drop(running);
+        go_on.send(()).unwrap();
+        is_done.await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_panic_is_an_error() {
+        let background = Background::current();
+        let ended = background.run(async { assert!(!cfg!(test), "on purpose") });
+        assert_eq!(ended.await, Err(JobPanicked));
+    }
+}

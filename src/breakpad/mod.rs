@@ -1,0 +1,299 @@
+//! Uploads of one file, as Breakpad's `symupload` makes them.
+//!
+//! Its first protocol sends the file and what it is in one form. Its second asks whether the file is there, is given an
+//! address to put the file to, puts it there, and says at last what it was: a staged upload
+//! ([`StagedFiles`]). Either way the file then is an upload like any other, with one member:
+//! [`UploadService::accept`] verifies, compresses, stores and records it.
+//!
+//! Every request that changes something runs to its end though its client leaves, and notes its refusal.
+
+mod described;
+mod error;
+
+use std::sync::Arc;
+
+use futures_util::TryStreamExt;
+use symbols::SuffixList;
+
+use crate::auth::Uploader;
+use crate::background::Background;
+use crate::blocking;
+use crate::catalog::Catalog;
+use crate::db::waiting::WaitingFile;
+use crate::storage::{Part, Payload};
+use crate::upload::{
+    ReceiveError, ReceivedFile, StagedFiles, StoreError, Submission, Submitted, UploadError,
+    UploadService, UploadSlot,
+};
+
+pub use described::{Described, SymbolType};
+pub use error::BreakpadError;
+
+/// The person in the log whose upload key stands for a token.
+const KEY_HOLDER: &str = "whoever has the upload key";
+
+/// How an upload of one file ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Completed {
+    /// It is stored now.
+    Stored,
+    /// The same file was there already.
+    Duplicate,
+}
+
+/// A file that was received in one request, with its description.
+#[derive(Debug)]
+pub struct SymbolFile {
+    /// The file.
+    pub file: ReceivedFile,
+    /// What the client says of it.
+    pub described: Described,
+    /// Its slot among the uploads under way.
+    pub slot: UploadSlot,
+}
+
+/// Takes uploads of one file. Clones share everything.
+#[derive(Clone, Debug)]
+pub struct BreakpadService {
+    uploads: Arc<UploadService>,
+    staged: Arc<StagedFiles>,
+    catalog: Arc<Catalog>,
+    serve: SuffixList,
+    background: Background,
+}
+
+impl BreakpadService {
+    /// Makes the service; `serve` are the endings of the files that clients can fetch.
+    #[must_use]
+    pub fn new(
+        uploads: Arc<UploadService>,
+        staged: Arc<StagedFiles>,
+        catalog: Arc<Catalog>,
+        serve: SuffixList,
+        background: Background,
+    ) -> Self {
+        Self {
+            uploads,
+            staged,
+            catalog,
+            serve,
+            background,
+        }
+    }
+
+    /// Returns whether the storage holds the file, where this uploader's files go.
+    ///
+    /// # Errors
+    /// The names make no key, or the storage is away.
+    pub async fn is_stored(
+        &self,
+        uploader: &Uploader,
+        described: Described,
+    ) -> Result<bool, BreakpadError> {
+        let (catalog, is_try) = (Arc::clone(&self.catalog), uploader.is_try_only);
+        let asking = async move {
+            let key = described.key()?;
+            let target = catalog.upload_target(is_try);
+            let found = target.storage().head(&target.path(&key)).await;
+            Ok(found
+                .map_err(StoreError::Storage)
+                .map_err(UploadError::from)?
+                .is_some())
+        };
+        self.to_its_end(&uploader.email, asking).await
+    }
+
+    /// Begins an upload and returns its key, which is a secret.
+    ///
+    /// # Errors
+    /// Too many of this person's uploads are staged, or the database is away.
+    pub async fn create(&self, uploader: &Uploader) -> Result<String, BreakpadError> {
+        let created = self.staged.create(uploader).await;
+        self.noted(&uploader.email, created.map_err(BreakpadError::from))
+    }
+
+    /// Receives a file that is put and keeps it until its upload is completed. `receive` is given the slot, which counts
+    /// for the owner of the upload; `length` is the size of the body in bytes, if the client announces it.
+    ///
+    /// # Errors
+    /// The key is unknown, all slots are taken, the body is refused, or a dependency is away.
+    pub async fn put<R>(
+        &self,
+        key: String,
+        length: Option<u64>,
+        receive: R,
+    ) -> Result<(), BreakpadError>
+    where
+        R: Future<Output = Result<ReceivedFile, ReceiveError>>,
+    {
+        let received = async {
+            let record = self.staged.record(&key).await?;
+            let slot = self.uploads.intake().enter(record.token_id, length)?;
+            Ok((receive.await?, slot))
+        };
+        let (file, slot) = self.noted(KEY_HOLDER, received.await)?;
+        let service = self.clone();
+        let keeping = async move { service.keep(&key, file, slot).await };
+        self.to_its_end(KEY_HOLDER, keeping).await
+    }
+
+    /// Completes an upload: the staged file becomes what it is said to be. `described` is being received.
+    ///
+    /// # Errors
+    /// The key is not this person's, nothing was put, the file is refused, or a dependency is away.
+    pub async fn complete(
+        &self,
+        uploader: Uploader,
+        key: String,
+        described: impl Future<Output = Result<Described, BreakpadError>>,
+    ) -> Result<Completed, BreakpadError> {
+        let user = uploader.email.clone();
+        let described = self.noted(&user, described.await)?;
+        let service = self.clone();
+        let completing = async move { service.complete_staged(uploader, &key, described).await };
+        self.to_its_end(&user, completing).await
+    }
+
+    /// Checks that a file is what it is said to be, and stores it. `received` is being received.
+    ///
+    /// # Errors
+    /// The file is refused, or a dependency is away.
+    pub async fn accept(
+        &self,
+        uploader: Uploader,
+        received: impl Future<Output = Result<SymbolFile, BreakpadError>>,
+    ) -> Result<Completed, BreakpadError> {
+        let user = uploader.email.clone();
+        let received = self.noted(&user, received.await)?;
+        let service = self.clone();
+        let storing = async move { service.store(uploader, received).await };
+        self.to_its_end(&user, storing).await
+    }
+
+    async fn keep(
+        &self,
+        key: &str,
+        file: ReceivedFile,
+        mut slot: UploadSlot,
+    ) -> Result<(), BreakpadError> {
+        slot.keep(file.size)?;
+        let content = Arc::clone(&file.file);
+        let start = blocking::run(move || described::start_of_file(&content)).await;
+        let start = start.map_err(ReceiveError::Temporary)?.min(file.size);
+        let payload = Payload::new(vec![Part::File {
+            file: file.file,
+            offset: start,
+            length: file.size - start,
+        }]);
+        self.staged.put(key, payload).await?;
+        drop(slot);
+        Ok(())
+    }
+
+    async fn complete_staged(
+        &self,
+        uploader: Uploader,
+        key: &str,
+        described: Described,
+    ) -> Result<Completed, BreakpadError> {
+        let record = self.staged.record(key).await?;
+        if record.user != uploader.email {
+            return Err(BreakpadError::UnknownKey);
+        }
+        let result = async {
+            described.stored_name(&self.serve)?;
+            let (file, slot) = self.fetch(&record, &uploader).await?;
+            let received = SymbolFile {
+                file,
+                described,
+                slot,
+            };
+            self.store(uploader, received).await
+        };
+        let result = result.await;
+        if is_settled(&result)
+            && let Err(error) = self.staged.remove(&record.key_hash).await
+        {
+            tracing::warn!(
+                event = "waiting_file_left",
+                %error,
+                "could not remove a file that waited, will be swept up"
+            );
+        }
+        result
+    }
+
+    async fn store(
+        &self,
+        uploader: Uploader,
+        received: SymbolFile,
+    ) -> Result<Completed, BreakpadError> {
+        let SymbolFile {
+            mut file,
+            described,
+            slot,
+        } = received;
+        let key = described.stored_name(&self.serve)?;
+        key.file_name().clone_into(&mut file.name);
+        let content = Arc::clone(&file.file);
+        let checked = described.clone();
+        let is_right = blocking::run(move || checked.is_about(&content)).await;
+        if !is_right.map_err(ReceiveError::Temporary)? {
+            return Err(BreakpadError::Module(described.to_string()));
+        }
+        let submission = Submission {
+            submitted: Submitted::File(file, key),
+            wants_try: false,
+            slot,
+        };
+        let receipt = self.uploads.store(uploader, submission).await?;
+        Ok(if receipt.skipped_keys.is_empty() {
+            Completed::Stored
+        } else {
+            Completed::Duplicate
+        })
+    }
+
+    /// Brings a staged file back, once there is a slot for it.
+    async fn fetch(
+        &self,
+        record: &WaitingFile,
+        uploader: &Uploader,
+    ) -> Result<(ReceivedFile, UploadSlot), BreakpadError> {
+        let fetched = self.staged.open(record).await?;
+        let intake = self.uploads.intake();
+        let slot = intake.enter(uploader.token_id, Some(fetched.info.stored_size))?;
+        let mut file = intake.file().await?;
+        let mut stream = fetched.bytes.into_stream();
+        let read = |error| UploadError::from(StoreError::Storage(error));
+        while let Some(piece) = stream.try_next().await.map_err(read)? {
+            file.write(&piece).await?;
+        }
+        Ok((file.finish().await?, slot))
+    }
+
+    /// Runs a task to its end though its client leaves, and notes its refusal.
+    async fn to_its_end<T: Send + 'static>(
+        &self,
+        user: &str,
+        task: impl Future<Output = Result<T, BreakpadError>> + Send + 'static,
+    ) -> Result<T, BreakpadError> {
+        let (service, noted_user) = (self.clone(), user.to_owned());
+        let noting = async move { service.noted(&noted_user, task.await) };
+        let ended = self.background.run(noting).await;
+        ended.unwrap_or_else(|panic| self.noted(user, Err(UploadError::Panicked(panic).into())))
+    }
+
+    fn noted<T>(&self, user: &str, result: Result<T, BreakpadError>) -> Result<T, BreakpadError> {
+        result.inspect_err(|error| self.uploads.note_refusal(user, error))
+    }
+}
+
+/// Returns whether trying again can change nothing, so that the file need not wait any longer.
+fn is_settled(result: &Result<Completed, BreakpadError>) -> bool {
+    use crate::upload::Refusal;
+    result.as_ref().err().is_none_or(|error| {
+        let is_busy = matches!(error, BreakpadError::Upload(error) if error.is_busy());
+        !is_busy && !error.is_ours()
+    })
+}

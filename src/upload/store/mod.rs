@@ -1,0 +1,156 @@
+//! Storing the members of an upload that was verified.
+//!
+//! [`MemberStore`] asks the storage for each member's digest and skips an equal one. It makes the bytes to be stored
+//! (`stored_bytes`), puts them, and has the catalog forget what it remembered of the path. Where files are protected,
+//! `overwrite` looks at all of them before the first one is stored.
+
+mod error;
+mod gzip;
+mod member;
+mod overwrite;
+mod room;
+pub mod stored_bytes;
+
+use std::fs::File;
+use std::sync::Arc;
+
+use futures_util::{StreamExt, TryStreamExt, stream};
+use time::OffsetDateTime;
+
+use crate::catalog::{Catalog, Source};
+use crate::clock::SharedClock;
+use crate::cpu::CpuPool;
+use crate::db::FileRecords;
+use crate::db::uploads::Outcome;
+use crate::metrics::Metrics;
+use crate::scratch::Scratch;
+
+use member::Stored;
+use room::MemberRoom;
+
+pub use error::StoreError;
+pub(super) use member::{Member, is_recent};
+pub use overwrite::Overwrite;
+
+/// How members are stored.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct StoreSettings {
+    /// How many members of one upload are stored at once.
+    pub(super) at_once: usize,
+    /// Level of compression of members that do not come compressed.
+    pub(super) level: u32,
+    /// Which files an upload may change.
+    pub(super) overwrite: Overwrite,
+    /// The largest member, in bytes.
+    pub(super) largest_member: u64,
+}
+
+/// Stores members.
+#[derive(Debug)]
+pub(super) struct MemberStore {
+    settings: StoreSettings,
+    room: MemberRoom,
+    scratch: Arc<Scratch>,
+    catalog: Arc<Catalog>,
+    files: Arc<dyn FileRecords>,
+    cpu: CpuPool,
+    clock: SharedClock,
+}
+
+impl MemberStore {
+    /// Makes the store; `files` says who stored a file last.
+    pub(super) fn new(
+        settings: StoreSettings,
+        scratch: Arc<Scratch>,
+        catalog: Arc<Catalog>,
+        files: Arc<dyn FileRecords>,
+        cpu: CpuPool,
+        clock: SharedClock,
+        metrics: Metrics,
+    ) -> Self {
+        Self {
+            room: MemberRoom::new(settings.largest_member, metrics),
+            settings,
+            scratch,
+            catalog,
+            files,
+            cpu,
+            clock,
+        }
+    }
+
+    /// The name of the storage where uploads go, as the record has it.
+    pub(super) fn bucket(&self, is_try: bool) -> &str {
+        self.catalog.upload_target(is_try).storage().name()
+    }
+
+    /// Stores all members, some of them at once.
+    pub(super) async fn store_all(
+        &self,
+        archive: &Arc<File>,
+        members: Vec<Member>,
+        is_try: bool,
+    ) -> Result<Outcome, StoreError> {
+        let source = self.catalog.upload_target(is_try);
+        // Files that are there already too: the upload that stored them may have failed after that.
+        let build_ids = if is_try {
+            Vec::new()
+        } else {
+            members.iter().filter_map(Member::build_id).collect()
+        };
+        let mut storing = stream::iter(members)
+            .map(|member| self.store(Arc::clone(archive), member, Arc::clone(source)))
+            .buffered(self.settings.at_once.max(1));
+        let mut outcome = Outcome {
+            build_ids,
+            ..Outcome::default()
+        };
+        while let Some(stored) = storing.try_next().await? {
+            match stored {
+                Stored::File(file) => outcome.files.push(*file),
+                Stored::Held { name, file } => {
+                    outcome.skipped_keys.push(name);
+                    outcome.held.push(*file);
+                }
+            }
+        }
+        Ok(outcome)
+    }
+
+    /// Stores a member, unless the storage itself says that it holds the same file.
+    async fn store(
+        &self,
+        archive: Arc<File>,
+        member: Member,
+        source: Arc<Source>,
+    ) -> Result<Stored, StoreError> {
+        let path = source.path(&member.key);
+        let existing = source.storage().head(&path).await?;
+        if let Some(existing) = existing.as_ref().filter(|it| member.is_same_as(it)) {
+            // The upload that stored it just now may have failed before the other nodes were told.
+            if is_recent(existing.modified_at, self.clock.now()) {
+                self.catalog.forget(&source, &path).await;
+            }
+            let name = member.entry.name.clone();
+            let file = Box::new(member.record(existing.stored_size, None, existing.modified_at));
+            return Ok(Stored::Held { name, file });
+        }
+        let (entry, gzipped) = (member.entry.clone(), member.gzipped);
+        let _place = match stored_bytes::temporary_size(&entry, gzipped) {
+            0 => None,
+            bytes => Some(self.room.take(bytes).await?),
+        };
+        let (level, scratch, cpu) = (self.settings.level, &self.scratch, &self.cpu);
+        let making = stored_bytes::payload(&archive, &entry, gzipped, level, scratch, cpu);
+        let payload = making.await?;
+        let stored_size = payload.len();
+        source.storage().put(&path, payload, member.meta()).await?;
+        self.catalog.forget(&source, &path).await;
+        let now: OffsetDateTime = self.clock.now();
+        Ok(Stored::File(Box::new(member.record(
+            stored_size,
+            existing,
+            now,
+        ))))
+    }
+}
