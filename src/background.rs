@@ -6,7 +6,10 @@
 use tokio::runtime::Handle;
 use tracing::Instrument;
 
-use crate::cpu::JobPanicked;
+/// The task panicked, or the runtime is stopping. The panic's own message is in the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a task failed unexpectedly")]
+pub struct TaskPanicked;
 
 /// A handle to the main runtime; clones share it.
 #[derive(Clone, Debug)]
@@ -33,9 +36,9 @@ impl Background {
     pub async fn run<T: Send + 'static>(
         &self,
         task: impl Future<Output = T> + Send + 'static,
-    ) -> Result<T, JobPanicked> {
+    ) -> Result<T, TaskPanicked> {
         let running = self.runtime.spawn(task.in_current_span());
-        running.await.map_err(|_| JobPanicked)
+        running.await.map_err(|_| TaskPanicked)
     }
 }
 
@@ -72,6 +75,6 @@ mod tests {
     async fn a_panic_is_an_error() {
         let background = Background::current();
         let ended = background.run(async { assert!(!cfg!(test), "on purpose") });
-        assert_eq!(ended.await, Err(JobPanicked));
+        assert_eq!(ended.await, Err(TaskPanicked));
     }
 }

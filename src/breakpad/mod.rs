@@ -281,7 +281,7 @@ impl BreakpadService {
         let (service, noted_user) = (self.clone(), user.to_owned());
         let noting = async move { service.noted(&noted_user, task.await) };
         let ended = self.background.run(noting).await;
-        ended.unwrap_or_else(|panic| self.noted(user, Err(UploadError::Panicked(panic).into())))
+        ended.unwrap_or_else(|panic| self.noted(user, Err(UploadError::Task(panic).into())))
     }
 
     fn noted<T>(&self, user: &str, result: Result<T, BreakpadError>) -> Result<T, BreakpadError> {

@@ -266,7 +266,9 @@ impl From<&UploadError> for ApiError {
                 StatusCode::SERVICE_UNAVAILABLE,
                 "The database is unavailable. Try again later; files that are stored already will be skipped",
             ),
-            UploadError::Panicked(_) | UploadError::Store(StoreError::Panicked(_)) => {
+            UploadError::Panicked(_)
+            | UploadError::Task(_)
+            | UploadError::Store(StoreError::Panicked(_)) => {
                 fail(StatusCode::INTERNAL_SERVER_ERROR, "Internal Server Error")
             }
         }

@@ -6,6 +6,7 @@ use super::archive::ArchiveError;
 use super::receive::ReceiveError;
 use super::store::StoreError;
 use super::verifier::VerifyError;
+use crate::background::TaskPanicked;
 use crate::cpu::JobPanicked;
 use crate::db::DbError;
 
@@ -36,6 +37,9 @@ pub enum UploadError {
     /// A computation failed, which is a mistake in this program.
     #[error(transparent)]
     Panicked(#[from] JobPanicked),
+    /// A task failed, which is a mistake in this program.
+    #[error(transparent)]
+    Task(#[from] TaskPanicked),
 }
 
 impl UploadError {
@@ -58,7 +62,7 @@ impl Refusal for UploadError {
             Self::Archive(error) => matches!(error, ArchiveError::Read(_)),
             Self::Contended => false,
             Self::Store(error) => error.is_ours(),
-            Self::Panicked(_) => true,
+            Self::Panicked(_) | Self::Task(_) => true,
         }
     }
 
@@ -68,7 +72,7 @@ impl Refusal for UploadError {
             Self::Archive(error) => error.code(),
             Self::Contended => "contended",
             Self::Store(error) => error.code(),
-            Self::Panicked(_) => "internal",
+            Self::Panicked(_) | Self::Task(_) => "internal",
         }
     }
 }
