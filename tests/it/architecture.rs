@@ -1,5 +1,7 @@
 //! The rules of docs/architecture.md, read off the source: who may import whom, where drivers live, how long a file is.
 
+mod rooms;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 
