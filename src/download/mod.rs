@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::Semaphore;
 
 use crate::catalog::{Catalog, CatalogError, Found, Lookup, Module, ModulesError, NamedBy};
-use crate::metrics::Metrics;
+use crate::metrics::{CountResult, Metrics};
 use crate::missing::{CodeInfo, MissingLog};
 use crate::storage::{Address, Fetched};
 use symbols::{DebugId, NameError, SuffixList, SymbolKey, plain_name};
@@ -167,7 +167,7 @@ impl DownloadService {
                 | DownloadError::Busy,
             ) => "failed",
         };
-        self.metrics.count(&self.metrics.downloads, kind);
+        self.metrics.downloads.count(kind);
         result
     }
 

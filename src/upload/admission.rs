@@ -104,7 +104,7 @@ impl Admission {
     fn show(&self, taken: &Taken) {
         self.metrics.uploads_in_flight.set(gauge(taken.slots));
         let kind = KindLabel { kind: "archives" };
-        let reserved = self.metrics.upload_reserved.get_or_create(&kind);
+        let reserved = self.metrics.upload_reserved_bytes.get_or_create(&kind);
         reserved.set(gauge(taken.temporary));
     }
 }
@@ -192,7 +192,10 @@ impl MemberRoom {
 impl MemberPlace {
     fn gauge(&self) -> crate::metrics::Gauge {
         let kind = KindLabel { kind: "members" };
-        self.metrics.upload_reserved.get_or_create(&kind).clone()
+        self.metrics
+            .upload_reserved_bytes
+            .get_or_create(&kind)
+            .clone()
     }
 }
 
@@ -229,7 +232,7 @@ mod tests {
 
     fn reserved(metrics: &Metrics) -> (i64, i64) {
         let kind = KindLabel { kind: "archives" };
-        let bytes = metrics.upload_reserved.get_or_create(&kind).get();
+        let bytes = metrics.upload_reserved_bytes.get_or_create(&kind).get();
         (metrics.uploads_in_flight.get(), bytes)
     }
 
@@ -293,7 +296,7 @@ mod tests {
         drop(first);
         let _second = room.take(UNIT).await.unwrap();
         let kind = KindLabel { kind: "members" };
-        let bytes = metrics.upload_reserved.get_or_create(&kind).get();
+        let bytes = metrics.upload_reserved_bytes.get_or_create(&kind).get();
         assert_eq!(bytes, 2 * 1024 * 1024 - 7);
         let room = MemberRoom::new(&config, metrics);
         assert!(room.take(50 * UNIT).await.is_ok(), "and never more");

@@ -37,7 +37,7 @@ use crate::clock::{SharedClock, Stopwatch};
 use crate::cpu::CpuPool;
 use crate::db::uploads::{NewUpload, Outcome};
 use crate::db::{Database, DbError};
-use crate::metrics::{Metrics, ResultLabel};
+use crate::metrics::{CountResult, Metrics, ResultLabel};
 use crate::scratch::Scratch;
 use symbols::SymbolKey;
 
@@ -181,7 +181,7 @@ impl UploadService {
         let receipt = self.check_and_store(uploader, archive, key, is_try).await?;
         let seconds = stopwatch.seconds();
         self.metrics.upload_seconds.observe(seconds);
-        self.metrics.count(&self.metrics.uploads, "completed");
+        self.metrics.uploads.count("completed");
         tracing::info!(
             event = "upload_completed",
             upload = receipt.id,
@@ -198,7 +198,7 @@ impl UploadService {
     /// Counts and logs an upload that was not stored, be it the client's fault or ours.
     pub fn note_refusal(&self, user: &str, error: &UploadError) {
         let code = error.code();
-        self.metrics.count(&self.metrics.uploads, code);
+        self.metrics.uploads.count(code);
         if error.is_ours() {
             tracing::error!(event = "upload_failed", code, user, %error, "could not store an upload");
         } else {

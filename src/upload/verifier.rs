@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::archive::{self, ArchiveError, ArchiveLimits, Digest, Entry};
 use super::{UploadConfig, UploadError};
 use crate::cpu::CpuPool;
-use crate::metrics::Metrics;
+use crate::metrics::{CountResult, Metrics};
 use symbols::SuffixList;
 
 /// Reads members to check them, as the settings have it.
@@ -74,7 +74,7 @@ impl Verifier {
             When::Early => "early",
             When::Late => "late",
         };
-        self.metrics.count(&self.metrics.upload_verified, when);
+        self.metrics.upload_verified.count(when);
         Ok(verified?)
     }
 }
