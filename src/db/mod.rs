@@ -9,6 +9,7 @@ pub(crate) mod contract;
 mod error;
 pub mod files;
 pub mod migrate;
+mod migrations;
 pub mod missing;
 pub mod nodes;
 pub mod postgres;
