@@ -1,7 +1,7 @@
 //! The records: uploads and their files, missing symbols, tokens.
 //!
 //! One trait a table, one folder an engine; SQL is written by hand in each engine's own dialect and kept beside its
-//! migrations. The suite in `contract.rs` is what every engine passes. Every engine keeps times to the microsecond.
+//! migrations. The suite in `contract/` is what every engine passes. Every engine keeps times to the microsecond.
 
 pub mod build_ids;
 #[cfg(test)]

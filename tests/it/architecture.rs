@@ -111,7 +111,7 @@ fn sources() -> Vec<Source> {
 }
 
 fn is_test(path: &str) -> bool {
-    path.contains("tests") || path.ends_with("contract.rs") || path.ends_with("testing.rs")
+    path.contains("tests") || path.contains("contract") || path.ends_with("testing.rs")
 }
 
 fn layer_of(module: &str) -> u8 {
