@@ -20,7 +20,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::auth::AuthService;
-use crate::cache::{self, Memos};
+use crate::cache::{self, MemoFactory};
 use crate::catalog::{Catalog, Source};
 use crate::clock::SharedClock;
 use crate::config::Config;
@@ -159,7 +159,7 @@ impl Server {
         let scratch = open_scratch(&config)?;
         let cache =
             cache::open(&config.cache, &metrics, &clock).context("setting cache.redis_url")?;
-        let memos = Memos::new(&config.cache, cache.clone(), &metrics, &clock);
+        let memos = MemoFactory::new(&config.cache, cache.clone(), &metrics, &clock);
         let catalog = catalog(
             &config.storage,
             &storage,
@@ -284,7 +284,7 @@ fn catalog(
     storage: &Arc<dyn Storage>,
     sources: Vec<Arc<dyn Storage>>,
     database: &Arc<dyn Database>,
-    memos: &Memos,
+    memos: &MemoFactory,
 ) -> Arc<Catalog> {
     let mut regular = vec![Source::new(Arc::clone(storage), &settings.prefix)];
     for (storage, source) in sources.into_iter().zip(&settings.sources) {

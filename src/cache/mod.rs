@@ -1,9 +1,10 @@
-//! Remembering the answers of expensive questions.
+//! Caches the answers of expensive lookups.
 //!
-//! [`Memo`] is the one way to cache a lookup: this process's memory, then the tier that all nodes share, then the
-//! question itself, asked once however many wait for it. [`Coherence`] decides which of the remembered answers still
-//! hold. [`Memos`] makes the memos of a server. [`Guard`] remembers only that something was done, so that it is done at most once per window. Keys are made
-//! in one place, [`CacheKey`].
+//! [`Memo`] is the one way to cache a lookup: this process's memory, then the tier that all nodes share, then the lookup
+//! itself, made once for all callers that wait for it. [`Coherence`] decides which of the cached answers are still valid.
+//! [`MemoFactory`] makes the memos of a server, and [`MemoKind`] lists them with their shares of the memory. [`Guard`]
+//! remembers only that something was done, so that it is done at most once per window. Keys are made in one place,
+//! [`CacheKey`].
 //!
 //! [`SharedCache`] is the seam to the shared tier; [`RedisCache`] is the one kind there is, and `contract` the suite
 //! that every kind passes.
@@ -12,7 +13,7 @@ mod coherence;
 mod guard;
 mod key;
 mod memo;
-mod memos;
+mod memo_factory;
 mod redis;
 
 #[cfg(test)]
@@ -37,7 +38,7 @@ pub use coherence::Coherence;
 pub use guard::Guard;
 pub use key::CacheKey;
 pub use memo::{LookupCounters, Memo, MemoSettings, Remembered};
-pub use memos::Memos;
+pub use memo_factory::{MemoFactory, MemoKind};
 pub use redis::RedisCache;
 
 /// The least that `uncoordinated_for` may be, for within that time the others are asked for four signs of life.
