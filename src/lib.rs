@@ -2,6 +2,7 @@
 
 pub mod auth;
 pub mod blocking;
+pub mod breaker;
 pub mod cache;
 pub mod catalog;
 pub mod cli;

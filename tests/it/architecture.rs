@@ -23,6 +23,7 @@ const LAYERS: &[(&str, u8)] = &[
     ("db", 1),
     ("storage", 1),
     ("blocking", 0),
+    ("breaker", 0),
     ("clock", 0),
     ("cpu", 0),
     ("folders", 0),

@@ -16,12 +16,19 @@ use deadpool_redis::{Manager, Pool};
 use prometheus_client::metrics::counter::Counter;
 
 use super::super::CacheError;
-use super::breaker::Breaker;
+use crate::breaker::{Breaker, BreakerSettings};
 use crate::clock::SharedClock;
 use crate::metrics::Metrics;
 
 /// What Redis answers when a key holds another type of value than the command is for.
 const WRONG_TYPE: &str = "WRONGTYPE";
+
+/// A breaker that opens soon, since lookups go on without Redis, and that costs a broken Redis one command in five
+/// seconds.
+const BREAKER: BreakerSettings = BreakerSettings {
+    failures: 5,
+    pause: Duration::from_secs(5),
+};
 
 /// Sends commands, each within a time, and none while Redis is known to be broken.
 pub(super) struct Connection {
@@ -30,6 +37,7 @@ pub(super) struct Connection {
     breaker: Breaker,
     faults: Counter,
     timeout: Duration,
+    clock: SharedClock,
 }
 
 impl fmt::Debug for Connection {
@@ -58,9 +66,10 @@ impl Connection {
         Ok(Self {
             pool: pool.map_err(|error| CacheError(error.to_string()))?,
             current: Mutex::default(),
-            breaker: Breaker::new(metrics.shared_cache_breaker_open.clone(), clock),
+            breaker: Breaker::new(BREAKER, metrics.shared_cache_breaker_open.clone()),
             faults: metrics.shared_cache_faults.clone(),
             timeout,
+            clock,
         })
     }
 
@@ -84,7 +93,7 @@ impl Connection {
     /// the wrong type stands among them as an error; every other error is a fault of the whole.
     pub(super) async fn call(&self, commands: &Pipeline) -> Result<Vec<Value>, CacheError> {
         let connection = self.current()?;
-        if !self.breaker.admits() {
+        if !self.breaker.admits(self.clock.elapsed()) {
             return Err(CacheError("the breaker is open".to_owned()));
         }
         self.send(commands, connection).await
@@ -110,7 +119,7 @@ impl Connection {
             self.breaker.succeeded();
         } else {
             self.faults.inc();
-            self.breaker.failed();
+            self.breaker.failed(self.clock.elapsed());
         }
         result
     }

@@ -28,7 +28,6 @@
 //! a row the breaker lets none through for a while. What is too long, of another type or without a stamp is not
 //! believed; it is dropped as after an upload.
 
-mod breaker;
 mod connection;
 mod names;
 mod publisher;

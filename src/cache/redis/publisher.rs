@@ -127,6 +127,8 @@ impl Publisher {
     }
 
     fn unpublished(&self) -> MutexGuard<'_, HashSet<CacheKey>> {
-        self.unpublished.lock().unwrap_or_else(PoisonError::into_inner)
+        self.unpublished
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 }
