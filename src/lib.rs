@@ -9,6 +9,7 @@ pub mod cli;
 pub mod client;
 pub mod clock;
 pub mod config;
+pub mod counting;
 pub mod cpu;
 pub mod db;
 pub mod debuginfod;

@@ -2,15 +2,13 @@
 //!
 //! [`Memo`] is the one way to cache a lookup: this process's memory, then the tier that all nodes share, then the lookup
 //! itself, made once for all callers that wait for it. [`Coherence`] decides which of the cached answers are still valid.
-//! [`MemoFactory`] makes the memos of a server, and [`MemoKind`] lists them with their shares of the memory. [`Guard`]
-//! remembers only that something was done, so that it is done at most once per window. Keys are made in one place,
-//! [`CacheKey`].
+//! [`MemoFactory`] makes the memos of a server, and [`MemoKind`] lists them with their shares of the memory. Keys are
+//! made in one place, [`CacheKey`].
 //!
 //! [`SharedCache`] is the seam to the shared tier; [`RedisCache`] is the one kind there is, and `contract` the suite
 //! that every kind passes.
 
 mod coherence;
-mod guard;
 mod key;
 mod memo;
 mod memo_factory;
@@ -35,7 +33,6 @@ use crate::metrics::Metrics;
 use crate::service_url::ServiceUrl;
 
 pub use coherence::Coherence;
-pub use guard::Guard;
 pub use key::CacheKey;
 pub use memo::{LookupCounters, Memo, MemoSettings, Remembered};
 pub use memo_factory::{MemoFactory, MemoKind};
