@@ -21,6 +21,7 @@ pub mod http;
 pub mod metrics;
 pub mod missing;
 pub mod scratch;
+pub mod section;
 pub mod server;
 pub mod service_url;
 pub mod storage;

@@ -1,8 +1,8 @@
 //! Counting the symbols that were asked for and not found.
 //!
 //! A request only notes what was missing: counts gather in memory (see [`crate::counting`]), and a worker writes them
-//! within a second. The number of different symbols that wait is bounded; while the database cannot be reached, new ones
-//! beyond the bound are dropped and counted. [`report`] reads what was written.
+//! within a second. The number of different symbols that wait is bounded; while the database cannot be reached, new
+//! ones beyond the bound are dropped and counted. [`report`] reads what was written.
 
 mod cab_pairs;
 mod guard;
@@ -20,6 +20,7 @@ use crate::clock::SharedClock;
 use crate::counting::{Buffer, Count, Full};
 use crate::db::missing::MissingSymbol;
 use crate::metrics::Metrics;
+use crate::section::{Section, Violation, violations};
 use symbols::{SymbolKey, packed_name, plain_name};
 
 use cab_pairs::CabPairs;
@@ -58,6 +59,19 @@ impl Default for MissingConfig {
             pending_limit: 100_000,
             keep: Duration::from_hours(30 * 24),
         }
+    }
+}
+
+impl Section for MissingConfig {
+    fn violations(&self) -> Vec<Violation> {
+        violations(
+            "missing",
+            &[(
+                "flush_every",
+                !self.flush_every.is_zero(),
+                "must be longer than zero",
+            )],
+        )
     }
 }
 

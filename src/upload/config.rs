@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::archive::ArchiveLimits;
 use super::{FetchConfig, Overwrite};
+use crate::section::{Section, Violation, violations};
 use symbols::SuffixList;
 
 /// What uploads may be, how fast they must come and how they are stored.
@@ -64,5 +65,32 @@ impl Default for UploadConfig {
             archive: ArchiveLimits::default(),
             by_url: FetchConfig::default(),
         }
+    }
+}
+
+impl Section for UploadConfig {
+    fn violations(&self) -> Vec<Violation> {
+        violations(
+            "upload",
+            &[
+                ("slots", self.slots > 0, "must be at least 1"),
+                (
+                    "temporary",
+                    self.temporary >= self.size,
+                    "is less than upload.size, so the largest archive could never be sent",
+                ),
+                ("stores", self.stores > 0, "must be at least 1"),
+                (
+                    "abandoned_after",
+                    !self.abandoned_after.is_zero(),
+                    "must be longer than zero",
+                ),
+                (
+                    "level",
+                    (1..=9).contains(&self.level),
+                    "must be from 1 to 9",
+                ),
+            ],
+        )
     }
 }

@@ -30,6 +30,7 @@ const LAYERS: &[(&str, u8)] = &[
     ("folders", 0),
     ("metrics", 0),
     ("scratch", 0),
+    ("section", 0),
     ("service_url", 0),
     ("lib", 4),
 ];
