@@ -22,7 +22,7 @@ use tokio_util::task::TaskTracker;
 use crate::auth::AuthService;
 use crate::background::Background;
 use crate::breakpad::BreakpadService;
-use crate::cache::{self, Memos};
+use crate::cache::{self, MemoFactory};
 use crate::catalog::{Catalog, Source};
 use crate::clock::SharedClock;
 use crate::config::Config;
@@ -161,7 +161,7 @@ impl Server {
         let scratch = open_scratch(&config)?;
         let cache =
             cache::open(&config.cache, &metrics, &clock).context("setting cache.redis_url")?;
-        let memos = Memos::new(&config.cache, cache.clone(), &metrics, &clock);
+        let memos = MemoFactory::new(&config.cache, cache.clone(), &metrics, &clock);
         let catalog = catalog(
             &config.storage,
             &storage,
@@ -298,7 +298,7 @@ fn catalog(
     storage: &Arc<dyn Storage>,
     sources: Vec<Arc<dyn Storage>>,
     database: &Arc<dyn Database>,
-    memos: &Memos,
+    memos: &MemoFactory,
 ) -> Arc<Catalog> {
     let mut regular = vec![Source::new(Arc::clone(storage), &settings.prefix)];
     for (storage, source) in sources.into_iter().zip(&settings.sources) {

@@ -1,18 +1,17 @@
-//! Remembering the answers of expensive questions.
+//! Caches the answers of expensive lookups.
 //!
 //! [`Memo`] is the one way to cache a lookup: this process's memory, then the tier that all nodes share, then the
-//! question itself, asked once however many wait for it. [`Coherence`] decides which of the remembered answers still
-//! hold. [`Memos`] makes the memos of a server. [`Guard`] remembers only that something was done, so that it is done at most once per window. Keys are made
-//! in one place, [`CacheKey`].
+//! lookup itself, made once for all callers that wait for it. [`Coherence`] decides which of the cached answers are
+//! still valid. [`MemoFactory`] makes the memos of a server, and [`MemoKind`] lists them with their shares of the
+//! memory. Keys are made in one place, [`CacheKey`].
 //!
 //! [`SharedCache`] is the seam to the shared tier; [`RedisCache`] is the one kind there is, and `contract` the suite
 //! that every kind passes.
 
 mod coherence;
-mod guard;
 mod key;
 mod memo;
-mod memos;
+mod memo_factory;
 mod redis;
 
 #[cfg(test)]
@@ -31,16 +30,16 @@ use serde::{Deserialize, Serialize};
 
 use crate::clock::SharedClock;
 use crate::metrics::Metrics;
+use crate::section::{Section, Violation, violations};
 use crate::service_url::ServiceUrl;
 
 pub use coherence::Coherence;
-pub use guard::Guard;
 pub use key::CacheKey;
 pub use memo::{LookupCounters, Memo, MemoSettings, Remembered};
-pub use memos::Memos;
+pub use memo_factory::{MemoFactory, MemoKind};
 pub use redis::RedisCache;
 
-/// The least that `uncoordinated_for` may be, for within that time the others are asked for four signs of life.
+/// The least that `uncoordinated_for` may be: four pings of Redis have to be answered within it.
 const SHORTEST_PATIENCE: Duration = Duration::from_millis(100);
 
 /// How lookups are remembered.
@@ -55,7 +54,8 @@ pub struct CacheConfig {
     /// How long a file that was not found is taken to be absent still. Uploads through this server end it at once.
     #[serde(with = "humantime_serde")]
     pub absent_for: Duration,
-    /// The Redis that all nodes share: `redis://`, `rediss://` or `redis+unix:///path`; empty for a node without others.
+    /// The Redis that all nodes share: `redis://`, `rediss://` or `redis+unix:///path`; empty for a node without
+    /// others.
     pub redis_url: ServiceUrl,
     /// Keeps installations apart that share one Redis; all nodes of one have the same.
     pub namespace: String,
@@ -67,34 +67,33 @@ pub struct CacheConfig {
     pub uncoordinated_for: Duration,
 }
 
-impl CacheConfig {
-    /// What is wrong with values that are of the right kind: keys, each with what it does not keep to.
-    #[must_use]
-    pub fn contradictions(&self) -> Vec<(&'static str, &'static str)> {
-        let checks = [
-            (
-                "cache.redis_url",
-                self.redis_url.is_empty() || redis::address(&self.redis_url).is_ok(),
-                "is not an address such as redis://host:6379, rediss://user:password@host or redis+unix:///path",
-            ),
-            (
-                "cache.namespace",
-                is_plain(&self.namespace),
-                "must be 1 to 64 letters, digits, '-', '_' and '.'",
-            ),
-            (
-                "cache.redis_timeout",
-                !self.redis_timeout.is_zero(),
-                "must be longer than zero",
-            ),
-            (
-                "cache.uncoordinated_for",
-                self.uncoordinated_for >= SHORTEST_PATIENCE,
-                "must be at least 100ms",
-            ),
-        ];
-        let failed = checks.into_iter().filter(|(_, holds, _)| !holds);
-        failed.map(|(key, _, message)| (key, message)).collect()
+impl Section for CacheConfig {
+    fn violations(&self) -> Vec<Violation> {
+        violations(
+            "cache",
+            &[
+                (
+                    "redis_url",
+                    self.redis_url.is_empty() || redis::address(&self.redis_url).is_ok(),
+                    "is not an address such as redis://host:6379, rediss://user:password@host or redis+unix:///path",
+                ),
+                (
+                    "namespace",
+                    is_plain(&self.namespace),
+                    "must be 1 to 64 letters, digits, '-', '_' and '.'",
+                ),
+                (
+                    "redis_timeout",
+                    !self.redis_timeout.is_zero(),
+                    "must be longer than zero",
+                ),
+                (
+                    "uncoordinated_for",
+                    self.uncoordinated_for >= SHORTEST_PATIENCE,
+                    "must be at least 100ms",
+                ),
+            ],
+        )
     }
 }
 

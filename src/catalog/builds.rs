@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::cache::{CacheKey, Memo, Memos};
+use crate::cache::{CacheKey, Memo, MemoFactory, MemoKind};
 use crate::db::build_ids::{BuildIdRecord, BuildIdRecords, ModuleFolder};
 use crate::db::{DbError, uploads::Outcome};
 use symbols::BuildId;
@@ -39,10 +39,10 @@ pub struct Builds {
 impl Builds {
     /// Makes a directory of the builds in the database.
     #[must_use]
-    pub fn new(records: Arc<dyn BuildIdRecords>, memos: &Memos) -> Self {
+    pub fn new(records: Arc<dyn BuildIdRecords>, memos: &MemoFactory) -> Self {
         Self {
             records,
-            memo: memos.memo("builds", 1),
+            memo: memos.memo(MemoKind::Builds),
         }
     }
 

@@ -18,7 +18,7 @@ use std::sync::Arc;
 
 use tokio::runtime::Handle;
 
-use crate::cache::{CacheKey, Memo, Memos};
+use crate::cache::{CacheKey, Memo, MemoFactory, MemoKind};
 use crate::db::{BuildIdRecords, FileRecords};
 use crate::storage::{Address, Fetched, ObjectInfo, StorageError};
 use symbols::SymbolKey;
@@ -114,7 +114,7 @@ impl Catalog {
         try_source: Source,
         files: Arc<dyn FileRecords>,
         build_ids: Arc<dyn BuildIdRecords>,
-        memos: &Memos,
+        memos: &MemoFactory,
         runtime: Handle,
     ) -> Self {
         assert!(
@@ -125,7 +125,7 @@ impl Catalog {
         Self {
             regular,
             try_source: Arc::new(try_source),
-            memo: memos.memo("catalog", 6),
+            memo: memos.memo(MemoKind::Catalog),
             modules: Modules::new(files, memos),
             builds: Builds::new(build_ids, memos),
             runtime,

@@ -8,7 +8,7 @@
 
 use std::sync::Arc;
 
-use crate::cache::{CacheKey, Memo, Memos};
+use crate::cache::{CacheKey, Memo, MemoFactory, MemoKind};
 use crate::db::DbError;
 use crate::db::files::{FileRecords, HeldId, ModuleRecord};
 use crate::db::uploads::FileRecord;
@@ -49,10 +49,10 @@ pub struct Modules {
 impl Modules {
     /// Makes a directory of the modules in the database.
     #[must_use]
-    pub fn new(files: Arc<dyn FileRecords>, memos: &Memos) -> Self {
+    pub fn new(files: Arc<dyn FileRecords>, memos: &MemoFactory) -> Self {
         Self {
             files,
-            memo: memos.memo("modules", 1),
+            memo: memos.memo(MemoKind::Modules),
         }
     }
 

@@ -1,12 +1,11 @@
 //! The configuration: defaults, then a TOML file, then the environment.
 //!
-//! Each module owns the section of its settings; here they are put together. [`load()`] reports everything that is
-//! wrong at once: unknown keys with the nearest valid one, values of the wrong kind, each with its key and its source.
+//! Each module owns the section of its settings and the checks of their values ([`Section`]); here they are put
+//! together. [`load()`] reports everything that is wrong at once: unknown keys with the nearest valid one, values of
+//! the wrong kind, each with its key and its source.
 
 mod load;
 mod problem;
-
-use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -16,15 +15,13 @@ use crate::debuginfod::DebuginfodConfig;
 use crate::download::DownloadConfig;
 use crate::http::ServerConfig;
 use crate::missing::MissingConfig;
+use crate::section::{Section, Violation};
 use crate::storage::StorageConfig;
 use crate::telemetry::LogConfig;
 use crate::upload::UploadConfig;
 
 pub use load::load;
 pub use problem::{ConfigError, Problem};
-
-/// Calls to a database that is well take up to some tens of milliseconds on a busy machine.
-const SHORTEST_TIMEOUT: Duration = Duration::from_millis(100);
 
 /// Every setting of the server.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -77,71 +74,37 @@ impl Config {
     }
 
     /// What is wrong with values that are of the right kind.
-    fn contradictions(&self) -> Vec<Problem> {
-        let checks = [
-            ("data_dir", !self.data_dir.is_empty(), "names no directory"),
-            (
-                "server.listen",
-                self.server.listen.parse::<std::net::SocketAddr>().is_ok(),
-                "is not an address and a port such as 127.0.0.1:8000",
-            ),
-            (
-                "database.connections",
-                self.database.connections > 0,
-                "must be at least 1",
-            ),
-            (
-                "database.timeout",
-                self.database.timeout >= SHORTEST_TIMEOUT,
-                "must be at least 100ms",
-            ),
-            ("upload.slots", self.upload.slots > 0, "must be at least 1"),
-            (
-                "upload.temporary",
-                self.upload.temporary >= self.upload.size,
-                "is less than upload.size, so the largest archive could never be sent",
-            ),
-            (
-                "upload.stores",
-                self.upload.stores > 0,
-                "must be at least 1",
-            ),
-            (
-                "upload.abandoned_after",
-                !self.upload.abandoned_after.is_zero(),
-                "must be longer than zero",
-            ),
-            (
-                "upload.level",
-                (1..=9).contains(&self.upload.level),
-                "must be from 1 to 9",
-            ),
-            (
-                "missing.flush_every",
-                !self.missing.flush_every.is_zero(),
-                "must be longer than zero",
-            ),
-            (
-                "download.serve",
-                !self.download.serve.is_empty(),
-                "names no ending, so nothing would be served",
-            ),
+    fn problems(&self) -> Vec<Problem> {
+        let sections: [&dyn Section; 9] = [
+            &self.server,
+            &self.storage,
+            &self.database,
+            &self.cache,
+            &self.upload,
+            &self.download,
+            &self.debuginfod,
+            &self.missing,
+            &self.log,
         ];
-        let failed = checks.into_iter().filter(|(_, holds, _)| !holds);
-        let failed = failed.map(|(key, _, message)| (key.to_owned(), message));
-        failed
-            .chain(self.storage.contradictions())
-            .chain(owned(self.cache.contradictions()))
-            .chain(owned(self.debuginfod.contradictions()))
-            .map(|(key, message)| Problem::new(&key, "the configuration as a whole", message))
+        let data_dir = self.data_dir.is_empty().then(|| Violation {
+            key: "data_dir".to_owned(),
+            message: "names no directory",
+        });
+        data_dir
+            .into_iter()
+            .chain(sections.iter().flat_map(|section| section.violations()))
+            .map(|Violation { key, message }| {
+                Problem::new(&key, "the configuration as a whole", message)
+            })
             .collect()
     }
 }
 
-fn owned(
-    problems: Vec<(&'static str, &'static str)>,
-) -> impl Iterator<Item = (String, &'static str)> {
-    problems
-        .into_iter()
-        .map(|(key, message)| (key.to_owned(), message))
+impl Section for StorageConfig {
+    fn violations(&self) -> Vec<Violation> {
+        let violations = self.contradictions().into_iter();
+        violations
+            .map(|(key, message)| Violation { key, message })
+            .collect()
+    }
 }

@@ -1,9 +1,9 @@
 //! How a schema grows: an ordered list of SQL files, each applied once.
 //!
 //! A database remembers the number, the name and the checksum of every migration it has seen. Before an engine applies
-//! what is missing, [`plan`] compares that memory with the program's own list. Only a database whose past is a beginning
-//! of the program's list is touched: one that a newer program has changed, or that another build has made, is refused,
-//! since neither reading nor writing it would be safe.
+//! what is missing, [`plan`] compares that memory with the program's own list. Only a database whose past is a
+//! beginning of the program's list is touched: one that a newer program has changed, or that another build has made,
+//! is refused, since neither reading nor writing it would be safe.
 
 use sha2::{Digest, Sha256};
 
@@ -21,6 +21,21 @@ pub struct Migration {
 }
 
 impl Migration {
+    /// The migration of a file called `<number of four digits>_<name>`.
+    pub(super) const fn of_file(file: &'static str, sql: &'static str) -> Self {
+        let (digits, name) = file.split_at(4);
+        let (_, name) = name.split_at(1);
+        let mut number = 0;
+        let mut position = 0;
+        while position < digits.len() {
+            let digit = digits.as_bytes()[position];
+            assert!(digit.is_ascii_digit(), "a migration begins with its number");
+            number = 10 * number + (digit - b'0') as u32;
+            position += 1;
+        }
+        Self { number, name, sql }
+    }
+
     /// SHA-256 of the statements, in lower-case hexadecimal.
     #[must_use]
     pub fn checksum(&self) -> String {

@@ -8,6 +8,7 @@ use async_trait::async_trait;
 use time::OffsetDateTime;
 
 use super::DbError;
+pub use crate::counting::BatchId;
 
 /// What was asked for: the row's identity. Two requests that differ in any part are two rows; an empty code file or
 /// code id is the same as none, and is read back as none.
@@ -34,19 +35,6 @@ pub struct MissingCount {
     pub count: u64,
     /// When last.
     pub last_asked: OffsetDateTime,
-}
-
-/// Names a batch of counts, so that one that is sent again is not added again.
-///
-/// Whether a batch was written is not always known: a connection may break while the answer is on its way. A writer
-/// sends its batches with growing numbers, the next one only after it knows that the last one was written or has given
-/// it up for good.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct BatchId {
-    /// The writer, by a random number of its own.
-    pub writer: [u8; 16],
-    /// The batch's number among those of its writer, from 1 on.
-    pub number: u32,
 }
 
 /// A row of the table.

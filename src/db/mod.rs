@@ -1,7 +1,7 @@
 //! The records: uploads and their files, missing symbols, tokens.
 //!
 //! One trait a table, one folder an engine; SQL is written by hand in each engine's own dialect and kept beside its
-//! migrations. The suite in `contract.rs` is what every engine passes. Every engine keeps times to the microsecond.
+//! migrations. The suite in `contract/` is what every engine passes. Every engine keeps times to the microsecond.
 
 pub mod build_ids;
 #[cfg(test)]
@@ -9,6 +9,7 @@ pub(crate) mod contract;
 mod error;
 pub mod files;
 pub mod migrate;
+mod migrations;
 pub mod missing;
 pub mod nodes;
 pub mod postgres;
@@ -25,6 +26,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
+use crate::section::{Section, Violation, violations};
 use crate::service_url::ServiceUrl;
 
 pub use build_ids::BuildIdRecords;
@@ -37,6 +39,9 @@ pub use sqlite::SqliteDatabase;
 pub use tokens::TokenRecords;
 pub use uploads::UploadRecords;
 pub use waiting::WaitingRecords;
+
+/// Calls to a database that is well take up to some tens of milliseconds on a busy machine.
+const SHORTEST_TIMEOUT: Duration = Duration::from_millis(100);
 
 /// All records of one engine.
 #[async_trait]
@@ -81,6 +86,22 @@ impl Default for DatabaseConfig {
             timeout: Duration::from_secs(6),
             migrate: true,
         }
+    }
+}
+
+impl Section for DatabaseConfig {
+    fn violations(&self) -> Vec<Violation> {
+        violations(
+            "database",
+            &[
+                ("connections", self.connections > 0, "must be at least 1"),
+                (
+                    "timeout",
+                    self.timeout >= SHORTEST_TIMEOUT,
+                    "must be at least 100ms",
+                ),
+            ],
+        )
     }
 }
 

@@ -3,11 +3,14 @@
 use bytesize::ByteSize;
 use serde::{Deserialize, Serialize};
 
+use crate::section::{Section, Violation, violations};
+
 /// What is answered to debuggers that ask by build id.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct DebuginfodConfig {
-    /// The largest file, inflated, of which single sections or source files are sent. Whole files are sent whatever their size.
+    /// The largest file, inflated, of which single sections or source files are sent. Whole files are sent whatever
+    /// their size.
     pub extract_from: ByteSize,
     /// How many of them are being extracted at once.
     pub extracts: usize,
@@ -22,13 +25,11 @@ impl Default for DebuginfodConfig {
     }
 }
 
-impl DebuginfodConfig {
-    /// What is wrong with values that are of the right kind: keys, each with what it does not keep to.
-    #[must_use]
-    pub fn contradictions(&self) -> Vec<(&'static str, &'static str)> {
-        if self.extracts == 0 {
-            return vec![("debuginfod.extracts", "must be at least 1")];
-        }
-        Vec::new()
+impl Section for DebuginfodConfig {
+    fn violations(&self) -> Vec<Violation> {
+        violations(
+            "debuginfod",
+            &[("extracts", self.extracts > 0, "must be at least 1")],
+        )
     }
 }

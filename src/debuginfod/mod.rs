@@ -21,7 +21,7 @@ use tokio::sync::Semaphore;
 use crate::catalog::{Catalog, Found, KnownBuild, Lookup};
 use crate::cpu::CpuPool;
 use crate::db::build_ids::BuildIdRecord;
-use crate::metrics::Metrics;
+use crate::metrics::{CountResult, Metrics};
 use crate::scratch::Scratch;
 use symbols::{BuildId, SymbolKey};
 
@@ -222,7 +222,7 @@ impl DebuginfodService {
             Ok(_) => "found",
             Err(error) => error.code(),
         };
-        self.metrics.count(&self.metrics.debuginfod, kind);
+        self.metrics.debuginfod.count(kind);
     }
 }
 

@@ -12,8 +12,9 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::Semaphore;
 
 use crate::catalog::{Catalog, CatalogError, Found, Lookup, Module, ModulesError, NamedBy};
-use crate::metrics::Metrics;
+use crate::metrics::{CountResult, Metrics};
 use crate::missing::{CodeInfo, MissingLog};
+use crate::section::{Section, Violation, violations};
 use crate::storage::{Address, Fetched};
 use symbols::{DebugId, NameError, SuffixList, SymbolKey, plain_name};
 
@@ -52,6 +53,19 @@ impl Default for DownloadConfig {
             max_age: Duration::from_hours(1),
             unpacked_size: ByteSize::gib(2),
         }
+    }
+}
+
+impl Section for DownloadConfig {
+    fn violations(&self) -> Vec<Violation> {
+        violations(
+            "download",
+            &[(
+                "serve",
+                !self.serve.is_empty(),
+                "names no ending, so nothing would be served",
+            )],
+        )
     }
 }
 
@@ -167,7 +181,7 @@ impl DownloadService {
                 | DownloadError::Busy,
             ) => "failed",
         };
-        self.metrics.count(&self.metrics.downloads, kind);
+        self.metrics.downloads.count(kind);
         result
     }
 

@@ -1,8 +1,11 @@
 //! The settings of the HTTP server.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+
+use crate::section::{Section, Violation, violations};
 
 /// Where the server listens and how long it waits for clients.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -43,5 +46,18 @@ impl Default for ServerConfig {
             write_idle: Duration::from_mins(1),
             grace: Duration::from_secs(30),
         }
+    }
+}
+
+impl Section for ServerConfig {
+    fn violations(&self) -> Vec<Violation> {
+        violations(
+            "server",
+            &[(
+                "listen",
+                self.listen.parse::<SocketAddr>().is_ok(),
+                "is not an address and a port such as 127.0.0.1:8000",
+            )],
+        )
     }
 }

@@ -1,11 +1,11 @@
 //! Counting the symbols that were asked for and not found.
 //!
-//! A request only notes what was missing: equal notes are merged in memory, and a worker writes what has gathered as
-//! one batch, within a second, while the requests go on. The number of different symbols that wait is bounded; while
-//! the database is away, new ones beyond the bound are dropped and counted. [`report`] reads what was written.
+//! A request only notes what was missing: counts gather in memory (see [`crate::counting`]), and a worker writes them
+//! within a second. The number of different symbols that wait is bounded; while the database cannot be reached, new
+//! ones beyond the bound are dropped and counted. [`report`] reads what was written.
 
-mod gathered;
-mod pairs;
+mod cab_pairs;
+mod guard;
 pub mod report;
 mod worker;
 
@@ -13,15 +13,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use time::OffsetDateTime;
 
-use crate::cache::{CacheKey, Guard};
+use crate::cache::CacheKey;
 use crate::clock::SharedClock;
-use crate::db::missing::{MissingCount, MissingSymbol};
+use crate::counting::{Buffer, Count, Full};
+use crate::db::missing::MissingSymbol;
 use crate::metrics::Metrics;
+use crate::section::{Section, Violation, violations};
 use symbols::{SymbolKey, packed_name, plain_name};
 
-use gathered::Gathered;
-use pairs::Pairs;
+use cab_pairs::CabPairs;
+use guard::Guard;
 pub use report::MissingReport;
 pub use worker::MissingWorker;
 
@@ -38,7 +41,7 @@ pub struct MissingConfig {
     /// Repeats of the same question count once within this time; zero counts every one.
     #[serde(with = "humantime_serde")]
     pub repeat_window: Duration,
-    /// How often what has gathered is written to the database.
+    /// How often counts are written to the database.
     #[serde(with = "humantime_serde")]
     pub flush_every: Duration,
     /// How many different symbols may wait for the database.
@@ -59,6 +62,19 @@ impl Default for MissingConfig {
     }
 }
 
+impl Section for MissingConfig {
+    fn violations(&self) -> Vec<Violation> {
+        violations(
+            "missing",
+            &[(
+                "flush_every",
+                !self.flush_every.is_zero(),
+                "must be longer than zero",
+            )],
+        )
+    }
+}
+
 /// What a client tells of the module whose symbols it asks for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CodeInfo {
@@ -68,12 +84,30 @@ pub struct CodeInfo {
     pub code_id: Option<String>,
 }
 
-/// Notes missing symbols. Clones share what has gathered.
+/// How often one symbol was asked for since it was last written.
+#[derive(Clone, Copy, Debug)]
+struct Asked {
+    times: u64,
+    last: OffsetDateTime,
+}
+
+impl Count for Asked {
+    fn merge(&mut self, other: Self) {
+        self.times += other.times;
+        self.last = self.last.max(other.last);
+    }
+
+    fn events(&self) -> u64 {
+        self.times
+    }
+}
+
+/// Notes missing symbols. Clones share the counts.
 #[derive(Clone, Debug)]
 pub struct MissingLog {
-    gathered: Arc<Gathered>,
+    counts: Arc<Buffer<MissingSymbol, Asked>>,
     guard: Option<Arc<Guard>>,
-    pairs: Arc<Pairs>,
+    pairs: Arc<CabPairs>,
     clock: SharedClock,
     metrics: Metrics,
 }
@@ -90,9 +124,9 @@ impl MissingLog {
             ))
         });
         Self {
-            gathered: Arc::new(Gathered::new(config.pending_limit)),
+            counts: Arc::new(Buffer::new(config.pending_limit)),
             guard,
-            pairs: Arc::new(Pairs::new(Arc::clone(&clock))),
+            pairs: Arc::new(CabPairs::new(Arc::clone(&clock))),
             clock,
             metrics,
         }
@@ -121,16 +155,14 @@ impl MissingLog {
         if has_two_names && self.pairs.completes(&symbol, is_packed) {
             return;
         }
-        let count = MissingCount {
-            symbol,
-            count: 1,
-            last_asked: self.clock.now(),
+        let asked = Asked {
+            times: 1,
+            last: self.clock.now(),
         };
-        if self.gathered.add(count) {
-            self.metrics.missing_noted.inc();
-        } else {
-            self.metrics.missing_dropped.inc();
-        }
+        match self.counts.add(symbol, asked) {
+            Ok(()) => self.metrics.missing_noted.inc(),
+            Err(Full) => self.metrics.missing_dropped.inc(),
+        };
     }
 
     fn is_repeated(&self, symbol: &MissingSymbol) -> bool {

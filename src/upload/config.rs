@@ -11,6 +11,7 @@ use super::store::{Overwrite, StoreSettings};
 use super::verifier::Verifier;
 use crate::cpu::CpuPool;
 use crate::metrics::Metrics;
+use crate::section::{Section, Violation, violations};
 use symbols::SuffixList;
 
 /// What uploads may be, how fast they must come and how they are stored.
@@ -102,5 +103,32 @@ impl UploadConfig {
             overwrite: self.overwrite,
             largest_member: self.archive.member_size.as_u64(),
         }
+    }
+}
+
+impl Section for UploadConfig {
+    fn violations(&self) -> Vec<Violation> {
+        violations(
+            "upload",
+            &[
+                ("slots", self.slots > 0, "must be at least 1"),
+                (
+                    "temporary",
+                    self.temporary >= self.size,
+                    "is less than upload.size, so the largest archive could never be sent",
+                ),
+                ("stores", self.stores > 0, "must be at least 1"),
+                (
+                    "abandoned_after",
+                    !self.abandoned_after.is_zero(),
+                    "must be longer than zero",
+                ),
+                (
+                    "level",
+                    (1..=9).contains(&self.level),
+                    "must be from 1 to 9",
+                ),
+            ],
+        )
     }
 }

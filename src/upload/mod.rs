@@ -32,7 +32,7 @@ use crate::clock::{SharedClock, Stopwatch};
 use crate::cpu::CpuPool;
 use crate::db::uploads::NewUpload;
 use crate::db::{Database, DbError};
-use crate::metrics::Metrics;
+use crate::metrics::{CountResult, Metrics};
 use crate::scratch::Scratch;
 
 use aftermath::{CompletedUpload, Consequence, consequences};
@@ -209,7 +209,7 @@ impl UploadService {
     /// Counts and logs an upload that was not stored, be it the client's fault or ours.
     pub fn note_refusal(&self, user: &str, error: &impl Refusal) {
         let code = error.code();
-        self.metrics.count(&self.metrics.uploads, code);
+        self.metrics.uploads.count(code);
         if error.is_ours() {
             tracing::error!(event = "upload_failed", code, user, %error, "could not store an upload");
         } else {
@@ -242,7 +242,7 @@ impl UploadService {
             .await?;
         let seconds = stopwatch.seconds();
         self.metrics.upload_seconds.observe(seconds);
-        self.metrics.count(&self.metrics.uploads, "completed");
+        self.metrics.uploads.count("completed");
         tracing::info!(
             event = "upload_completed",
             upload = receipt.id,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::archive::{self, ArchiveError, ArchiveLimits, Digest, Entry};
 use crate::cpu::{CpuPool, JobPanicked};
-use crate::metrics::Metrics;
+use crate::metrics::{CountResult, Metrics};
 use symbols::SuffixList;
 
 /// Reads members to check them, as the settings have it.
@@ -90,7 +90,7 @@ impl Verifier {
             When::Early => "early",
             When::Late => "late",
         };
-        self.metrics.count(&self.metrics.upload_verified, when);
+        self.metrics.upload_verified.count(when);
         Ok(verified?)
     }
 }

@@ -28,11 +28,14 @@ const LAYERS: &[(&str, u8)] = &[
     ("storage", 1),
     ("background", 0),
     ("blocking", 0),
+    ("breaker", 0),
     ("clock", 0),
+    ("counting", 0),
     ("cpu", 0),
     ("folders", 0),
     ("metrics", 0),
     ("scratch", 0),
+    ("section", 0),
     ("service_url", 0),
     ("lib", 4),
 ];
@@ -68,7 +71,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("deadpool_postgres", &["db/postgres"]),
     ("tokio_postgres", &["db/postgres"]),
     ("tokio_postgres_rustls", &["db/postgres"]),
-    ("moka", &["cache"]),
+    ("moka", &["cache", "missing/guard"]),
     ("tar", &["debuginfod"]),
     (
         "reqwest",
@@ -129,7 +132,7 @@ fn sources() -> Vec<Source> {
 }
 
 fn is_test(path: &str) -> bool {
-    path.contains("tests") || path.ends_with("contract.rs") || path.ends_with("testing.rs")
+    path.contains("tests") || path.contains("contract") || path.ends_with("testing.rs")
 }
 
 fn layer_of(module: &str) -> u8 {

@@ -14,26 +14,25 @@
 //! transaction is needed, since the reader decides; a write that comes late is only wasted.
 //!
 //! What each node remembers by itself ends by the publication, or by the patience of [`Coherence`] if that is lost. An
-//! upload that cannot reach Redis keeps what it has to say and says it when Redis is back; before others trust what
+//! upload that cannot reach Redis keeps its changes and publishes them when Redis is back; before others trust what
 //! lies there again, they wait for as long as that takes.
 //!
 //! # What remains
 //! A generation lives longer than any value, so only Redis itself can lose it: by eviction, by a `FLUSHALL`, or by a
 //! failover to a replica that lags behind. A late answer with the stamp of "no generation" is then believed until its
-//! time ends: `absent_for` for an absent file, `present_for` for one that was replaced. The same bounds hold where one node can reach Redis and the uploading
-//! one cannot, or the uploading one dies with something left to say.
+//! time ends: `absent_for` for an absent file, `present_for` for one that was replaced. The same bounds hold where one
+//! node can reach Redis and the uploading one cannot, or the uploading one dies before it has published everything.
 //!
 //! # When it fails
 //! Every failure is "not known": an operation takes [`CacheConfig::redis_timeout`] at most, and after some failures in
 //! a row the breaker lets none through for a while. What is too long, of another type or without a stamp is not
 //! believed; it is dropped as after an upload.
 
-mod announcer;
-mod breaker;
-mod bus;
-mod link;
+mod connection;
 mod names;
+mod publisher;
 mod stamp;
+mod subscriber;
 
 #[cfg(test)]
 mod tests;
@@ -54,10 +53,10 @@ use crate::clock::SharedClock;
 use crate::metrics::Metrics;
 use crate::service_url::ServiceUrl;
 
-use announcer::Announcer;
-use bus::Bus;
-use link::{Link, pipeline};
+use connection::{Connection, pipeline};
 use names::Names;
+use publisher::Publisher;
+use subscriber::Subscriber;
 
 /// The longest value with its stamp, in bytes; a lookup's answer takes a few hundred.
 const LONGEST_VALUE: usize = 4096;
@@ -70,8 +69,8 @@ const CHECK_SECONDS: u64 = 60;
 
 /// A shared tier on Redis. Its two background tasks end with it.
 pub struct RedisCache {
-    link: Arc<Link>,
-    announcer: Arc<Announcer>,
+    connection: Arc<Connection>,
+    publisher: Arc<Publisher>,
     names: Names,
     coherence: Arc<Coherence>,
     is_listening: Gauge,
@@ -87,7 +86,7 @@ impl fmt::Debug for RedisCache {
 }
 
 impl RedisCache {
-    /// Begins to connect and to listen, from tasks on this runtime.
+    /// Starts to connect and to listen, in tasks of this runtime.
     ///
     /// # Errors
     /// The address is not one.
@@ -103,19 +102,19 @@ impl RedisCache {
         let names = Names::new(&config.namespace);
         let coherence = Arc::new(Coherence::among_nodes(patience));
         let is_listening = metrics.shared_cache_listening.clone();
-        let link = Arc::new(Link::new(
+        let connection = Arc::new(Connection::new(
             address,
             config.redis_timeout,
             metrics,
             Arc::clone(clock),
         )?);
-        let announcer = Arc::new(Announcer::new(
-            Arc::clone(&link),
+        let publisher = Arc::new(Publisher::new(
+            Arc::clone(&connection),
             names.clone(),
             2 * config.present_for.max(config.absent_for) + MARGIN,
             metrics.shared_cache_untold.clone(),
         ));
-        let bus = Bus {
+        let subscriber = Subscriber {
             client,
             channel: names.channel(),
             patience,
@@ -124,11 +123,11 @@ impl RedisCache {
             clock: Arc::clone(clock),
             url: config.redis_url.clone(),
         };
-        let upkeep = keep_up(Arc::clone(&link), Arc::clone(&announcer), patience);
-        let tasks = [tokio::spawn(bus.run()), tokio::spawn(upkeep)];
+        let upkeep = keep_up(Arc::clone(&connection), Arc::clone(&publisher), patience);
+        let tasks = [tokio::spawn(subscriber.run()), tokio::spawn(upkeep)];
         Ok(Self {
-            link,
-            announcer,
+            connection,
+            publisher,
             names,
             coherence,
             is_listening,
@@ -136,9 +135,9 @@ impl RedisCache {
         })
     }
 
-    /// What this program cannot have written is dropped, as if the file had changed.
+    /// Drops a value that this program cannot have written, as if the file had changed.
     async fn drop_junk(&self, key: &CacheKey) -> CacheError {
-        let dropped = self.announcer.announce(key).await;
+        let dropped = self.publisher.publish(key).await;
         dropped
             .err()
             .unwrap_or_else(|| CacheError(format!("{key} held something foreign")))
@@ -161,7 +160,7 @@ impl SharedCache for RedisCache {
             .arg(self.names.generation(key))
             .arg(0)
             .arg(stamp::LENGTH);
-        let answers = self.link.call(&commands).await?;
+        let answers = self.connection.call(&commands).await?;
         match reading(answers) {
             Some(reading) => Ok(reading),
             None => Err(self.drop_junk(key).await),
@@ -186,11 +185,11 @@ impl SharedCache for RedisCache {
             .arg(stamp::put_before(token, &value))
             .arg("PX")
             .arg(millis);
-        self.link.call(&commands).await.map(drop)
+        self.connection.call(&commands).await.map(drop)
     }
 
     async fn invalidate(&self, key: &CacheKey) -> Result<(), CacheError> {
-        self.announcer.announce(key).await
+        self.publisher.publish(key).await
     }
 
     async fn check(&self) -> Result<(), CacheError> {
@@ -201,7 +200,7 @@ impl SharedCache for RedisCache {
             .arg("")
             .arg("EX")
             .arg(CHECK_SECONDS);
-        self.link.insist(&commands).await?;
+        self.connection.insist(&commands).await?;
         if self.is_listening.get() == 0 {
             return Err(CacheError("the other nodes are not heard".to_owned()));
         }
@@ -237,17 +236,17 @@ fn reading(answers: Vec<Value>) -> Option<Reading> {
     })
 }
 
-/// Keeps the connection alive, and tells what could not be told before.
-async fn keep_up(link: Arc<Link>, announcer: Arc<Announcer>, patience: Duration) {
+/// Keeps the connection alive, and publishes the changes that wait.
+async fn keep_up(connection: Arc<Connection>, publisher: Arc<Publisher>, patience: Duration) {
     loop {
-        let result = match link.renew(patience / 2).await {
-            Ok(()) => announcer.catch_up().await,
+        let result = match connection.renew(patience / 2).await {
+            Ok(()) => publisher.catch_up().await,
             Err(error) => Err(error),
         };
         if let Err(error) = result {
             tracing::debug!(event = "shared_cache_fault", %error, "could not keep up with redis");
         }
-        sleep(bus::jittered(patience / 4)).await;
+        sleep(subscriber::jittered(patience / 4)).await;
     }
 }
 

@@ -35,8 +35,7 @@ use tokio::runtime::Handle;
 use tokio::time::{Instant, sleep_until, timeout_at};
 use tokio_postgres::Row;
 
-use super::migrate::Migration;
-use super::{Database, DatabaseConfig, DbError};
+use super::{Database, DatabaseConfig, DbError, migrations};
 use connect::Connector;
 use deadlines::Deadlines;
 use values::{Parameter, parameters};
@@ -47,34 +46,6 @@ const ATTEMPTS: u32 = 3;
 /// How long a call whose statement was rolled back waits before it is sent again, times how often that has happened, so
 /// that the statement it gave way to can end.
 const GIVE_WAY: Duration = Duration::from_millis(10);
-
-const MIGRATIONS: &[Migration] = &[
-    Migration {
-        number: 1,
-        name: "records",
-        sql: include_str!("migrations/0001_records.sql"),
-    },
-    Migration {
-        number: 2,
-        name: "nodes",
-        sql: include_str!("migrations/0002_nodes.sql"),
-    },
-    Migration {
-        number: 3,
-        name: "waiting_files",
-        sql: include_str!("migrations/0003_waiting_files.sql"),
-    },
-    Migration {
-        number: 4,
-        name: "build_ids",
-        sql: include_str!("migrations/0004_build_ids.sql"),
-    },
-    Migration {
-        number: 5,
-        name: "held_files",
-        sql: include_str!("migrations/0005_held_files.sql"),
-    },
-];
 
 /// All records in one PostgreSQL database, which other nodes use too.
 #[derive(Clone)]
@@ -95,7 +66,7 @@ impl PostgresDatabase {
     pub async fn open(config: &DatabaseConfig) -> Result<Self, DbError> {
         let deadlines = Deadlines::new(config.timeout);
         let connector = Connector::new(&config.url, deadlines).await?;
-        schema::prepare(&connector, MIGRATIONS, config.migrate)
+        schema::prepare(&connector, migrations::POSTGRES, config.migrate)
             .await
             .map_err(|error| match error {
                 DbError::Unavailable(reason) => {

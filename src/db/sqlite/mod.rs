@@ -28,42 +28,14 @@ use deadpool_sqlite::{
 };
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 
-use super::migrate::{self, Applied, Migration};
-use super::{Database, DbError};
+use super::migrate::{self, Applied};
+use super::{Database, DbError, migrations};
 use crate::blocking;
 
 /// How long a call waits where no configuration says so.
 const PATIENCE: Duration = Duration::from_secs(6);
 
 const READERS: usize = 4;
-
-const MIGRATIONS: &[Migration] = &[
-    Migration {
-        number: 1,
-        name: "records",
-        sql: include_str!("migrations/0001_records.sql"),
-    },
-    Migration {
-        number: 2,
-        name: "nodes",
-        sql: include_str!("migrations/0002_nodes.sql"),
-    },
-    Migration {
-        number: 3,
-        name: "waiting_files",
-        sql: include_str!("migrations/0003_waiting_files.sql"),
-    },
-    Migration {
-        number: 4,
-        name: "build_ids",
-        sql: include_str!("migrations/0004_build_ids.sql"),
-    },
-    Migration {
-        number: 5,
-        name: "held_files",
-        sql: include_str!("migrations/0005_held_files.sql"),
-    },
-];
 
 /// All records in one SQLite file.
 ///
@@ -219,7 +191,7 @@ fn apply_migrations(transaction: &Transaction<'_>) -> Result<(), DbError> {
             })
         })?
         .collect::<Result<Vec<_>, _>>()?;
-    for migration in migrate::plan(MIGRATIONS, &applied)? {
+    for migration in migrate::plan(migrations::SQLITE, &applied)? {
         transaction.execute_batch(migration.sql)?;
         transaction.execute(
             "INSERT INTO schema_migrations (number, name, checksum) VALUES (?1, ?2, ?3)",

@@ -7,6 +7,7 @@ use time::macros::datetime;
 
 use super::*;
 use crate::clock::ManualClock;
+use crate::counting::{BATCH, LAST_ATTEMPTS};
 use crate::db::SqliteDatabase;
 use crate::db::missing::{MissingFilter, MissingPage, MissingRecord, MissingRecords, PageRequest};
 use crate::missing::CodeInfo;
@@ -133,7 +134,7 @@ async fn a_batch_whose_answer_is_lost_counts_once() {
         .store(true, Ordering::Relaxed);
     setting.note(0..2_500);
     for _ in 0..3 {
-        setting.worker.flush().await;
+        setting.worker.writer.flush().await;
         setting.note(0..2_500);
     }
     assert_eq!(
@@ -148,7 +149,7 @@ async fn a_batch_whose_answer_is_lost_counts_once() {
         .database
         .loses_answers
         .store(false, Ordering::Relaxed);
-    setting.worker.flush().await;
+    setting.worker.writer.flush().await;
     assert_eq!(setting.table().await, (2_500, 10_000));
     assert_eq!(setting.metrics.missing_written.get(), 10_000);
     assert_eq!(setting.metrics.missing_pending.get(), 0);
@@ -176,7 +177,7 @@ async fn what_the_database_will_never_take_does_not_block_the_rest() {
     let mut setting = Setting::new(10_000).await;
     setting.database.refuses.store(true, Ordering::Relaxed);
     setting.note(0..5);
-    setting.worker.flush().await;
+    setting.worker.writer.flush().await;
     assert_eq!(
         (setting.batches(), setting.metrics.missing_dropped.get()),
         (1, 5)
@@ -184,7 +185,7 @@ async fn what_the_database_will_never_take_does_not_block_the_rest() {
 
     setting.database.refuses.store(false, Ordering::Relaxed);
     setting.note(5..10);
-    setting.worker.flush().await;
+    setting.worker.writer.flush().await;
     assert_eq!(setting.table().await, (5, 5));
     assert_eq!(setting.metrics.missing_written.get(), 5);
 }
@@ -198,15 +199,15 @@ async fn memory_is_bounded_while_the_database_is_away() {
         .store(true, Ordering::Relaxed);
     for _ in 0..3 {
         setting.note(0..5_000);
-        setting.worker.flush().await;
+        setting.worker.writer.flush().await;
     }
-    assert!(setting.worker.pending() <= 1_500 + BATCH);
+    assert!(setting.worker.writer.pending() <= 1_500 + BATCH);
     let dropped = setting.metrics.missing_dropped.get();
     setting
         .database
         .loses_answers
         .store(false, Ordering::Relaxed);
-    setting.worker.flush().await;
+    setting.worker.writer.flush().await;
     let (_, written) = setting.table().await;
     assert_eq!(
         written + dropped,

@@ -97,7 +97,7 @@ impl Admission {
     fn show(&self, taken: &Taken) {
         self.metrics.uploads_in_flight.set(gauge(taken.slots));
         let kind = KindLabel { kind: "archives" };
-        let reserved = self.metrics.upload_reserved.get_or_create(&kind);
+        let reserved = self.metrics.upload_reserved_bytes.get_or_create(&kind);
         reserved.set(gauge(taken.temporary));
     }
 }
@@ -155,7 +155,7 @@ mod tests {
 
     fn reserved(metrics: &Metrics) -> (i64, i64) {
         let kind = KindLabel { kind: "archives" };
-        let bytes = metrics.upload_reserved.get_or_create(&kind).get();
+        let bytes = metrics.upload_reserved_bytes.get_or_create(&kind).get();
         (metrics.uploads_in_flight.get(), bytes)
     }
 

@@ -67,7 +67,10 @@ impl MemberRoom {
 impl MemberPlace {
     fn gauge(&self) -> crate::metrics::Gauge {
         let kind = KindLabel { kind: "members" };
-        self.metrics.upload_reserved.get_or_create(&kind).clone()
+        self.metrics
+            .upload_reserved_bytes
+            .get_or_create(&kind)
+            .clone()
     }
 }
 
@@ -100,7 +103,7 @@ mod tests {
         drop(first);
         let _second = room.take(UNIT).await.unwrap();
         let kind = KindLabel { kind: "members" };
-        let bytes = metrics.upload_reserved.get_or_create(&kind).get();
+        let bytes = metrics.upload_reserved_bytes.get_or_create(&kind).get();
         assert_eq!(bytes, 2 * 1024 * 1024 - 7);
         let room = MemberRoom::new(largest, metrics);
         assert!(room.take(50 * UNIT).await.is_ok(), "and never more");

@@ -47,7 +47,10 @@ fn imports_inside_a_folder_go_down_only() {
         }
         if let Some(ring) = ring(&edges) {
             let folder = folder.join("/");
-            broken.push(format!("{folder}: a ring of imports: {}", ring.join(" -> ")));
+            broken.push(format!(
+                "{folder}: a ring of imports: {}",
+                ring.join(" -> ")
+            ));
         }
     }
     assert!(broken.is_empty(), "{}", broken.join("\n"));

@@ -73,13 +73,6 @@ async fn keeps_the_contract() {
     contract::check_all(&database).await;
 }
 
-#[test]
-fn migrations_count_from_one() {
-    for (migration, number) in MIGRATIONS.iter().zip(1..) {
-        assert_eq!(migration.number, number);
-    }
-}
-
 #[tokio::test]
 async fn every_session_is_set_up() {
     let Some(mut config) = database().await else {

@@ -2,6 +2,7 @@
 
 use super::server::{Networked, OwnPostgres, PASSWORD, config, connect, connector, database_on};
 use super::*;
+use crate::db::migrate::Migration;
 
 async fn refusal(config: &DatabaseConfig) -> String {
     let refused = PostgresDatabase::open(config)
@@ -50,12 +51,12 @@ async fn a_node_waits_until_another_has_migrated() {
     let waiting = "SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted
         AND database = (SELECT oid FROM pg_database WHERE datname = current_database())";
     eventually(async || !other.query(waiting, &[]).await.unwrap().is_empty()).await;
-    let made = MIGRATIONS[0].sql;
+    let made = migrations::POSTGRES[0].sql;
     other.batch_execute(made).await.unwrap();
     let remembered = format!(
         "CREATE TABLE schema_migrations (number integer PRIMARY KEY, name text NOT NULL, checksum text NOT NULL);
          INSERT INTO schema_migrations VALUES (1, 'records', '{}')",
-        MIGRATIONS[0].checksum()
+        migrations::POSTGRES[0].checksum()
     );
     other.batch_execute(&remembered).await.unwrap();
     drop(other);
@@ -69,8 +70,8 @@ async fn a_step_that_fails_leaves_nothing_and_those_before_it_stay() {
     };
     let connector = connector(&config).await;
     let step = |number, name, sql| Migration { number, name, sql };
-    let number = u32::try_from(MIGRATIONS.len()).unwrap() + 1;
-    let with = |last| [MIGRATIONS, &[last]].concat();
+    let number = u32::try_from(migrations::POSTGRES.len()).unwrap() + 1;
+    let with = |last| [migrations::POSTGRES, &[last]].concat();
     let broken = with(step(
         number,
         "broken",

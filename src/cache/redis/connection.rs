@@ -1,4 +1,4 @@
-//! The one connection that commands go over.
+//! The one connection that commands share.
 //!
 //! The pool checks a connection by a round trip whenever it hands one out, which more than doubles the time of a
 //! lookup and, with many at once, costs most of the throughput (measured: a tenth to a sixth of it is left). So the
@@ -16,39 +16,47 @@ use deadpool_redis::{Manager, Pool};
 use prometheus_client::metrics::counter::Counter;
 
 use super::super::CacheError;
-use super::breaker::Breaker;
+use crate::breaker::{Breaker, BreakerSettings};
 use crate::clock::SharedClock;
 use crate::metrics::Metrics;
 
 /// What Redis answers when a key holds another type of value than the command is for.
 const WRONG_TYPE: &str = "WRONGTYPE";
 
+/// A breaker that opens soon, since lookups go on without Redis, and that costs a broken Redis one command in five
+/// seconds.
+const BREAKER: BreakerSettings = BreakerSettings {
+    failures: 5,
+    pause: Duration::from_secs(5),
+};
+
 /// Sends commands, each within a time, and none while Redis is known to be broken.
-pub(super) struct Link {
+pub(super) struct Connection {
     pool: Pool,
     current: Mutex<Option<MultiplexedConnection>>,
     breaker: Breaker,
     faults: Counter,
     timeout: Duration,
+    clock: SharedClock,
 }
 
-impl fmt::Debug for Link {
+impl fmt::Debug for Connection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Link")
+        f.debug_struct("Connection")
             .field("breaker", &self.breaker)
             .finish_non_exhaustive()
     }
 }
 
-impl Link {
-    /// Makes a link without a connection. A command may take as long as `timeout`.
+impl Connection {
+    /// Makes a connection that is not open yet. A command may take as long as `timeout`.
     pub(super) fn new(
         address: ConnectionInfo,
         timeout: Duration,
         metrics: &Metrics,
         clock: SharedClock,
     ) -> Result<Self, CacheError> {
-        // Whoever waits here has a time of its own.
+        // Every call here has a timeout of its own.
         let untimed = AsyncConnectionConfig::new()
             .set_connection_timeout(None)
             .set_response_timeout(None);
@@ -58,13 +66,14 @@ impl Link {
         Ok(Self {
             pool: pool.map_err(|error| CacheError(error.to_string()))?,
             current: Mutex::default(),
-            breaker: Breaker::new(metrics.shared_cache_breaker_open.clone(), clock),
+            breaker: Breaker::new(BREAKER, metrics.shared_cache_breaker_open.clone()),
             faults: metrics.shared_cache_faults.clone(),
             timeout,
+            clock,
         })
     }
 
-    /// Has the connection checked, or a new one made.
+    /// Checks the connection, or opens a new one.
     pub(super) async fn renew(&self, within: Duration) -> Result<(), CacheError> {
         let checked = tokio::time::timeout(within, self.pool.get()).await;
         let result = match checked {
@@ -76,23 +85,23 @@ impl Link {
             Ok(connection) => (Some(connection), Ok(())),
             Err(error) => (None, Err(error)),
         };
-        *self.current() = connection;
+        *self.slot() = connection;
         result
     }
 
     /// Sends the commands of a [`pipeline`] and returns an answer for each, unless the breaker is open. An answer of
     /// the wrong type stands among them as an error; every other error is a fault of the whole.
     pub(super) async fn call(&self, commands: &Pipeline) -> Result<Vec<Value>, CacheError> {
-        let connection = self.connection()?;
-        if !self.breaker.admits() {
+        let connection = self.current()?;
+        if !self.breaker.admits(self.clock.elapsed()) {
             return Err(CacheError("the breaker is open".to_owned()));
         }
         self.send(commands, connection).await
     }
 
-    /// As [`Self::call`], whatever the breaker says.
+    /// As [`Self::call`], even while the breaker is open.
     pub(super) async fn insist(&self, commands: &Pipeline) -> Result<Vec<Value>, CacheError> {
-        self.send(commands, self.connection()?).await
+        self.send(commands, self.current()?).await
     }
 
     async fn send(
@@ -110,22 +119,22 @@ impl Link {
             self.breaker.succeeded();
         } else {
             self.faults.inc();
-            self.breaker.failed();
+            self.breaker.failed(self.clock.elapsed());
         }
         result
     }
 
-    fn connection(&self) -> Result<MultiplexedConnection, CacheError> {
-        let current = self.current().clone();
+    fn current(&self) -> Result<MultiplexedConnection, CacheError> {
+        let current = self.slot().clone();
         current.ok_or_else(|| CacheError("there is no connection".to_owned()))
     }
 
-    fn current(&self) -> MutexGuard<'_, Option<MultiplexedConnection>> {
+    fn slot(&self) -> MutexGuard<'_, Option<MultiplexedConnection>> {
         self.current.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// An empty list of commands for [`Link::call`].
+/// An empty list of commands for [`Connection::call`].
 pub(super) fn pipeline() -> Pipeline {
     let mut commands = redis::pipe();
     commands.ignore_errors();

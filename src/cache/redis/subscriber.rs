@@ -1,9 +1,8 @@
-//! Hearing what other nodes tell.
+//! Subscribes to the changes that other nodes publish.
 //!
-//! One connection is there only to listen. As long as it is asked for a sign of life and gives one, this node hears
-//! everything: Redis sends what was published before its answer to a later question. A connection that is closed, or
-//! gives no sign in time, is taken for lost, and a new one is made after a pause that grows a little and differs
-//! between nodes.
+//! The subscription has a connection of its own. As long as Redis answers pings on it, this node has heard everything:
+//! Redis delivers what was published before a ping ahead of the pong. A connection that is closed, or whose pong does
+//! not come in time, is lost, and a new one is opened after a pause that grows a little and differs between nodes.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -19,11 +18,11 @@ use super::super::Coherence;
 use crate::clock::SharedClock;
 use crate::service_url::ServiceUrl;
 
-/// Listens for as long as it runs.
-pub(super) struct Bus {
+/// Listens to the channel for as long as it runs.
+pub(super) struct Subscriber {
     pub(super) client: Client,
     pub(super) channel: String,
-    /// Without a sign of life for this long, what is remembered is not believed; all other times follow from it.
+    /// Without a pong for this long, memory is not trusted; all other times are fractions of it.
     pub(super) patience: Duration,
     pub(super) coherence: Arc<Coherence>,
     pub(super) is_listening: Gauge,
@@ -43,7 +42,7 @@ enum Lost {
     Silent(#[from] tokio::time::error::Elapsed),
 }
 
-impl Bus {
+impl Subscriber {
     /// Listens, and begins anew whenever the connection is lost.
     pub(super) async fn run(self) {
         let (shortest, longest) = (self.patience / 16, self.patience / 2);
@@ -80,7 +79,7 @@ impl Bus {
             let asked_at = self.clock.elapsed();
             timeout(self.patience / 2, sink.ping::<Value>()).await??;
             while let Some(next) = messages.next().now_or_never() {
-                self.heed(&next.ok_or(Lost::Closed)?);
+                self.forget(&next.ok_or(Lost::Closed)?);
             }
             self.coherence.heard(asked_at);
             if self.is_listening.set(1) == 0 {
@@ -88,7 +87,7 @@ impl Bus {
             }
             let listening = async {
                 while let Some(message) = messages.next().await {
-                    self.heed(&message);
+                    self.forget(&message);
                 }
             };
             if timeout(self.patience / 4, listening).await.is_ok() {
@@ -103,8 +102,8 @@ impl Bus {
         Ok((sink, messages))
     }
 
-    /// Whatever was sent: forgetting what need not be forgotten costs a lookup and nothing else.
-    fn heed(&self, message: &Msg) {
+    /// Forgets the key of a message. The message is not checked: a wrong key costs a lookup and nothing else.
+    fn forget(&self, message: &Msg) {
         self.coherence
             .forget(&String::from_utf8_lossy(message.get_payload_bytes()));
     }

@@ -19,7 +19,7 @@ const CAPACITY: usize = 10_000;
 
 /// First halves that wait for their second ones.
 #[derive(Debug)]
-pub(super) struct Pairs {
+pub(super) struct CabPairs {
     waiting: Mutex<Waiting>,
     clock: SharedClock,
 }
@@ -40,7 +40,7 @@ struct Halves {
     last: Duration,
 }
 
-impl Pairs {
+impl CabPairs {
     pub(super) fn new(clock: SharedClock) -> Self {
         Self {
             waiting: Mutex::default(),
@@ -106,9 +106,9 @@ mod tests {
     use super::*;
     use crate::clock::ManualClock;
 
-    fn pairs() -> (Pairs, Arc<ManualClock>) {
+    fn pairs() -> (CabPairs, Arc<ManualClock>) {
         let clock = Arc::new(ManualClock::at(datetime!(2026-01-01 0:00 UTC)));
-        (Pairs::new(Arc::clone(&clock) as _), clock)
+        (CabPairs::new(Arc::clone(&clock) as _), clock)
     }
 
     fn want(number: usize) -> MissingSymbol {

@@ -81,7 +81,7 @@ pub fn load(
 fn finish(effective: Table, mut problems: Vec<Problem>) -> Result<Config, ConfigError> {
     match Config::deserialize(effective) {
         Ok(config) => {
-            problems.extend(config.contradictions());
+            problems.extend(config.problems());
             if problems.is_empty() {
                 Ok(config)
             } else {

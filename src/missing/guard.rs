@@ -1,19 +1,16 @@
-//! At most once per window.
-//!
-//! The store-nothing form of a memo: no answer is kept, only the fact that the question was asked, so that an action
-//! such as counting a missing symbol is not repeated for a while.
+//! Lets each key pass at most once per window, so that a repeated request is not counted again for a while.
 
 use std::time::Duration;
 
 use moka::sync::Cache;
 
-use super::CacheKey;
+use crate::cache::CacheKey;
 use crate::clock::SharedClock;
 
-/// Remembers what was done within the last window. Bounded: when it is full, what is seldom repeated is forgotten
-/// and may be done again early.
+/// Remembers the keys of the last window. Bounded: when it is full, keys that are seldom repeated are forgotten and may
+/// pass again early.
 #[derive(Debug)]
-pub struct Guard {
+pub(super) struct Guard {
     window: Duration,
     done: Cache<CacheKey, Duration>,
     clock: SharedClock,
@@ -21,8 +18,7 @@ pub struct Guard {
 
 impl Guard {
     /// Makes a guard that remembers at most `capacity` keys.
-    #[must_use]
-    pub fn new(window: Duration, capacity: u64, clock: SharedClock) -> Self {
+    pub(super) fn new(window: Duration, capacity: u64, clock: SharedClock) -> Self {
         let done = Cache::builder()
             .max_capacity(capacity)
             .time_to_live(window)
@@ -35,8 +31,7 @@ impl Guard {
     }
 
     /// Tells whether this is the first call with this key within the window, which begins with it.
-    #[must_use]
-    pub fn is_first(&self, key: CacheKey) -> bool {
+    pub(super) fn is_first(&self, key: CacheKey) -> bool {
         let now = self.clock.elapsed();
         let is_over = |done: &Duration| now.saturating_sub(*done) >= self.window;
         self.done

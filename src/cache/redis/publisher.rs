@@ -1,4 +1,4 @@
-//! Telling all nodes what has changed.
+//! Publishes changes to all nodes.
 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -8,70 +8,71 @@ use deadpool_redis::redis::Pipeline;
 use prometheus_client::metrics::gauge::Gauge;
 
 use super::super::{CacheError, CacheKey, Token};
-use super::link::{Link, pipeline};
+use super::connection::{Connection, pipeline};
 use super::names::Names;
 use super::stamp;
 
-/// How many changes may wait to be told. What comes on top is not told, and ends with the time of what is remembered.
-const MOST_UNTOLD: usize = 50_000;
+/// How many changes may wait to be published. Changes beyond it are not published: other nodes find out when their
+/// entries expire.
+const MOST_UNPUBLISHED: usize = 50_000;
 
-/// How many changes are told at once.
+/// How many changes one round trip publishes.
 const BATCH: usize = 100;
 
-/// Ends what Redis holds of a key and tells all nodes to forget it. What cannot be told now waits here.
+/// Drops the value of a key from Redis and tells all nodes to forget it. Keeps changes that could not be published, to
+/// send them later.
 #[derive(Debug)]
-pub(super) struct Announcer {
-    link: Arc<Link>,
+pub(super) struct Publisher {
+    connection: Arc<Connection>,
     names: Names,
     keep_generation: Duration,
-    untold: Mutex<HashSet<CacheKey>>,
+    unpublished: Mutex<HashSet<CacheKey>>,
     waiting: Gauge,
 }
 
-impl Announcer {
-    /// Makes an announcer that has nothing to tell. A generation is kept for a time that is longer than that of any
-    /// value.
+impl Publisher {
+    /// Makes a publisher with nothing to publish. `keep_generation` is longer than the time to live of any value.
     pub(super) fn new(
-        link: Arc<Link>,
+        connection: Arc<Connection>,
         names: Names,
         keep_generation: Duration,
         waiting: Gauge,
     ) -> Self {
         Self {
-            link,
+            connection,
             names,
             keep_generation,
-            untold: Mutex::default(),
+            unpublished: Mutex::default(),
             waiting,
         }
     }
 
-    /// Tells of one change; if that fails, it is told later.
-    pub(super) async fn announce(&self, key: &CacheKey) -> Result<(), CacheError> {
-        let told = match self.commands(std::slice::from_ref(key)) {
-            Ok(commands) => self.link.call(&commands).await,
+    /// Publishes one change. If that fails, it is kept for [`Self::catch_up`].
+    pub(super) async fn publish(&self, key: &CacheKey) -> Result<(), CacheError> {
+        let published = match self.commands(std::slice::from_ref(key)) {
+            Ok(commands) => self.connection.call(&commands).await,
             Err(error) => Err(error),
         };
-        if let Err(error) = told {
+        if let Err(error) = published {
             self.put_off([key.clone()]);
             return Err(error);
         }
         Ok(())
     }
 
-    /// Tells of everything that waits.
+    /// Publishes every change that waits.
     pub(super) async fn catch_up(&self) -> Result<(), CacheError> {
         loop {
-            // Taken out first: the same key may change again while it is being told of.
+            // Taken out first: the same key may change again while the batch is on its way.
             let batch = self.take_batch();
             if batch.is_empty() {
                 return Ok(());
             }
-            let told = match self.commands(&batch) {
-                Ok(commands) => self.link.insist(&commands).await,
+            let published = match self.commands(&batch) {
+                Ok(commands) => self.connection.insist(&commands).await,
                 Err(error) => Err(error),
             };
-            if let Err(error) = told {
+            if let Err(error) = published {
                 self.put_off(batch);
                 return Err(error);
             }
@@ -101,31 +102,33 @@ impl Announcer {
     }
 
     fn take_batch(&self) -> Vec<CacheKey> {
-        let mut untold = self.untold();
-        let batch: Vec<_> = untold.iter().take(BATCH).cloned().collect();
+        let mut unpublished = self.unpublished();
+        let batch: Vec<_> = unpublished.iter().take(BATCH).cloned().collect();
         for key in &batch {
-            untold.remove(key);
+            unpublished.remove(key);
         }
-        self.show(&untold);
+        self.show(&unpublished);
         batch
     }
 
     fn put_off(&self, keys: impl IntoIterator<Item = CacheKey>) {
-        let mut untold = self.untold();
+        let mut unpublished = self.unpublished();
         for key in keys {
-            if untold.len() < MOST_UNTOLD {
-                untold.insert(key);
+            if unpublished.len() < MOST_UNPUBLISHED {
+                unpublished.insert(key);
             }
         }
-        self.show(&untold);
+        self.show(&unpublished);
     }
 
-    fn show(&self, untold: &HashSet<CacheKey>) {
+    fn show(&self, unpublished: &HashSet<CacheKey>) {
         self.waiting
-            .set(i64::try_from(untold.len()).unwrap_or(i64::MAX));
+            .set(i64::try_from(unpublished.len()).unwrap_or(i64::MAX));
     }
 
-    fn untold(&self) -> MutexGuard<'_, HashSet<CacheKey>> {
-        self.untold.lock().unwrap_or_else(PoisonError::into_inner)
+    fn unpublished(&self) -> MutexGuard<'_, HashSet<CacheKey>> {
+        self.unpublished
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 }
