@@ -18,7 +18,6 @@ use crate::db::DbError;
 use crate::debuginfod::DebuginfodError;
 use crate::download::{DownloadError, UnpackError};
 use crate::storage::StorageError;
-use crate::upload::archive::ArchiveError;
 use crate::upload::{FetchError, ReceiveError, Refusal, StoreError, UploadError};
 
 /// The type of plain sentences.
@@ -246,7 +245,7 @@ impl From<&UploadError> for ApiError {
                 "The server has no room for this upload. Try again later",
             ),
             UploadError::Receive(error) => refuse(receive_status(error)),
-            UploadError::Archive(ArchiveError::Read(_)) => fail(
+            UploadError::Archive(archive) if archive.is_unreadable() => fail(
                 StatusCode::SERVICE_UNAVAILABLE,
                 "The archive could not be read back. Try again later",
             ),

@@ -5,10 +5,9 @@ use std::time::Duration;
 use bytesize::ByteSize;
 use serde::{Deserialize, Serialize};
 
-use super::archive::ArchiveLimits;
 use super::receive::{AdmissionLimits, FetchConfig, PaceLimits, ReceiveLimits};
 use super::store::{Overwrite, StoreSettings};
-use super::verifier::Verifier;
+use super::verify::{ArchiveLimits, Verifier};
 use crate::cpu::CpuPool;
 use crate::metrics::Metrics;
 use crate::section::{Section, Violation, violations};

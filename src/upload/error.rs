@@ -2,10 +2,9 @@
 
 use std::fmt::Display;
 
-use super::archive::ArchiveError;
 use super::receive::ReceiveError;
 use super::store::StoreError;
-use super::verifier::VerifyError;
+use super::verify::{ArchiveError, VerifyError};
 use crate::background::TaskPanicked;
 use crate::cpu::JobPanicked;
 use crate::db::DbError;
@@ -59,7 +58,7 @@ impl Refusal for UploadError {
     fn is_ours(&self) -> bool {
         match self {
             Self::Receive(error) => error.is_ours(),
-            Self::Archive(error) => matches!(error, ArchiveError::Read(_)),
+            Self::Archive(error) => error.is_unreadable(),
             Self::Contended => false,
             Self::Store(error) => error.is_ours(),
             Self::Panicked(_) | Self::Task(_) => true,

@@ -1,27 +1,23 @@
 //! Taking an upload: receive it, verify it, store it, record it.
 //!
 //! The rooms stand in the order in which an upload passes them. [`receive`] gives it a slot and brings it into a
-//! temporary file. [`archive`] inspects its structure and verifies every member before the first is stored, so that a
+//! temporary file. [`verify`] inspects its structure and verifies every member before the first is stored, so that a
 //! refusal leaves nothing behind. `store` stores the members; `records` keeps the record, which is pending meanwhile and
 //! is completed in one transaction; `aftermath` lists what follows. Only then does the client get its 201. A failure
 //! half-way leaves whole files, which a repeat of the upload skips. `staged` keeps files whose upload is completed in a
 //! later request.
 
 mod aftermath;
-pub mod archive;
 mod config;
-mod early;
 mod error;
 mod receive;
 mod records;
 mod staged;
 mod store;
-mod verifier;
+pub mod verify;
 
-use std::fs::File;
 use std::sync::Arc;
 
-use futures_util::{StreamExt, TryStreamExt, stream};
 use symbols::SymbolKey;
 use time::OffsetDateTime;
 
@@ -36,11 +32,9 @@ use crate::metrics::{CountResult, Metrics};
 use crate::scratch::Scratch;
 
 use aftermath::{CompletedUpload, Consequence, consequences};
-use archive::{Content, Entry};
-use early::{EarlyVerification, Known};
 use records::{BeginError, Ending, UploadLog, UploadTarget};
 use store::{Member, MemberStore};
-use verifier::{Verifier, VerifyError, When};
+use verify::{Content, Entry, MemberFacts, Verifier, verify_members};
 
 pub use config::UploadConfig;
 pub use error::{Refusal, UploadError};
@@ -77,7 +71,6 @@ pub struct UploadService {
     in_flight: Arc<InFlight>,
     scratch: Arc<Scratch>,
     database: Arc<dyn Database>,
-    cpu: CpuPool,
     background: Background,
     clock: SharedClock,
     metrics: Metrics,
@@ -133,7 +126,7 @@ impl UploadService {
                 Arc::clone(&scratch),
                 Arc::clone(&catalog),
                 Arc::clone(&database) as _,
-                cpu.clone(),
+                cpu,
                 Arc::clone(&clock),
                 metrics.clone(),
             ),
@@ -144,7 +137,6 @@ impl UploadService {
             in_flight,
             scratch,
             database,
-            cpu,
             background,
             clock,
             metrics,
@@ -265,14 +257,15 @@ impl UploadService {
     ) -> Result<Receipt, UploadError> {
         let checking = Stopwatch::start(self.clock.as_ref());
         let early = archive.early.take();
-        let entries = self.inspect(&archive, key).await?;
+        let entries = self.verifier.inspect(&archive.file, key).await?;
         let target = UploadTarget {
             user: &uploader.email,
             bucket: self.store.bucket(is_try),
             is_try,
         };
         let mut upload = records::describe(&archive, &entries, target, self.clock.now());
-        let members = self.verify(&archive.file, early, entries).await?;
+        let verified = verify_members(&self.verifier, &archive.file, early, entries).await?;
+        let members = self.members(verified);
         upload.checked_in = Some(checking.time());
 
         let claims = self.store.claims(&members);
@@ -311,53 +304,16 @@ impl UploadService {
         self.log.end(id, ending, &error.to_string()).await
     }
 
-    /// The members of an archive; of a file without an archive around it, which has a key, itself.
-    async fn inspect(
-        &self,
-        archive: &ReceivedFile,
-        key: Option<SymbolKey>,
-    ) -> Result<Vec<Entry>, UploadError> {
-        let file = Arc::clone(&archive.file);
-        let limits = Arc::clone(self.verifier.limits());
-        let inspect = move || match key {
-            Some(key) => archive::whole_file(&*file, key, &limits).map(|entry| vec![entry]),
-            None => archive::inspect(&*file, &limits),
-        };
-        Ok(self.cpu.run(inspect).await??)
-    }
-
-    /// Reads every member that has not been read while the archive arrived, as many at a time as there are threads.
-    async fn verify(
-        &self,
-        file: &Arc<File>,
-        early: Option<EarlyVerification>,
-        entries: Vec<Entry>,
-    ) -> Result<Vec<Member>, VerifyError> {
-        let mut known = match early {
-            Some(early) => early.finish().await,
-            None => Known::default(),
-        };
-        let verified = stream::iter(entries).map(|entry| {
-            let digest = known.take(&entry);
-            async {
-                let (entry, digest) = if let Some(digest) = digest {
-                    (entry, digest)
-                } else {
-                    let file = Arc::clone(file);
-                    self.verifier.verify(file, entry, When::Late).await?
-                };
-                let Content::Symbol(key) = entry.content.clone() else {
-                    return Ok(None);
-                };
-                let gzipped = self.verifier.is_gzipped(&entry.name);
-                Ok(Some(Member::new(key, entry, digest, gzipped)))
-            }
+    /// The members that are symbols.
+    fn members(&self, verified: Vec<(Entry, MemberFacts)>) -> Vec<Member> {
+        let members = verified.into_iter().filter_map(|(entry, facts)| {
+            let Content::Symbol(key) = entry.content.clone() else {
+                return None;
+            };
+            let gzipped = self.verifier.is_gzipped(&entry.name);
+            Some(Member::new(key, entry, facts, gzipped))
         });
-        let members: Result<Vec<Option<Member>>, VerifyError> = verified
-            .buffered(self.verifier.at_once())
-            .try_collect()
-            .await;
-        Ok(members?.into_iter().flatten().collect())
+        members.collect()
     }
 
     /// Stores the members, completes the record, and does what follows.

@@ -72,6 +72,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("tokio_postgres", &["db/postgres"]),
     ("tokio_postgres_rustls", &["db/postgres"]),
     ("moka", &["cache", "missing/guard"]),
+    ("strict_zip", &["upload"]),
     ("tar", &["debuginfod"]),
     (
         "reqwest",

@@ -17,8 +17,7 @@ use super::submission::ReceivedFile;
 use crate::blocking;
 use crate::clock::SharedClock;
 use crate::scratch::Scratch;
-use crate::upload::early::EarlyVerification;
-use crate::upload::verifier::Verifier;
+use crate::upload::verify::{EarlyVerification, Verifier};
 
 /// The longest name of an archive that is kept, in bytes.
 const NAME_LENGTH: usize = 100;

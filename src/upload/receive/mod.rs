@@ -17,7 +17,7 @@ use std::sync::Arc;
 
 use bytesize::ByteSize;
 
-use super::verifier::Verifier;
+use super::verify::Verifier;
 use crate::clock::SharedClock;
 use crate::metrics::Metrics;
 use crate::scratch::Scratch;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::admission::UploadSlot;
-use crate::upload::early::EarlyVerification;
+use crate::upload::verify::EarlyVerification;
 use symbols::SymbolKey;
 
 /// An archive or a file that has fully arrived, in a temporary file without a name: it vanishes with the last handle.

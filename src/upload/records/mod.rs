@@ -11,8 +11,8 @@ use std::sync::Arc;
 use md5::{Digest as _, Md5};
 use time::OffsetDateTime;
 
-use super::archive::{Content, Entry};
 use super::receive::ReceivedFile;
+use super::verify::{Content, Entry};
 use crate::db::files::ReplacedFile;
 use crate::db::uploads::{FileRecord, NewUpload, Outcome, UploadRecord};
 use crate::db::{Database, DbError};

@@ -7,7 +7,7 @@ use time::OffsetDateTime;
 use crate::db::build_ids::BuildIdRecord;
 use crate::db::uploads::FileRecord;
 use crate::storage::{ObjectInfo, ObjectMeta};
-use crate::upload::archive::{Digest, Entry};
+use crate::upload::verify::{Entry, MemberFacts};
 use symbols::SymbolKey;
 use symbols::elf::ElfFile;
 use symbols::header::SymHeader;
@@ -54,17 +54,17 @@ impl Member {
     pub(in crate::upload) fn new(
         key: SymbolKey,
         entry: Entry,
-        digest: Digest,
+        facts: MemberFacts,
         gzipped: bool,
     ) -> Self {
-        let (sha256, md5) = (hex::encode(digest.sha256), digest.md5.map(hex::encode));
+        let (sha256, md5) = (hex::encode(facts.sha256), facts.md5.map(hex::encode));
         Self {
             key,
             entry,
             sha256,
             md5,
-            header: digest.header.unwrap_or_default(),
-            elf: digest.elf,
+            header: facts.header.unwrap_or_default(),
+            elf: facts.elf,
             gzipped,
         }
     }

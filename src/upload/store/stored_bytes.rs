@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use flate2::read::DeflateDecoder;
+use strict_zip::Method;
 
 use super::StoreError;
 use super::gzip::{self, Text};
@@ -18,7 +19,7 @@ use crate::blocking;
 use crate::cpu::CpuPool;
 use crate::scratch::Scratch;
 use crate::storage::{Part, Payload};
-use crate::upload::archive::{Entry, Method};
+use crate::upload::verify::Entry;
 
 /// How much is read or written at a time, in bytes.
 const PIECE: usize = 256 * 1024;
@@ -109,7 +110,7 @@ mod tests {
     use flate2::read::GzDecoder;
 
     use super::*;
-    use crate::upload::archive::Content;
+    use crate::upload::verify::Content;
 
     const TEXT: &[u8] = b"MODULE Linux x86_64 AB a\nPUBLIC 0 0 main\n";
 

@@ -248,4 +248,6 @@ fn shown(url: &Url) -> String {
 }
 
 #[cfg(test)]
+mod property_tests;
+#[cfg(test)]
 mod tests;

@@ -1,0 +1,38 @@
+//! Verifying all members of an archive that has arrived.
+
+use std::fs::File;
+use std::sync::Arc;
+
+use futures_util::{StreamExt, TryStreamExt, stream};
+
+use super::early::{EarlyVerification, Known};
+use super::facts::MemberFacts;
+use super::names::Entry;
+use super::verifier::{Verifier, VerifyError, When};
+
+/// Reads every member that was not verified while the archive arrived, as many at a time as there are threads, and
+/// returns all of them in the order of the archive.
+///
+/// # Errors
+/// The first rule that a member breaks, or the archive cannot be read.
+pub(in crate::upload) async fn verify_members(
+    verifier: &Verifier,
+    file: &Arc<File>,
+    early: Option<EarlyVerification>,
+    entries: Vec<Entry>,
+) -> Result<Vec<(Entry, MemberFacts)>, VerifyError> {
+    let mut known = match early {
+        Some(early) => early.finish().await,
+        None => Known::default(),
+    };
+    let verified = stream::iter(entries).map(|entry| {
+        let facts = known.take(&entry);
+        async {
+            match facts {
+                Some(facts) => Ok((entry, facts)),
+                None => verifier.verify(Arc::clone(file), entry, When::Late).await,
+            }
+        }
+    });
+    verified.buffered(verifier.at_once()).try_collect().await
+}

@@ -1,0 +1,40 @@
+//! Checking what was uploaded, before any of it is stored.
+//!
+//! [`strict_zip`] reads the archive and refuses everything that readers of zips could disagree on. This module adds
+//! what is this server's own: which names symbol files have ([`MemberNames`]), and the facts that are recorded of a
+//! member ([`MemberFacts`]), which are computed in the one pass that verifies it. A file without an archive around it
+//! is checked as if it were the only member of one ([`single_file()`]).
+
+mod early;
+mod error;
+mod facts;
+mod limits;
+mod members;
+mod names;
+mod single_file;
+#[cfg(test)]
+mod tests;
+mod verifier;
+
+pub(super) use early::EarlyVerification;
+pub use error::ArchiveError;
+pub use facts::{MemberFacts, verify_member};
+pub use limits::ArchiveLimits;
+pub(super) use members::verify_members;
+pub use names::{Content, Entry, MemberNames};
+pub use single_file::single_file;
+pub(super) use verifier::{Verifier, VerifyError};
+
+use strict_zip::ReadAt;
+
+/// Checks an archive's structure and the names in it, and returns its members in the order of their data, without
+/// directories. Reads headers only.
+///
+/// # Errors
+/// The first rule that the archive breaks, or that it cannot be read.
+pub fn inspect<R: ReadAt + ?Sized>(
+    archive: &R,
+    limits: &ArchiveLimits,
+) -> Result<Vec<Entry>, ArchiveError> {
+    strict_zip::inspect(archive, &limits.zip_limits(), &limits.names())
+}
