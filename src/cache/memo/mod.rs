@@ -138,14 +138,14 @@ where
             return Ok(entry.answer);
         }
         self.counters.local_miss.inc();
-        // Apart, so that those who find an answer here do not carry about what it takes to look for one.
+        // Boxed, so that the future of a cache hit stays small.
         Box::pin(self.ask_together(key, ask)).await
     }
 
     /// The entry of this key in this process's memory, if it still holds.
     ///
-    /// The cache is asynchronous for the sake of those who are to be told when an entry goes, of whom there are none:
-    /// looking never waits. If it did, whoever looks would ask, which finds the entry after all.
+    /// moka's `get` is asynchronous only for eviction listeners. There are none, so it is always ready. If it ever were
+    /// not, the caller would fall through to `ask_together`, which finds the entry.
     fn recall(&self, key: &CacheKey) -> Option<Entry<V>> {
         let entry = self.entries.get(key).now_or_never().flatten();
         entry.filter(|entry| self.is_valid(key, entry))
@@ -275,7 +275,7 @@ where
         answer
     }
 
-    /// Gives an answer to the shared tier; without a token, nobody could tell what it is worth.
+    /// Gives an answer to the shared tier. Without a token there is nothing to stamp it with, so it is not given.
     async fn tell_shared(&self, key: &CacheKey, answer: Option<&V>, token: Option<Token>) {
         let (Some(shared), Some(token)) = (&self.shared, token) else {
             return;
