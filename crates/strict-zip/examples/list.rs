@@ -12,7 +12,10 @@ fn main() -> ExitCode {
         eprintln!("usage: list ARCHIVE");
         return ExitCode::from(2);
     };
-    match File::open(path).map_err(Into::into).and_then(list) {
+    let listed = File::open(path)
+        .map_err(Into::into)
+        .and_then(|file| list(&file));
+    match listed {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("{error}");
@@ -21,11 +24,11 @@ fn main() -> ExitCode {
     }
 }
 
-fn list(archive: File) -> Result<(), Box<dyn Error>> {
+fn list(archive: &File) -> Result<(), Box<dyn Error>> {
     let limits = Limits::default();
-    let entries = strict_zip::inspect(&archive, &limits, &PlainPaths)?;
+    let entries = strict_zip::inspect(archive, &limits, &PlainPaths)?;
     for entry in &entries {
-        strict_zip::verify(&archive, entry, &limits, |_| Ok::<_, strict_zip::Error>(()))?;
+        strict_zip::verify(archive, entry, &limits, |_| Ok::<_, strict_zip::Error>(()))?;
     }
     for entry in &entries {
         println!("{:>12}  {:08x}  {}", entry.size, entry.crc32, entry.name);

@@ -35,10 +35,10 @@ impl Names for Words {
 
     fn screen(&self, name: &str) -> Result<(), WordsError> {
         self.note("screen", name);
-        match name.contains("secret") {
-            true => Err(WordsError::Screened(name.to_owned())),
-            false => Ok(()),
+        if name.contains("secret") {
+            return Err(WordsError::Screened(name.to_owned()));
         }
+        Ok(())
     }
 
     fn check_directory(&self, name: &str) -> Result<(), WordsError> {
@@ -48,10 +48,10 @@ impl Names for Words {
 
     fn classify(&self, name: &str) -> Result<usize, WordsError> {
         self.note("classify", name);
-        match name.contains(' ') {
-            true => Err(WordsError::NoWord(name.to_owned())),
-            false => Ok(name.len()),
+        if name.contains(' ') {
+            return Err(WordsError::NoWord(name.to_owned()));
         }
+        Ok(name.len())
     }
 
     fn identity<'a>(&self, name: &'a str, _: &usize) -> Cow<'a, str> {

@@ -75,13 +75,12 @@ fn check(text: &str) {
         ("", None, None)
     );
     let host = url.host_str().expect("what is accepted has a host");
-    match host.trim_matches(['[', ']']).parse() {
-        Ok(address) => assert!(!is_special(address), "{address}"),
-        Err(_) => {
-            let name = host.trim_end_matches('.');
-            assert!(!name.is_empty());
-            assert!(name.parse::<IpAddr>().is_err(), "{name}");
-        }
+    if let Ok(address) = host.trim_matches(['[', ']']).parse() {
+        assert!(!is_special(address), "{address}");
+    } else {
+        let name = host.trim_end_matches('.');
+        assert!(!name.is_empty());
+        assert!(name.parse::<IpAddr>().is_err(), "{name}");
     }
     // The address that is asked is the one that was checked.
     assert_eq!(config.check(url.as_str()).ok(), Some(url));
