@@ -5,14 +5,10 @@
 
 mod archive;
 mod deflate;
-mod fetch_address;
-mod shared_answer;
 mod sym_header;
 mod symbol_key;
 
 pub use archive::archive;
 pub use deflate::deflate;
-pub use fetch_address::fetch_address;
-pub use shared_answer::shared_answer;
 pub use sym_header::sym_header;
 pub use symbol_key::symbol_key;

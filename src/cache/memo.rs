@@ -331,4 +331,6 @@ fn decode<V: DeserializeOwned>(key: &CacheKey, bytes: &Bytes) -> Option<SharedAn
 }
 
 #[cfg(test)]
+mod property_tests;
+#[cfg(test)]
 mod tests;

@@ -245,4 +245,6 @@ fn shown(url: &Url) -> String {
 }
 
 #[cfg(test)]
+mod property_tests;
+#[cfg(test)]
 mod tests;

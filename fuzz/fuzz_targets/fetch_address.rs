@@ -1,9 +1,0 @@
-//! The fuzz target of `symbold_fuzz::fetch_address`.
-
-#![cfg_attr(fuzzing, no_main)]
-
-#[cfg(fuzzing)]
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| symbold_fuzz::fetch_address(bytes));
-
-#[cfg(not(fuzzing))]
-fn main() {}
