@@ -42,12 +42,12 @@ fuzz: fuzz/Cargo.lock fuzz-seeds ## Fuzz one parser: TARGET=archive SECONDS=120;
 	cargo +nightly fuzz run $(TARGET) -- -max_total_time=$(SECONDS) -dict=fuzz/texts.dict
 
 fuzz-seeds: ## Write the archives that fuzzing starts from to fuzz/corpus
-	FUZZ_SEEDS=$(CURDIR)/fuzz/corpus/archive cargo test --locked --lib upload::archive::tests::seeds
+	FUZZ_SEEDS=$(CURDIR)/fuzz/corpus/archive cargo test --locked -p strict-zip --lib tests::seeds
 
 fuzz-check: fuzz/Cargo.lock ## Check that the fuzz targets compile, on stable
 	cargo clippy --manifest-path fuzz/Cargo.toml --target-dir target --all-targets -- -D warnings
 
-# The same versions as in the server; cargo adds what only fuzzing needs.
+# The same versions as in the workspace; cargo adds what only fuzzing needs.
 fuzz/Cargo.lock: Cargo.lock
 	cp $< $@
 

@@ -19,10 +19,11 @@ use bytes::Bytes;
 use flate2::read::GzDecoder;
 use flate2::{Compression, GzBuilder};
 use futures_util::{StreamExt as _, stream};
+use strict_zip::Method;
 use symbold::cpu::CpuPool;
 use symbold::scratch::Scratch;
-use symbold::upload::archive::{self, ArchiveLimits, Entry, Method};
 use symbold::upload::content;
+use symbold::upload::verify::{self, ArchiveLimits, Entry};
 use symbold_loadtest::builds;
 use symbold_loadtest::bundle::{Bundle, Member};
 use tempfile::TempDir;
@@ -113,7 +114,7 @@ impl Prepared {
         let (file, _) = bundle.write(file).expect("an archive is written");
         let archive = Arc::new(file);
         let limits = ArchiveLimits::default();
-        let entries = archive::inspect(&*archive, &limits).expect("the archive is a good one");
+        let entries = verify::inspect(&*archive, &limits).expect("the archive is a good one");
         assert_eq!(entries.len(), shape.files);
         let folder = tempfile::tempdir().expect("there is room for temporary files");
         let scratch = Arc::new(Scratch::open(folder.path()).expect("the folder is ours"));
@@ -265,7 +266,7 @@ fn verify_and_rewrap(prepared: &Prepared) -> Vec<Vec<u8>> {
     let jobs = prepared.entries.iter().map(|entry| {
         let (archive, entry) = (Arc::clone(&prepared.archive), entry.clone());
         let limits = Arc::clone(&prepared.limits);
-        move || archive::verify(&*archive, &entry, &limits, true).expect("the member is good")
+        move || verify::verify_member(&*archive, &entry, &limits, true).expect("the member is good")
     });
     prepared.on_pool(jobs);
     rewrap(prepared)

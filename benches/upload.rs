@@ -17,7 +17,8 @@ use flate2::read::DeflateDecoder;
 use md5::{Digest as _, Md5};
 use rustix::time::{ClockId, clock_gettime};
 use sha2::Sha256;
-use symbold::upload::archive::{self, ArchiveLimits, Entry, Method};
+use strict_zip::Method;
+use symbold::upload::verify::{self, ArchiveLimits, Entry};
 use symbold_loadtest::bundle::Bundle;
 
 use crate::gzip::SHAPES;
@@ -92,7 +93,7 @@ impl Prepared {
         file.read_exact_at(&mut bytes, 0)
             .expect("the archive is read");
         let limits = ArchiveLimits::default();
-        let entries = archive::inspect(&file, &limits).expect("the archive is a good one");
+        let entries = verify::inspect(&file, &limits).expect("the archive is a good one");
         let prepared = Self {
             file,
             bytes,
@@ -111,13 +112,9 @@ impl Prepared {
     fn verify(&self) -> Vec<Digests> {
         let entries = self.entries.iter();
         let verified = entries.map(|entry| {
-            let digest = archive::verify(&self.file, entry, &self.limits, true);
-            let digest = digest.expect("the member is a good one");
-            (
-                entry.crc32,
-                digest.sha256,
-                digest.md5.expect("it was wanted"),
-            )
+            let facts = verify::verify_member(&self.file, entry, &self.limits, true);
+            let facts = facts.expect("the member is a good one");
+            (entry.crc32, facts.sha256, facts.md5.expect("it was wanted"))
         });
         verified.collect()
     }

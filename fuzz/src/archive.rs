@@ -2,20 +2,18 @@
 
 use std::io::{Cursor, Read};
 
-use bytesize::ByteSize;
-use sha2::{Digest as _, Sha256};
-use symbold::upload::archive::{ArchiveError, ArchiveLimits, inspect, verify};
+use strict_zip::{Limits, PlainPathError, PlainPaths, inspect, verify};
 use zip::ZipArchive;
 
-/// Name, length and SHA-256 of each file.
-type Files = Vec<(Vec<u8>, u64, [u8; 32])>;
+/// Name and content of each file.
+type Files = Vec<(Vec<u8>, Vec<u8>)>;
 
-/// Reads the bytes as an upload.
+/// Reads the bytes as an archive.
 ///
 /// # Panics
 /// We accept an archive that the `zip` crate reads in another way.
 pub fn archive(bytes: &[u8]) {
-    if let Ok(mut ours) = read_as_upload(bytes) {
+    if let Ok(mut ours) = read_strictly(bytes) {
         let mut theirs = read_with_zip(bytes);
         ours.sort();
         theirs.sort();
@@ -23,19 +21,24 @@ pub fn archive(bytes: &[u8]) {
     }
 }
 
-fn read_as_upload(bytes: &[u8]) -> Result<Files, ArchiveError> {
+fn read_strictly(bytes: &[u8]) -> Result<Files, PlainPathError> {
     // Low, so that most of the time goes into the headers.
-    let limits = ArchiveLimits {
+    let limits = Limits {
         entries: 100,
-        member_size: ByteSize::mib(1),
-        total_size: ByteSize::mib(2),
-        ..ArchiveLimits::default()
+        member_size: 1 << 20,
+        total_size: 2 << 20,
+        ..Limits::default()
     };
     let mut files = Vec::new();
-    for entry in inspect(bytes, &limits)? {
+    for entry in inspect(bytes, &limits, &PlainPaths)? {
         assert!(entry.data_offset + entry.compressed_size <= bytes.len() as u64);
-        let digest = verify(bytes, &entry, &limits, false)?;
-        files.push((entry.name.into_bytes(), entry.size, digest.sha256));
+        let mut content = Vec::new();
+        verify(bytes, &entry, &limits, |piece| {
+            content.extend_from_slice(piece);
+            Ok::<_, PlainPathError>(())
+        })?;
+        assert_eq!(content.len() as u64, entry.size);
+        files.push((entry.name.into_bytes(), content));
     }
     Ok(files)
 }
@@ -50,7 +53,7 @@ fn read_with_zip(bytes: &[u8]) -> Files {
         file.read_to_end(&mut content)
             .expect("every member can be read");
         if !name.ends_with(b"/") {
-            files.push((name, content.len() as u64, Sha256::digest(&content).into()));
+            files.push((name, content));
         }
     }
     files

@@ -17,7 +17,6 @@ use crate::db::DbError;
 use crate::debuginfod::DebuginfodError;
 use crate::download::{DownloadError, UnpackError};
 use crate::storage::StorageError;
-use crate::upload::archive::ArchiveError;
 use crate::upload::breakpad::BreakpadError;
 use crate::upload::{FetchError, UploadError};
 
@@ -243,7 +242,7 @@ impl From<&UploadError> for ApiError {
             UploadError::Archive(archive) if archive.is_too_large() => {
                 refuse(StatusCode::PAYLOAD_TOO_LARGE)
             }
-            UploadError::Archive(ArchiveError::Read(_)) => fail(
+            UploadError::Archive(archive) if archive.is_unreadable() => fail(
                 StatusCode::SERVICE_UNAVAILABLE,
                 "The archive could not be read back. Try again later",
             ),

@@ -5,7 +5,7 @@ use std::time::Duration;
 use bytesize::ByteSize;
 use serde::{Deserialize, Serialize};
 
-use super::archive::ArchiveLimits;
+use super::verify::ArchiveLimits;
 use super::{FetchConfig, Overwrite};
 use symbols::SuffixList;
 

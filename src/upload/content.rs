@@ -11,10 +11,11 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use flate2::read::DeflateDecoder;
+use strict_zip::Method;
 
 use super::UploadError;
-use super::archive::{Entry, Method};
 use super::gzip::{self, Text};
+use super::verify::Entry;
 use crate::blocking;
 use crate::cpu::CpuPool;
 use crate::scratch::Scratch;
@@ -108,7 +109,7 @@ mod tests {
     use flate2::Compression;
     use flate2::read::GzDecoder;
 
-    use super::super::archive::Content;
+    use super::super::verify::Content;
     use super::*;
 
     const TEXT: &[u8] = b"MODULE Linux x86_64 AB a\nPUBLIC 0 0 main\n";

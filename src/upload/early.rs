@@ -15,13 +15,15 @@ use futures_util::{Stream, StreamExt, stream};
 use tokio::sync::watch;
 use tokio_util::task::AbortOnDropHandle;
 
-use super::archive::{ArchiveLimits, Arriving, Digest, Entry};
+use strict_zip::Arriving;
+
 use super::verifier::{Verifier, When};
+use super::verify::{ArchiveLimits, Entry, MemberFacts};
 use crate::blocking;
 
 /// What was verified early, by the place of its data.
 #[derive(Debug, Default)]
-pub(super) struct Known(HashMap<u64, (Entry, Digest)>);
+pub(super) struct Known(HashMap<u64, (Entry, MemberFacts)>);
 
 /// The members of one archive, as they arrive. Dropping it ends the work.
 #[derive(Debug)]
@@ -29,9 +31,9 @@ pub(super) struct EarlyVerification(AbortOnDropHandle<Known>);
 
 impl Known {
     /// What was found out about a member, if it was guessed rightly.
-    pub(super) fn take(&mut self, entry: &Entry) -> Option<Digest> {
-        let (guess, digest) = self.0.remove(&entry.data_offset)?;
-        (guess == *entry).then_some(digest)
+    pub(super) fn take(&mut self, entry: &Entry) -> Option<MemberFacts> {
+        let (guess, facts) = self.0.remove(&entry.data_offset)?;
+        (guess == *entry).then_some(facts)
     }
 }
 
@@ -51,8 +53,8 @@ impl EarlyVerification {
             let mut reading = pin!(reading.buffered(at_once));
             let mut known = Known::default();
             // Whoever reads a member again that does not verify will tell.
-            while let Some(Ok((entry, digest))) = reading.next().await {
-                known.0.insert(entry.data_offset, (entry, digest));
+            while let Some(Ok((entry, facts))) = reading.next().await {
+                known.0.insert(entry.data_offset, (entry, facts));
             }
             known
         })))
@@ -79,7 +81,8 @@ fn members(
             }
             let length = *arrived.borrow_and_update();
             let advance = move || {
-                let found = arriving.advance(&*file, length, &limits)?;
+                let found =
+                    arriving.advance(&*file, length, &limits.zip_limits(), &limits.names())?;
                 Ok((found, arriving))
             };
             let (found, arriving) = blocking::run(advance).await.ok()?;

@@ -3,8 +3,8 @@
 use bytesize::ByteSize;
 
 use super::FetchError;
-use super::archive::ArchiveError;
 use super::breakpad::BreakpadError;
+use super::verify::ArchiveError;
 use crate::cpu::JobPanicked;
 use crate::db::DbError;
 use crate::storage::StorageError;
@@ -89,14 +89,11 @@ impl UploadError {
     /// Tells whether the fault is this server's or a dependency's, so that the same upload may succeed later.
     #[must_use]
     pub fn is_ours(&self) -> bool {
-        matches!(
-            self,
-            Self::Archive(ArchiveError::Read(_))
-                | Self::Temporary(_)
-                | Self::Storage(_)
-                | Self::Database(_)
-                | Self::Panicked(_)
-        )
+        match self {
+            Self::Archive(error) => error.is_unreadable(),
+            Self::Temporary(_) | Self::Storage(_) | Self::Database(_) | Self::Panicked(_) => true,
+            _ => false,
+        }
     }
 
     /// A short name of the refusal that does not change, for programs and for metrics.

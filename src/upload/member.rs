@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use time::OffsetDateTime;
 
-use super::archive::{Digest, Entry};
+use super::verify::{Entry, MemberFacts};
 use super::{UploadError, UploadService, content};
 use crate::catalog::Source;
 use crate::db::build_ids::BuildIdRecord;
@@ -90,15 +90,15 @@ impl UploadService {
 }
 
 impl Member {
-    pub(super) fn new(key: SymbolKey, entry: Entry, digest: Digest, gzipped: bool) -> Self {
-        let (sha256, md5) = (hex::encode(digest.sha256), digest.md5.map(hex::encode));
+    pub(super) fn new(key: SymbolKey, entry: Entry, facts: MemberFacts, gzipped: bool) -> Self {
+        let (sha256, md5) = (hex::encode(facts.sha256), facts.md5.map(hex::encode));
         Self {
             key,
             entry,
             sha256,
             md5,
-            header: digest.header.unwrap_or_default(),
-            elf: digest.elf,
+            header: facts.header.unwrap_or_default(),
+            elf: facts.elf,
             gzipped,
         }
     }

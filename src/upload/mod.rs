@@ -1,13 +1,12 @@
 //! Taking an upload: check everything, then store everything, then say so.
 //!
-//! The archive arrives in a temporary file. [`archive`] inspects its structure and verifies every member before the
+//! The archive arrives in a temporary file. [`verify`] inspects its structure and verifies every member before the
 //! first is stored, so that a refusal leaves nothing behind; members that arrive early are verified while others are
 //! still on their way. Then the upload is recorded as pending, its members
 //! are stored concurrently, and the record is completed in one transaction; only then does the client get its 201. A
 //! failure half-way leaves whole files, which a repeat of the upload skips.
 
 mod admission;
-pub mod archive;
 pub mod breakpad;
 mod config;
 pub mod content;
@@ -23,6 +22,7 @@ mod record;
 mod submission;
 mod under_way;
 mod verifier;
+pub mod verify;
 mod watch;
 
 use std::fs::File;
@@ -42,10 +42,10 @@ use crate::scratch::Scratch;
 use symbols::SymbolKey;
 
 use admission::{Admission, MemberRoom};
-use archive::{Content, Entry};
 use early::{EarlyVerification, Known};
 use member::{Member, Stored};
 use verifier::{Verifier, When};
+use verify::{Content, Entry};
 
 pub use admission::UploadSlot;
 pub use config::UploadConfig;
@@ -259,8 +259,8 @@ impl UploadService {
         let file = Arc::clone(&archive.file);
         let limits = Arc::clone(self.verifier.limits());
         let inspect = move || match key {
-            Some(key) => archive::whole_file(&*file, key, &limits).map(|entry| vec![entry]),
-            None => archive::inspect(&*file, &limits),
+            Some(key) => verify::single_file(&*file, key, &limits).map(|entry| vec![entry]),
+            None => verify::inspect(&*file, &limits),
         };
         Ok(self.cpu.run(inspect).await??)
     }
@@ -277,10 +277,10 @@ impl UploadService {
             None => Known::default(),
         };
         let verified = stream::iter(entries).map(|entry| {
-            let digest = known.take(&entry);
+            let facts = known.take(&entry);
             async {
-                let (entry, digest) = if let Some(digest) = digest {
-                    (entry, digest)
+                let (entry, facts) = if let Some(facts) = facts {
+                    (entry, facts)
                 } else {
                     let file = Arc::clone(file);
                     self.verifier.verify(file, entry, When::Late).await?
@@ -289,7 +289,7 @@ impl UploadService {
                     return Ok(None);
                 };
                 let gzipped = self.verifier.is_gzipped(&entry.name);
-                Ok(Some(Member::new(key, entry, digest, gzipped)))
+                Ok(Some(Member::new(key, entry, facts, gzipped)))
             }
         });
         let members: Result<Vec<Option<Member>>, UploadError> = verified

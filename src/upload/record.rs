@@ -3,7 +3,7 @@
 use md5::{Digest as _, Md5};
 use time::OffsetDateTime;
 
-use super::archive::{Content, Entry};
+use super::verify::{Content, Entry};
 use super::{TempArchive, UploadError, UploadService};
 use crate::auth::Uploader;
 use crate::db::DbError;

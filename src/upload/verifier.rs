@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::sync::Arc;
 
-use super::archive::{self, ArchiveError, ArchiveLimits, Digest, Entry};
+use super::verify::{ArchiveError, ArchiveLimits, Entry, MemberFacts, verify_member};
 use super::{UploadConfig, UploadError};
 use crate::cpu::CpuPool;
 use crate::metrics::Metrics;
@@ -61,13 +61,13 @@ impl Verifier {
         file: Arc<File>,
         entry: Entry,
         when: When,
-    ) -> Result<(Entry, Digest), UploadError> {
+    ) -> Result<(Entry, MemberFacts), UploadError> {
         let limits = Arc::clone(&self.limits);
         // MD5 is the digest by which Tecken knows what it stored gzipped, and the dearest one.
         let wants_md5 = self.is_gzipped(&entry.name);
         let job = move || {
-            let digest = archive::verify(&*file, &entry, &limits, wants_md5)?;
-            Ok((entry, digest))
+            let facts = verify_member(&*file, &entry, &limits, wants_md5)?;
+            Ok((entry, facts))
         };
         let verified: Result<_, ArchiveError> = self.cpu.run(job).await?;
         let when = match when {

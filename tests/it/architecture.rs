@@ -61,6 +61,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("tokio_postgres", &["db/postgres"]),
     ("tokio_postgres_rustls", &["db/postgres"]),
     ("moka", &["cache"]),
+    ("strict_zip", &["upload"]),
     ("tar", &["debuginfod"]),
     ("reqwest", &["client", "cli/healthcheck", "upload"]),
     ("rustix", &["cpu", "server/connection", "storage/disk"]),

@@ -1,0 +1,120 @@
+//! What is found out about a member in the pass that verifies it.
+
+use md5::Md5;
+use sha2::{Digest as _, Sha256};
+use strict_zip::ReadAt;
+use symbols::elf::{ElfFile, ElfScan};
+use symbols::header::{SCAN_LENGTH, SymHeader};
+
+use super::Entry;
+use super::error::ArchiveError;
+use super::limits::ArchiveLimits;
+use super::names::Content;
+
+/// What was found out about a member's uncompressed data.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MemberFacts {
+    /// SHA-256 of the data.
+    pub sha256: [u8; 32],
+    /// MD5 of the data, if it was wanted.
+    pub md5: Option<[u8; 16]>,
+    /// The header of a `.sym` file, whatever the case of its ending; `None` for every other file.
+    pub header: Option<SymHeader>,
+    /// What an ELF file with a build id is, or the gzipped form of one; `None` for every other file.
+    pub elf: Option<ElfFile>,
+}
+
+/// Reads a member of an archive that [`inspect`](super::inspect) accepted, proves that its data is what the headers
+/// say, and computes its facts on the way.
+///
+/// MD5 takes more than half of the time, so it is computed only if wanted.
+///
+/// # Errors
+/// The first rule that the data breaks, or that the archive cannot be read.
+pub fn verify_member<R: ReadAt + ?Sized>(
+    archive: &R,
+    entry: &Entry,
+    limits: &ArchiveLimits,
+    wants_md5: bool,
+) -> Result<MemberFacts, ArchiveError> {
+    let mut gathering = Gathering::new(&entry.content, wants_md5);
+    strict_zip::verify(archive, entry, &limits.zip_limits(), |piece| {
+        gathering.write(piece);
+        Ok::<_, ArchiveError>(())
+    })?;
+    Ok(gathering.finish())
+}
+
+/// The facts of data that is still being read.
+struct Gathering {
+    sha256: Sha256,
+    md5: Option<Md5>,
+    scan: Scan,
+}
+
+impl Gathering {
+    fn new(content: &Content, wants_md5: bool) -> Self {
+        Self {
+            sha256: Sha256::new(),
+            md5: wants_md5.then(Md5::new),
+            scan: Scan::of(content),
+        }
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        self.sha256.update(bytes);
+        if let Some(md5) = &mut self.md5 {
+            md5.update(bytes);
+        }
+        self.scan.write(bytes);
+    }
+
+    fn finish(self) -> MemberFacts {
+        let (header, elf) = self.scan.finish();
+        MemberFacts {
+            sha256: self.sha256.finalize().into(),
+            md5: self.md5.map(|md5| md5.finalize().into()),
+            header,
+            elf,
+        }
+    }
+}
+
+/// Reads what a file says of itself. A file that says nothing, or nonsense, is accepted all the same.
+enum Scan {
+    /// The start of a `.sym` file.
+    Sym(Vec<u8>),
+    Elf(ElfScan),
+    Nothing,
+}
+
+impl Scan {
+    fn of(content: &Content) -> Self {
+        match content {
+            Content::Symbol(key) if key.file_name().to_ascii_lowercase().ends_with(".sym") => {
+                Self::Sym(Vec::new())
+            }
+            Content::Symbol(key) => Self::Elf(ElfScan::new(key.file_name())),
+            Content::Ignored => Self::Nothing,
+        }
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        match self {
+            Self::Sym(start) => {
+                let missing = SCAN_LENGTH.saturating_sub(start.len()).min(bytes.len());
+                start.extend_from_slice(&bytes[..missing]);
+            }
+            Self::Elf(scan) => scan.write(bytes),
+            Self::Nothing => {}
+        }
+    }
+
+    fn finish(self) -> (Option<SymHeader>, Option<ElfFile>) {
+        match self {
+            Self::Sym(start) => (Some(SymHeader::parse(&start)), None),
+            Self::Elf(scan) => (None, scan.finish()),
+            Self::Nothing => (None, None),
+        }
+    }
+}

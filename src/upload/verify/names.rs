@@ -1,0 +1,97 @@
+//! The names that members may have, by Tecken's patterns.
+
+use std::borrow::Cow;
+
+use strict_zip::Names;
+use symbols::{KeyError, SymbolKey, check_name};
+
+use super::error::ArchiveError;
+
+/// The longest name in bytes: more than any legal key has.
+pub(super) const LONGEST_NAME: usize = 512;
+
+/// What a member is to this server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Content {
+    /// A file to store.
+    Symbol(SymbolKey),
+    /// A file that builds send along and no client asks for: `.DS_Store` and `<name>-symbols.txt`.
+    Ignored,
+}
+
+/// Sorts members into symbol files and files to ignore, and refuses all others.
+#[derive(Clone, Copy, Debug)]
+pub struct MemberNames<'a> {
+    disallowed_snippets: &'a [String],
+}
+
+impl<'a> MemberNames<'a> {
+    /// The rules with these texts, which no name may contain.
+    #[must_use]
+    pub fn new(disallowed_snippets: &'a [String]) -> Self {
+        Self {
+            disallowed_snippets,
+        }
+    }
+}
+
+impl Names for MemberNames<'_> {
+    type Content = Content;
+    type Error = ArchiveError;
+
+    /// Tecken calls this the archive's content, and so does the sentence.
+    fn screen(&self, name: &str) -> Result<(), ArchiveError> {
+        let mut snippets = self.disallowed_snippets.iter();
+        match snippets.find(|snippet| name.contains(snippet.as_str())) {
+            Some(snippet) => Err(ArchiveError::DisallowedSnippet(snippet.clone())),
+            None => Ok(()),
+        }
+    }
+
+    fn check_directory(&self, name: &str) -> Result<(), ArchiveError> {
+        check_parts(name, name.strip_suffix('/').unwrap_or(name))
+    }
+
+    fn classify(&self, name: &str) -> Result<Content, ArchiveError> {
+        if is_ignored(name) {
+            check_parts(name, name)?;
+            return Ok(Content::Ignored);
+        }
+        match SymbolKey::parse(name) {
+            Ok(key) => Ok(Content::Symbol(key)),
+            Err(KeyError::Shape | KeyError::Id) => {
+                Err(ArchiveError::UnrecognizedPattern(name.to_owned()))
+            }
+            Err(KeyError::Name(error)) => Err(ArchiveError::BadName {
+                name: name.to_owned(),
+                error,
+            }),
+        }
+    }
+
+    /// Symbol files are the same if their keys are: ids that differ in case only are one id.
+    fn identity<'n>(&self, name: &'n str, content: &Content) -> Cow<'n, str> {
+        match content {
+            Content::Symbol(key) => Cow::Owned(key.to_string()),
+            Content::Ignored => Cow::Borrowed(name),
+        }
+    }
+}
+
+fn is_ignored(name: &str) -> bool {
+    match name.rsplit_once('/') {
+        Some((_, base)) => base == ".DS_Store",
+        None => name == ".DS_Store" || name.to_ascii_lowercase().ends_with("-symbols.txt"),
+    }
+}
+
+/// Checks each part of a member's path against the name grammar.
+fn check_parts(name: &str, path: &str) -> Result<(), ArchiveError> {
+    for part in path.split('/') {
+        check_name(part).map_err(|error| ArchiveError::BadName {
+            name: name.to_owned(),
+            error,
+        })?;
+    }
+    Ok(())
+}
