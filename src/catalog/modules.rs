@@ -71,7 +71,7 @@ impl Modules {
             let question = Question {
                 named_by,
                 file,
-                id: id.as_str(),
+                id,
                 is_try,
             };
             if let Some(record) = self.ask(question, lookup.refreshes).await? {
@@ -114,7 +114,7 @@ impl Modules {
             let question = Question {
                 named_by,
                 file,
-                id: id.as_str(),
+                id,
                 is_try,
             };
             let remembered = self.memo.peek(&question.cache_key()).await;
@@ -190,7 +190,7 @@ fn kinds(includes_try: bool) -> impl Iterator<Item = bool> {
 struct Question<'a> {
     named_by: NamedBy,
     file: &'a str,
-    id: &'a str,
+    id: &'a DebugId,
     is_try: bool,
 }
 
@@ -216,6 +216,6 @@ impl Question<'_> {
             NamedBy::DebugId => "module-by-debug-id",
         };
         let symbols = if self.is_try { "try" } else { "regular" };
-        CacheKey::new(kind, &[symbols, self.file, self.id])
+        CacheKey::new(kind, &[symbols, self.file, self.id.as_str()])
     }
 }

@@ -8,20 +8,21 @@ use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
 use super::DbError;
+use symbols::{DebugId, SymbolKey};
 
 /// A module as the header of an uploaded `.sym` file describes it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ModuleRecord {
-    /// What the file was stored as: `<debug file>/<id>/<file>`.
-    pub key: String,
+    /// What the file was stored as.
+    pub key: SymbolKey,
     /// The debug file's name.
     pub debug_file: String,
-    /// The debug id, upper case.
-    pub debug_id: String,
+    /// The debug id.
+    pub debug_id: DebugId,
     /// The code file's name, if the header tells.
     pub code_file: Option<String>,
-    /// The code id, upper case, if the header tells.
-    pub code_id: Option<String>,
+    /// The code id, if the header tells.
+    pub code_id: Option<DebugId>,
     /// The program that wrote the file, if the header tells.
     pub generator: Option<String>,
 }
@@ -29,8 +30,8 @@ pub struct ModuleRecord {
 /// A debug id under which uploads have brought symbols of a debug file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HeldId {
-    /// The debug id, upper case.
-    pub debug_id: String,
+    /// The debug id.
+    pub debug_id: DebugId,
     /// Whether these are try symbols.
     pub is_try: bool,
     /// When the newest of them was stored.
@@ -41,7 +42,7 @@ pub struct HeldId {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ReplacedFile {
     /// Its key.
-    pub key: String,
+    pub key: SymbolKey,
     /// The upload that had stored it.
     pub upload: i64,
     /// That upload's user.
@@ -58,7 +59,7 @@ pub trait FileRecords: Debug + Send + Sync {
     async fn module_by_debug_id(
         &self,
         debug_file: &str,
-        debug_id: &str,
+        debug_id: &DebugId,
         is_try: bool,
     ) -> Result<Option<ModuleRecord>, DbError>;
 
@@ -66,7 +67,7 @@ pub trait FileRecords: Debug + Send + Sync {
     async fn module_by_code_id(
         &self,
         code_file: &str,
-        code_id: &str,
+        code_id: &DebugId,
         is_try: bool,
     ) -> Result<Option<ModuleRecord>, DbError>;
 
@@ -82,8 +83,8 @@ pub trait FileRecords: Debug + Send + Sync {
     async fn last_uploaders(
         &self,
         is_try: bool,
-        keys: &[String],
-    ) -> Result<HashMap<String, String>, DbError>;
+        keys: &[SymbolKey],
+    ) -> Result<HashMap<SymbolKey, String>, DbError>;
 
     /// Who had stored the files that an upload replaced, in the order in which it replaced them. Files that no upload
     /// had stored are left out.

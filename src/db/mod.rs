@@ -14,6 +14,7 @@ pub mod missing;
 pub mod nodes;
 pub mod postgres;
 pub mod sqlite;
+mod table;
 pub mod tokens;
 pub mod uploads;
 pub mod waiting;

@@ -7,6 +7,7 @@ use time::OffsetDateTime;
 
 use super::DbError;
 use super::build_ids::BuildIdRecord;
+use symbols::{DebugId, Sha256, SymbolKey};
 
 /// An upload that passed every check and is about to be stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,7 +46,7 @@ pub struct Hold {
     /// Tells the uploads of a node apart; later ones have higher tickets.
     pub ticket: i64,
     /// Keys that no other upload to the same store may claim while this one is pending.
-    pub claims: Vec<String>,
+    pub claims: Vec<SymbolKey>,
 }
 
 /// How far an upload came.
@@ -77,8 +78,8 @@ pub struct UploadRecord {
 /// One file that an upload stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FileRecord {
-    /// `<debug file>/<id>/<file>`.
-    pub key: String,
+    /// What it was stored as.
+    pub key: SymbolKey,
     /// Whether another file of this key was replaced.
     pub is_update: bool,
     /// Whether the file is stored gzipped.
@@ -87,18 +88,18 @@ pub struct FileRecord {
     pub stored_size: u64,
     /// Size before compression, in bytes.
     pub original_size: u64,
-    /// SHA-256 of the original bytes, in lower-case hexadecimal.
-    pub sha256: String,
+    /// SHA-256 of the original bytes.
+    pub sha256: Sha256,
     /// SHA-256 of the file that was replaced, where it is known.
-    pub replaced_sha256: Option<String>,
+    pub replaced_sha256: Option<Sha256>,
     /// The debug file's name from the `.sym` header.
     pub debug_file: Option<String>,
     /// The debug id from the `.sym` header.
-    pub debug_id: Option<String>,
+    pub debug_id: Option<DebugId>,
     /// The code file's name from the `.sym` header.
     pub code_file: Option<String>,
     /// The code id from the `.sym` header.
-    pub code_id: Option<String>,
+    pub code_id: Option<DebugId>,
     /// The generator from the `.sym` header.
     pub generator: Option<String>,
     /// When the file was stored.

@@ -208,7 +208,7 @@ async fn what_a_server_elsewhere_left_is_ended_when_it_has_been_silent_for_long(
     let hold = Hold {
         node: "elsewhere".to_owned(),
         ticket: 1,
-        claims: vec![KEY.to_owned()],
+        claims: vec![KEY.parse().unwrap()],
     };
     database.beat("elsewhere", upload.created_at).await.unwrap();
     let id = database.begin_upload(&upload, &hold).await.unwrap();

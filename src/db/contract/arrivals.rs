@@ -3,8 +3,8 @@
 use time::{Duration, OffsetDateTime};
 
 use super::files::{file, store};
-use super::minute;
 use super::missing::{add, asked, empty, symbol};
+use super::{key, minute};
 use crate::db::Database;
 use crate::db::missing::{ARRIVAL_NEWS, MissingCount, MissingFilter, MissingOrder, PageRequest};
 use crate::db::uploads::FileRecord;
@@ -26,10 +26,10 @@ fn arrival() -> OffsetDateTime {
 fn file_of(name: &str) -> FileRecord {
     let wanted = symbol(&format!("{name}.pdb"));
     FileRecord {
-        key: format!(
+        key: key(&format!(
             "{}/{}/{}",
             wanted.debug_file, wanted.debug_id, wanted.file_name
-        ),
+        )),
         ..file(name, &wanted.debug_id)
     }
 }
@@ -99,7 +99,7 @@ async fn only_regular_uploads_of_the_very_file_resolve(database: &dyn Database) 
         .unwrap();
     store(database, true, vec![file_of("other")]).await;
     let mut other_file = file_of("other");
-    other_file.key = other_file.key.replace(".sym", ".pd_");
+    other_file.key = key(&other_file.key.to_string().replace(".sym", ".pd_"));
     store(database, false, vec![other_file]).await;
     assert_eq!(resolved(database).await, [None]);
 }

@@ -1,7 +1,7 @@
 //! What every engine must do with lookups among stored files.
 
-use super::minute;
 use super::uploads::{bare_upload, hold};
+use super::{debug_id, key, minute, sha256};
 use crate::db::Database;
 use crate::db::files::ModuleRecord;
 use crate::db::uploads::{FileRecord, NewUpload, Outcome};
@@ -27,19 +27,19 @@ fn upload(is_try: bool) -> NewUpload {
 }
 
 /// A `.sym` file of a debug id; the module's names are made of `name`.
-pub(super) fn file(name: &str, debug_id: &str) -> FileRecord {
+pub(super) fn file(name: &str, id: &str) -> FileRecord {
     FileRecord {
-        key: format!("{name}.pdb/{debug_id}/{name}.sym"),
+        key: key(&format!("{name}.pdb/{id}/{name}.sym")),
         is_update: false,
         is_compressed: true,
         stored_size: 1,
         original_size: 1,
-        sha256: "a1".repeat(32),
+        sha256: sha256("a1"),
         replaced_sha256: None,
         debug_file: Some(format!("{name}.pdb")),
-        debug_id: Some(debug_id.to_owned()),
+        debug_id: Some(debug_id(id)),
         code_file: Some(format!("{name}.dll")),
-        code_id: Some("5DD8A8B1A4E000".to_owned()),
+        code_id: Some(debug_id("5DD8A8B1A4E000")),
         generator: Some("mozilla/dump_syms 2.3.4".to_owned()),
         stored_at: minute(1),
     }
@@ -63,23 +63,24 @@ pub(super) async fn store(database: &dyn Database, is_try: bool, files: Vec<File
 
 async fn by_code_id(database: &dyn Database, name: &str, is_try: bool) -> Option<ModuleRecord> {
     let code_file = format!("{name}.dll");
-    let found = database.module_by_code_id(&code_file, "5DD8A8B1A4E000", is_try);
+    let code_id = debug_id("5DD8A8B1A4E000");
+    let found = database.module_by_code_id(&code_file, &code_id, is_try);
     found.await.unwrap()
 }
 
 async fn debug_id_of(database: &dyn Database, name: &str, is_try: bool) -> Option<String> {
     let found = by_code_id(database, name, is_try).await;
-    found.map(|module| module.debug_id)
+    found.map(|module| module.debug_id.to_string())
 }
 
 async fn a_module_is_found_by_either_of_its_names(database: &dyn Database) {
     store(database, false, vec![file("汉 c++", DEBUG_ID)]).await;
     let module = ModuleRecord {
-        key: format!("汉 c++.pdb/{DEBUG_ID}/汉 c++.sym"),
+        key: key(&format!("汉 c++.pdb/{DEBUG_ID}/汉 c++.sym")),
         debug_file: "汉 c++.pdb".to_owned(),
-        debug_id: DEBUG_ID.to_owned(),
+        debug_id: debug_id(DEBUG_ID),
         code_file: Some("汉 c++.dll".to_owned()),
-        code_id: Some("5DD8A8B1A4E000".to_owned()),
+        code_id: Some(debug_id("5DD8A8B1A4E000")),
         generator: Some("mozilla/dump_syms 2.3.4".to_owned()),
     };
     assert_eq!(
@@ -87,7 +88,8 @@ async fn a_module_is_found_by_either_of_its_names(database: &dyn Database) {
         Some(module.clone())
     );
     let by_debug_id = |name: &'static str, id: &'static str| async move {
-        database.module_by_debug_id(name, id, false).await.unwrap()
+        let id = debug_id(id);
+        database.module_by_debug_id(name, &id, false).await.unwrap()
     };
     assert_eq!(by_debug_id("汉 c++.pdb", DEBUG_ID).await, Some(module));
     assert_eq!(by_debug_id("汉 c++.pdb", "5DD8A8B1A4E000").await, None);
@@ -115,7 +117,8 @@ async fn try_symbols_are_kept_apart(database: &dyn Database) {
     let of_try = debug_id_of(database, "apart", true).await;
     assert_eq!(of_try.as_deref(), Some(OTHER_DEBUG_ID));
     assert_eq!(by_code_id(database, "try", false).await, None);
-    let regular = database.module_by_debug_id("try.pdb", DEBUG_ID, false);
+    let id = debug_id(DEBUG_ID);
+    let regular = database.module_by_debug_id("try.pdb", &id, false);
     assert_eq!(regular.await.unwrap(), None);
 }
 
@@ -162,8 +165,8 @@ async fn files_that_were_there_are_recorded_once(database: &dyn Database) {
     assert!(uploaders.is_empty(), "nobody becomes an uploader by that");
 
     let replaced = FileRecord {
-        sha256: "b2".repeat(32),
-        debug_id: Some(OTHER_DEBUG_ID.to_owned()),
+        sha256: sha256("b2"),
+        debug_id: Some(debug_id(OTHER_DEBUG_ID)),
         ..file("held", DEBUG_ID)
     };
     store(database, false, vec![replaced]).await;
@@ -200,7 +203,7 @@ async fn the_ids_of_a_debug_file_are_listed(database: &dyn Database) {
     let ids = |is_try, limit| async move {
         let ids = database.debug_ids("listed.pdb", is_try, limit).await;
         let ids = ids.unwrap().into_iter();
-        ids.map(|held| (held.debug_id, held.is_try, held.stored_at))
+        ids.map(|held| (held.debug_id.to_string(), held.is_try, held.stored_at))
             .collect::<Vec<_>>()
     };
     assert_eq!(ids(false, 10).await, []);

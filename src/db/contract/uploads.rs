@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::minute;
+use super::{debug_id, key, minute, sha256};
 use crate::db::uploads::{FileRecord, Hold, NewUpload, Outcome, UploadRecord, UploadState};
 use crate::db::{Database, DbError};
 
@@ -50,7 +50,7 @@ pub(super) fn hold() -> Hold {
 
 fn claiming(claims: &[&str]) -> Hold {
     Hold {
-        claims: claims.iter().map(|key| (*key).to_owned()).collect(),
+        claims: claims.iter().map(|claim| key(claim)).collect(),
         ..hold()
     }
 }
@@ -68,32 +68,32 @@ pub(super) fn bare_upload() -> NewUpload {
     }
 }
 
-fn sym_file(key: &str) -> FileRecord {
+fn sym_file(name: &str) -> FileRecord {
     FileRecord {
-        key: key.to_owned(),
+        key: key(name),
         is_update: true,
         is_compressed: true,
         stored_size: (1 << 40) + 1,
         original_size: (1 << 42) + 3,
-        sha256: "a1".repeat(32),
-        replaced_sha256: Some("b2".repeat(32)),
+        sha256: sha256("a1"),
+        replaced_sha256: Some(sha256("b2")),
         debug_file: Some("汉.pdb".to_owned()),
-        debug_id: Some("44E4EC8C2F41492B9369D6B9A059577C2".to_owned()),
+        debug_id: Some(debug_id("44E4EC8C2F41492B9369D6B9A059577C2")),
         code_file: Some("汉.dll".to_owned()),
-        code_id: Some("5DD8A8B1A4E000".to_owned()),
+        code_id: Some(debug_id("5DD8A8B1A4E000")),
         generator: Some("mozilla/dump_syms 2.3.4".to_owned()),
         stored_at: minute(1),
     }
 }
 
-pub(super) fn other_file(key: &str) -> FileRecord {
+pub(super) fn other_file(name: &str) -> FileRecord {
     FileRecord {
-        key: key.to_owned(),
+        key: key(name),
         is_update: false,
         is_compressed: false,
         stored_size: 0,
         original_size: 0,
-        sha256: "c3".repeat(32),
+        sha256: sha256("c3"),
         replaced_sha256: None,
         debug_file: None,
         debug_id: None,

@@ -4,33 +4,37 @@ use async_trait::async_trait;
 use tokio_postgres::Row;
 
 use super::PostgresDatabase;
-use super::values::{Parameter, array, column, number, parameters};
+use super::row::TableRow;
+use super::values::{Parameter, array, number, parameters};
 use crate::db::DbError;
 use crate::db::build_ids::{BuildIdRecord, BuildIdRecords, MOST_ANSWERS, ModuleFolder};
+use crate::db::table::{BUILD_IDS, UPLOAD_FILES};
+use symbols::BuildId;
 
 #[async_trait]
 impl BuildIdRecords for PostgresDatabase {
-    async fn files_by_build_id(&self, build_id: &str) -> Result<Vec<BuildIdRecord>, DbError> {
+    async fn files_by_build_id(&self, build_id: &BuildId) -> Result<Vec<BuildIdRecord>, DbError> {
         let rows = self
             .query(
                 "SELECT build_id, key, sha256, has_code, has_debug_info, is_gzipped, size FROM build_ids
                  WHERE build_id = $1 ORDER BY upload_id DESC, key LIMIT $2",
-                parameters![build_id.to_owned(), MOST_ANSWERS],
+                parameters![build_id.to_string(), MOST_ANSWERS],
             )
             .await?;
         rows.iter().map(build_id_record).collect()
     }
 
-    async fn modules_by_build_id(&self, build_id: &str) -> Result<Vec<ModuleFolder>, DbError> {
+    async fn modules_by_build_id(&self, build_id: &BuildId) -> Result<Vec<ModuleFolder>, DbError> {
         let rows = self
             .query(
-                "SELECT DISTINCT file.debug_file, file.debug_id
+                "SELECT file.debug_file, file.debug_id, max(file.id) AS id
                  FROM upload_files AS file JOIN uploads AS upload ON upload.id = file.upload_id
                  WHERE file.code_file IS NULL AND file.code_id = $1
                      AND file.debug_file IS NOT NULL AND file.debug_id IS NOT NULL
                      AND NOT upload.is_try AND upload.completed_at IS NOT NULL
+                 GROUP BY file.debug_file, file.debug_id
                  ORDER BY file.debug_file, file.debug_id LIMIT $2",
-                parameters![build_id.to_ascii_uppercase(), MOST_ANSWERS],
+                parameters![build_id.as_str().to_ascii_uppercase(), MOST_ANSWERS],
             )
             .await?;
         rows.iter().map(module_folder).collect()
@@ -57,9 +61,9 @@ pub(super) fn arrays(files: &[BuildIdRecord]) -> Result<Vec<Parameter>, DbError>
         .map(|file| file.size.map(number).transpose())
         .collect();
     let mut arrays = vec![
-        array(files, |file| file.build_id.clone()),
-        array(files, |file| file.key.clone()),
-        array(files, |file| file.sha256.clone()),
+        array(files, |file| file.build_id.to_string()),
+        array(files, |file| file.key.to_string()),
+        array(files, |file| file.sha256.to_string()),
         array(files, |file| file.has_code),
         array(files, |file| file.has_debug_info),
         array(files, |file| file.is_gzipped),
@@ -69,24 +73,22 @@ pub(super) fn arrays(files: &[BuildIdRecord]) -> Result<Vec<Parameter>, DbError>
 }
 
 fn build_id_record(row: &Row) -> Result<BuildIdRecord, DbError> {
-    let size: Option<i64> = column(row, "size")?;
-    let natural = |size| {
-        u64::try_from(size).map_err(|_| DbError::Corrupt(format!("the size of a file is {size}")))
-    };
+    let row = TableRow::new(BUILD_IDS, row);
     Ok(BuildIdRecord {
-        build_id: column(row, "build_id")?,
-        key: column(row, "key")?,
-        sha256: column(row, "sha256")?,
-        has_code: column(row, "has_code")?,
-        has_debug_info: column(row, "has_debug_info")?,
-        is_gzipped: column(row, "is_gzipped")?,
-        size: size.map(natural).transpose()?,
+        build_id: row.parse("build_id")?,
+        key: row.parse("key")?,
+        sha256: row.parse("sha256")?,
+        has_code: row.get("has_code")?,
+        has_debug_info: row.get("has_debug_info")?,
+        is_gzipped: row.get("is_gzipped")?,
+        size: row.natural_optional("size")?,
     })
 }
 
 fn module_folder(row: &Row) -> Result<ModuleFolder, DbError> {
+    let row = TableRow::new(UPLOAD_FILES, row);
     Ok(ModuleFolder {
-        debug_file: column(row, "debug_file")?,
-        debug_id: column(row, "debug_id")?,
+        debug_file: row.get("debug_file")?,
+        debug_id: row.parse("debug_id")?,
     })
 }

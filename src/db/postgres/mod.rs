@@ -17,6 +17,7 @@ mod failure;
 mod files;
 mod missing;
 mod nodes;
+mod row;
 mod schema;
 #[cfg(test)]
 mod tests;

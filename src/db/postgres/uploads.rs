@@ -4,13 +4,16 @@ use async_trait::async_trait;
 use time::OffsetDateTime;
 use tokio_postgres::Row;
 
-use super::values::{Parameter, array, column, inserted_id, natural, number, numbers, parameters};
+use super::row::TableRow;
+use super::values::{Parameter, array, inserted_id, number, numbers, parameters};
 use super::{PostgresDatabase, build_ids};
 use crate::db::DbError;
+use crate::db::table::{UPLOAD_FILES, UPLOADS};
 use crate::db::uploads::{
     FileRecord, Hold, NewUpload, Outcome, UploadRecord, UploadRecords, UploadState, duration,
     milliseconds,
 };
+use symbols::{DebugId, SymbolKey};
 
 /// All uploads claim their keys in one order, so that none can wait for another that waits for it.
 const BEGIN: &str = "
@@ -67,6 +70,7 @@ const FAIL: &str = "
 impl UploadRecords for PostgresDatabase {
     async fn begin_upload(&self, upload: &NewUpload, hold: &Hold) -> Result<i64, DbError> {
         let (upload, hold) = (upload.clone(), hold.clone());
+        let claims: Vec<String> = hold.claims.iter().map(SymbolKey::to_string).collect();
         let rows = self
             .query_once(
                 BEGIN,
@@ -85,7 +89,7 @@ impl UploadRecords for PostgresDatabase {
                     milliseconds(upload.checked_in),
                     hold.node,
                     hold.ticket,
-                    hold.claims
+                    claims
                 ],
             )
             .await?;
@@ -146,8 +150,8 @@ impl UploadRecords for PostgresDatabase {
         }
         let files = self
             .query(
-                "SELECT key, is_update, is_compressed, stored_size, original_size, sha256, replaced_sha256, debug_file,
-                     debug_id, code_file, code_id, generator, stored_at
+                "SELECT id, key, is_update, is_compressed, stored_size, original_size, sha256, replaced_sha256,
+                     debug_file, debug_id, code_file, code_id, generator, stored_at
                  FROM upload_files WHERE upload_id = $1 AND NOT was_held ORDER BY id",
                 parameters![id],
             )
@@ -160,66 +164,70 @@ impl UploadRecords for PostgresDatabase {
 /// The files, column by column.
 fn arrays(files: &[&FileRecord]) -> Result<Vec<Parameter>, DbError> {
     Ok(vec![
-        array(files, |file| file.key.clone()),
+        array(files, |file| file.key.to_string()),
         array(files, |file| file.is_update),
         array(files, |file| file.is_compressed),
         numbers(files, |file| file.stored_size)?,
         numbers(files, |file| file.original_size)?,
-        array(files, |file| file.sha256.clone()),
-        array(files, |file| file.replaced_sha256.clone()),
+        array(files, |file| file.sha256.to_string()),
+        array(files, |file| {
+            file.replaced_sha256.map(|digest| digest.to_string())
+        }),
         array(files, |file| file.debug_file.clone()),
-        array(files, |file| file.debug_id.clone()),
+        array(files, |file| file.debug_id.as_ref().map(DebugId::to_string)),
         array(files, |file| file.code_file.clone()),
-        array(files, |file| file.code_id.clone()),
+        array(files, |file| file.code_id.as_ref().map(DebugId::to_string)),
         array(files, |file| file.generator.clone()),
         array(files, |file| file.stored_at),
     ])
 }
 
 fn upload_record(row: &Row) -> Result<UploadRecord, DbError> {
-    let completed_at: Option<OffsetDateTime> = column(row, "completed_at")?;
-    let failure: Option<String> = column(row, "failure")?;
+    let row = TableRow::new(UPLOADS, row);
+    let completed_at: Option<OffsetDateTime> = row.get("completed_at")?;
+    let failure: Option<String> = row.get("failure")?;
     let state = match (completed_at, failure) {
         (None, None) => UploadState::Pending,
         (Some(at), _) => UploadState::Completed(at),
         (None, Some(reason)) => UploadState::Failed(reason),
     };
     Ok(UploadRecord {
-        id: column(row, "id")?,
+        id: row.get("id")?,
         upload: NewUpload {
-            user: column(row, "uploader")?,
-            file_name: column(row, "file_name")?,
-            size: natural(row, "size")?,
-            bucket: column(row, "bucket")?,
-            is_try: column(row, "is_try")?,
-            content_hash: column(row, "content_hash")?,
-            download_url: column(row, "download_url")?,
-            redirect_urls: column(row, "redirect_urls")?,
-            ignored_keys: column(row, "ignored_keys")?,
-            created_at: column(row, "created_at")?,
-            received_in: duration(column(row, "received_ms")?),
-            checked_in: duration(column(row, "checked_ms")?),
+            user: row.get("uploader")?,
+            file_name: row.get("file_name")?,
+            size: row.natural("size")?,
+            bucket: row.get("bucket")?,
+            is_try: row.get("is_try")?,
+            content_hash: row.get("content_hash")?,
+            download_url: row.get("download_url")?,
+            redirect_urls: row.get("redirect_urls")?,
+            ignored_keys: row.get("ignored_keys")?,
+            created_at: row.get("created_at")?,
+            received_in: duration(row.get("received_ms")?),
+            checked_in: duration(row.get("checked_ms")?),
         },
         state,
-        skipped_keys: column(row, "skipped_keys")?,
-        stored_in: duration(column(row, "stored_ms")?),
+        skipped_keys: row.get("skipped_keys")?,
+        stored_in: duration(row.get("stored_ms")?),
     })
 }
 
 fn file_record(row: &Row) -> Result<FileRecord, DbError> {
+    let row = TableRow::new(UPLOAD_FILES, row);
     Ok(FileRecord {
-        key: column(row, "key")?,
-        is_update: column(row, "is_update")?,
-        is_compressed: column(row, "is_compressed")?,
-        stored_size: natural(row, "stored_size")?,
-        original_size: natural(row, "original_size")?,
-        sha256: column(row, "sha256")?,
-        replaced_sha256: column(row, "replaced_sha256")?,
-        debug_file: column(row, "debug_file")?,
-        debug_id: column(row, "debug_id")?,
-        code_file: column(row, "code_file")?,
-        code_id: column(row, "code_id")?,
-        generator: column(row, "generator")?,
-        stored_at: column(row, "stored_at")?,
+        key: row.parse("key")?,
+        is_update: row.get("is_update")?,
+        is_compressed: row.get("is_compressed")?,
+        stored_size: row.natural("stored_size")?,
+        original_size: row.natural("original_size")?,
+        sha256: row.parse("sha256")?,
+        replaced_sha256: row.parse_optional("replaced_sha256")?,
+        debug_file: row.get("debug_file")?,
+        debug_id: row.parse_optional("debug_id")?,
+        code_file: row.get("code_file")?,
+        code_id: row.parse_optional("code_id")?,
+        generator: row.get("generator")?,
+        stored_at: row.get("stored_at")?,
     })
 }

@@ -11,6 +11,7 @@ mod file;
 mod files;
 mod missing;
 mod nodes;
+mod row;
 #[cfg(test)]
 mod tests;
 mod tokens;

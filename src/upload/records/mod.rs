@@ -16,6 +16,7 @@ use super::receive::ReceivedFile;
 use crate::db::files::ReplacedFile;
 use crate::db::uploads::{FileRecord, NewUpload, Outcome, UploadRecord};
 use crate::db::{Database, DbError};
+use symbols::SymbolKey;
 
 pub use abandoned::AbandonedUploads;
 pub use in_flight::InFlight;
@@ -73,7 +74,7 @@ impl UploadLog {
     pub(super) async fn begin(
         &self,
         upload: &NewUpload,
-        claims: Vec<String>,
+        claims: Vec<SymbolKey>,
     ) -> Result<(i64, Ticket), BeginError> {
         let ticket = self.in_flight.take();
         let hold = ticket.hold(claims);

@@ -149,7 +149,7 @@ impl MemberStore {
         let now: OffsetDateTime = self.clock.now();
         Ok(Stored::File(Box::new(member.record(
             stored_size,
-            existing,
+            existing.as_ref(),
             now,
         ))))
     }
