@@ -38,8 +38,28 @@ pub struct NewUpload {
     pub checked_in: Option<Duration>,
 }
 
+impl Default for NewUpload {
+    /// An upload of which nothing is known, at the Unix epoch: where a literal of the known facts starts from.
+    fn default() -> Self {
+        Self {
+            user: String::new(),
+            file_name: String::new(),
+            size: 0,
+            bucket: String::new(),
+            is_try: false,
+            content_hash: String::new(),
+            download_url: None,
+            redirect_urls: Vec::new(),
+            ignored_keys: Vec::new(),
+            created_at: OffsetDateTime::UNIX_EPOCH,
+            received_in: None,
+            checked_in: None,
+        }
+    }
+}
+
 /// Who has an upload in hand, and what nobody else may store meanwhile.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Hold {
     /// The node, by a name that no other process has ever had.
     pub node: String,
@@ -66,7 +86,7 @@ pub struct UploadRecord {
     /// The record's number.
     pub id: i64,
     /// What was known when the upload began.
-    pub upload: NewUpload,
+    pub facts: NewUpload,
     /// How far it came.
     pub state: UploadState,
     /// Names of members that the storage already held.

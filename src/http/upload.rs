@@ -83,7 +83,7 @@ async fn record(
     let Some(record) = uploads.record_of(id).await? else {
         return Err(ApiError::not_found(request.path()));
     };
-    if record.upload.upload.user != principal.email {
+    if record.upload.facts.user != principal.email {
         principal.permitted(Permission::ViewAllUploads)?;
     }
     Ok(HttpResponse::Ok().json(record_json(&record)))
@@ -108,7 +108,7 @@ fn receipt_json(receipt: &Receipt) -> Value {
 }
 
 fn record_json(full: &FullRecord) -> Value {
-    let (record, upload) = (&full.upload, &full.upload.upload);
+    let (record, upload) = (&full.upload, &full.upload.facts);
     let (completed_at, failure) = match &record.state {
         UploadState::Pending => (None, None),
         UploadState::Completed(at) => (Some(json_time(*at)), None),

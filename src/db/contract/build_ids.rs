@@ -1,6 +1,6 @@
 //! What every engine must do with build ids.
 
-use super::uploads::{bare_upload, hold};
+use super::uploads::{bare_upload, hold, other_file};
 use super::{build_id, debug_id, key, minute, sha256};
 use crate::db::Database;
 use crate::db::build_ids::{BuildIdRecord, MOST_ANSWERS, ModuleFolder};
@@ -126,19 +126,11 @@ async fn only_completed_uploads_count(database: &dyn Database) {
 /// A `.sym` file with this header.
 fn sym(debug_file: &str, code_file: Option<&str>, code_id: &str) -> FileRecord {
     FileRecord {
-        key: key(&format!("{debug_file}/AB0/{debug_file}.sym")),
-        is_update: false,
-        is_compressed: true,
-        stored_size: 1,
-        original_size: 1,
-        sha256: sha256("a1"),
-        replaced_sha256: None,
         debug_file: Some(debug_file.to_owned()),
         debug_id: Some(debug_id("AB0")),
         code_file: code_file.map(str::to_owned),
         code_id: Some(debug_id(code_id)),
-        generator: None,
-        stored_at: minute(1),
+        ..other_file(&format!("{debug_file}/AB0/{debug_file}.sym"))
     }
 }
 

@@ -1,6 +1,6 @@
 //! What every engine must do with lookups among stored files.
 
-use super::uploads::{bare_upload, hold};
+use super::uploads::{bare_upload, hold, other_file};
 use super::{debug_id, key, minute, sha256};
 use crate::db::Database;
 use crate::db::files::ModuleRecord;
@@ -29,19 +29,13 @@ fn upload(is_try: bool) -> NewUpload {
 /// A `.sym` file of a debug id; the module's names are made of `name`.
 pub(super) fn file(name: &str, id: &str) -> FileRecord {
     FileRecord {
-        key: key(&format!("{name}.pdb/{id}/{name}.sym")),
-        is_update: false,
-        is_compressed: true,
-        stored_size: 1,
-        original_size: 1,
-        sha256: sha256("a1"),
-        replaced_sha256: None,
         debug_file: Some(format!("{name}.pdb")),
         debug_id: Some(debug_id(id)),
         code_file: Some(format!("{name}.dll")),
         code_id: Some(debug_id("5DD8A8B1A4E000")),
         generator: Some("mozilla/dump_syms 2.3.4".to_owned()),
         stored_at: minute(1),
+        ..other_file(&format!("{name}.pdb/{id}/{name}.sym"))
     }
 }
 

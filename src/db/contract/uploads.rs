@@ -44,7 +44,7 @@ pub(super) fn hold() -> Hold {
     Hold {
         node: "a node".to_owned(),
         ticket: 1,
-        claims: vec![],
+        ..Hold::default()
     }
 }
 
@@ -55,22 +55,17 @@ fn claiming(claims: &[&str]) -> Hold {
     }
 }
 
+/// An upload of which as little is known as can be.
 pub(super) fn bare_upload() -> NewUpload {
     NewUpload {
-        size: 0,
-        is_try: false,
-        download_url: None,
-        redirect_urls: vec![],
-        ignored_keys: vec![],
-        received_in: None,
-        checked_in: None,
-        ..new_upload()
+        user: "build@example.com".to_owned(),
+        created_at: minute(0),
+        ..NewUpload::default()
     }
 }
 
 fn sym_file(name: &str) -> FileRecord {
     FileRecord {
-        key: key(name),
         is_update: true,
         is_compressed: true,
         stored_size: (1 << 40) + 1,
@@ -83,9 +78,11 @@ fn sym_file(name: &str) -> FileRecord {
         code_id: Some(debug_id("5DD8A8B1A4E000")),
         generator: Some("mozilla/dump_syms 2.3.4".to_owned()),
         stored_at: minute(1),
+        ..other_file(name)
     }
 }
 
+/// A file without a header, and of which as little is known as can be.
 pub(super) fn other_file(name: &str) -> FileRecord {
     FileRecord {
         key: key(name),
@@ -131,7 +128,7 @@ async fn an_upload_begins_as_pending(database: &dyn Database) {
         let id = database.begin_upload(&upload, &hold()).await.unwrap();
         let expected = UploadRecord {
             id,
-            upload,
+            facts: upload,
             state: UploadState::Pending,
             skipped_keys: vec![],
             stored_in: None,
@@ -149,7 +146,7 @@ async fn an_upload_is_completed_with_its_files(database: &dyn Database) {
         .unwrap();
     let expected = UploadRecord {
         id,
-        upload: new_upload(),
+        facts: new_upload(),
         state: UploadState::Completed(minute(3)),
         skipped_keys: outcome.skipped_keys,
         stored_in: outcome.stored_in,

@@ -5,7 +5,8 @@ use tokio_postgres::Row;
 
 use super::PostgresDatabase;
 use super::row::TableRow;
-use super::values::{Parameter, array, number, parameters};
+use super::statement::{Column, Rows, Values};
+use super::values::{array, number, parameters};
 use crate::db::DbError;
 use crate::db::build_ids::{BuildIdRecord, BuildIdRecords, MOST_ANSWERS, ModuleFolder};
 use crate::db::table::{BUILD_IDS, UPLOAD_FILES};
@@ -41,35 +42,47 @@ impl BuildIdRecords for PostgresDatabase {
     }
 }
 
-/// The part of a statement that records files, of the arrays that begin at parameter `$18`, for the rows of
-/// `completed`. In an order that is always the same, so that two uploads of the same files cannot wait for each other.
-pub(super) const INSERT: &str = "
-        INSERT INTO build_ids (build_id, key, sha256, has_code, has_debug_info, is_gzipped, size, upload_id)
-        SELECT build_id, key, sha256, has_code, has_debug_info, is_gzipped, size, completed.id
-        FROM completed CROSS JOIN unnest($18::text[], $19::text[], $20::text[], $21::boolean[], $22::boolean[],
-            $23::boolean[], $24::bigint[])
-            AS file (build_id, key, sha256, has_code, has_debug_info, is_gzipped, size)
-        ORDER BY build_id, key
-        ON CONFLICT (build_id, key) DO UPDATE SET sha256 = excluded.sha256, has_code = excluded.has_code,
-            has_debug_info = excluded.has_debug_info, is_gzipped = excluded.is_gzipped, size = excluded.size,
-            upload_id = excluded.upload_id";
-
-/// The files, column by column.
-pub(super) fn arrays(files: &[BuildIdRecord]) -> Result<Vec<Parameter>, DbError> {
+/// The part of a statement that records files for the rows of `completed`. In an order that is always the same, so that
+/// two uploads of the same files cannot wait for each other.
+pub(super) fn insert(values: &mut Values, files: &[BuildIdRecord]) -> Result<String, DbError> {
     let sizes: Result<Vec<Option<i64>>, DbError> = files
         .iter()
         .map(|file| file.size.map(number).transpose())
         .collect();
-    let mut arrays = vec![
-        array(files, |file| file.build_id.to_string()),
-        array(files, |file| file.key.to_string()),
-        array(files, |file| file.sha256.to_string()),
-        array(files, |file| file.has_code),
-        array(files, |file| file.has_debug_info),
-        array(files, |file| file.is_gzipped),
+    let columns = [
+        (
+            "build_id",
+            "text",
+            array(files, |file| file.build_id.to_string()),
+        ),
+        ("key", "text", array(files, |file| file.key.to_string())),
+        (
+            "sha256",
+            "text",
+            array(files, |file| file.sha256.to_string()),
+        ),
+        ("has_code", "boolean", array(files, |file| file.has_code)),
+        (
+            "has_debug_info",
+            "boolean",
+            array(files, |file| file.has_debug_info),
+        ),
+        (
+            "is_gzipped",
+            "boolean",
+            array(files, |file| file.is_gzipped),
+        ),
+        ("size", "bigint", Box::new(sizes?)),
     ];
-    arrays.extend(parameters![sizes?]);
-    Ok(arrays)
+    let Rows { columns, source } = values.rows(columns.map(Column::from).into());
+    Ok(format!(
+        "INSERT INTO build_ids ({columns}, upload_id)
+         SELECT {columns}, completed.id FROM completed CROSS JOIN {source} AS file ({columns})
+         ORDER BY build_id, key
+         ON CONFLICT (build_id, key) DO UPDATE SET sha256 = excluded.sha256, has_code = excluded.has_code,
+             has_debug_info = excluded.has_debug_info, is_gzipped = excluded.is_gzipped, size = excluded.size,
+             upload_id = excluded.upload_id"
+    ))
 }
 
 fn build_id_record(row: &Row) -> Result<BuildIdRecord, DbError> {

@@ -19,6 +19,7 @@ mod missing;
 mod nodes;
 mod row;
 mod schema;
+mod statement;
 #[cfg(test)]
 mod tests;
 mod tokens;
@@ -101,8 +102,12 @@ impl PostgresDatabase {
     }
 
     /// Runs a statement that must not be carried out twice. When the connection breaks, it is unknown whether it was.
-    async fn query_once(&self, sql: &str, parameters: Vec<Parameter>) -> Result<Vec<Row>, DbError> {
-        let sql = sql.to_owned();
+    async fn query_once(
+        &self,
+        sql: impl Into<String>,
+        parameters: Vec<Parameter>,
+    ) -> Result<Vec<Row>, DbError> {
+        let sql = sql.into();
         self.run(Call {
             sql,
             parameters,

@@ -5,6 +5,7 @@ use time::OffsetDateTime;
 use tokio_postgres::Row;
 
 use super::row::TableRow;
+use super::statement::{Column, Rows, Values};
 use super::values::{Parameter, array, inserted_id, number, numbers, parameters};
 use super::{PostgresDatabase, build_ids};
 use crate::db::DbError;
@@ -15,50 +16,76 @@ use crate::db::uploads::{
 };
 use symbols::{DebugId, SymbolKey};
 
-/// All uploads claim their keys in one order, so that none can wait for another that waits for it.
-const BEGIN: &str = "
-    WITH begun AS (
-        INSERT INTO uploads (uploader, file_name, size, bucket, is_try, content_hash, download_url, redirect_urls,
-            ignored_keys, created_at, received_ms, checked_ms, node, ticket)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) RETURNING id, is_try
-    ), claimed AS (
-        INSERT INTO upload_claims (is_try, key, upload_id)
-        SELECT begun.is_try, key, begun.id FROM begun CROSS JOIN unnest($15::text[]) AS claim (key)
-        ORDER BY key COLLATE \"C\"
-    )
-    SELECT id FROM begun";
-
-/// The statement that completes an upload. The files are numbered in the order of the arrays: first those that it stored,
-/// `$25` in number, then those that were there.
-fn complete() -> String {
-    format!(
-        "{COMPLETE}, indexed AS ({} ) SELECT id FROM completed",
-        build_ids::INSERT
-    )
+/// The statement that records an upload as pending. All uploads claim their keys in one order, so that none can wait
+/// for another that waits for it.
+fn begin(upload: &NewUpload, hold: &Hold) -> Result<(String, Vec<Parameter>), DbError> {
+    let mut values = Values::default();
+    let claims: Vec<String> = hold.claims.iter().map(SymbolKey::to_string).collect();
+    let claims = values.add(claims);
+    let (columns, row) = values.row(vec![
+        ("uploader", Box::new(upload.user.clone())),
+        ("file_name", Box::new(upload.file_name.clone())),
+        ("size", Box::new(number(upload.size)?)),
+        ("bucket", Box::new(upload.bucket.clone())),
+        ("is_try", Box::new(upload.is_try)),
+        ("content_hash", Box::new(upload.content_hash.clone())),
+        ("download_url", Box::new(upload.download_url.clone())),
+        ("redirect_urls", Box::new(upload.redirect_urls.clone())),
+        ("ignored_keys", Box::new(upload.ignored_keys.clone())),
+        ("created_at", Box::new(upload.created_at)),
+        ("received_ms", Box::new(milliseconds(upload.received_in))),
+        ("checked_ms", Box::new(milliseconds(upload.checked_in))),
+        ("node", Box::new(hold.node.clone())),
+        ("ticket", Box::new(hold.ticket)),
+    ]);
+    let sql = format!(
+        "WITH begun AS (
+             INSERT INTO uploads ({columns}) VALUES ({row}) RETURNING id, is_try
+         ), claimed AS (
+             INSERT INTO upload_claims (is_try, key, upload_id)
+             SELECT begun.is_try, key, begun.id FROM begun CROSS JOIN unnest({claims}::text[]) AS claim (key)
+             ORDER BY key COLLATE \"C\"
+         )
+         SELECT id FROM begun"
+    );
+    Ok((sql, values.into_parameters()))
 }
 
-const COMPLETE: &str = "
-    WITH completed AS (
-        UPDATE uploads SET completed_at = $2, skipped_keys = $3, stored_ms = $17
-        WHERE id = $1 AND completed_at IS NULL AND failure IS NULL
-        RETURNING id, is_try
-    ), given_back AS (
-        DELETE FROM upload_claims USING completed WHERE upload_claims.upload_id = completed.id
-    ), recorded AS (
-        INSERT INTO upload_files (upload_id, key, is_update, is_compressed, stored_size, original_size, sha256,
-            replaced_sha256, debug_file, debug_id, code_file, code_id, generator, stored_at, was_held)
-        SELECT completed.id, key, is_update, is_compressed, stored_size, original_size, sha256,
-            replaced_sha256, debug_file, debug_id, code_file, code_id, generator, stored_at, place > $25
-        FROM completed CROSS JOIN unnest($4::text[], $5::boolean[], $6::boolean[], $7::bigint[], $8::bigint[],
-            $9::text[], $10::text[], $11::text[], $12::text[], $13::text[], $14::text[], $15::text[],
-            $16::timestamptz[]) WITH ORDINALITY
-            AS file (key, is_update, is_compressed, stored_size, original_size, sha256, replaced_sha256, debug_file,
-                debug_id, code_file, code_id, generator, stored_at, place)
-        WHERE place <= $25 OR NOT EXISTS (
-            SELECT 1 FROM upload_files AS known JOIN uploads AS earlier ON earlier.id = known.upload_id
-            WHERE known.key = file.key AND known.sha256 = file.sha256 AND earlier.is_try = completed.is_try)
-        ORDER BY place
-    )";
+/// The statement that completes an upload. Its files are numbered in the order of the arrays: first those that it
+/// stored, then those that were there.
+fn complete(
+    id: i64,
+    outcome: &Outcome,
+    at: OffsetDateTime,
+) -> Result<(String, Vec<Parameter>), DbError> {
+    let mut values = Values::default();
+    let (id, at) = (values.add(id), values.add(at));
+    let skipped_keys = values.add(outcome.skipped_keys.clone());
+    let stored_ms = values.add(milliseconds(outcome.stored_in));
+    let stored = values.add(number(outcome.files.len() as u64)?);
+    let files: Vec<&FileRecord> = outcome.files.iter().chain(&outcome.held).collect();
+    let Rows { columns, source } = values.rows(file_columns(&files)?);
+    let build_ids = build_ids::insert(&mut values, &outcome.build_ids)?;
+    let sql = format!(
+        "WITH completed AS (
+             UPDATE uploads SET completed_at = {at}, skipped_keys = {skipped_keys}, stored_ms = {stored_ms}
+             WHERE id = {id} AND completed_at IS NULL AND failure IS NULL
+             RETURNING id, is_try
+         ), given_back AS (
+             DELETE FROM upload_claims USING completed WHERE upload_claims.upload_id = completed.id
+         ), recorded AS (
+             INSERT INTO upload_files (upload_id, {columns}, was_held)
+             SELECT completed.id, {columns}, place > {stored}
+             FROM completed CROSS JOIN {source} WITH ORDINALITY AS file ({columns}, place)
+             WHERE place <= {stored} OR NOT EXISTS (
+                 SELECT 1 FROM upload_files AS known JOIN uploads AS earlier ON earlier.id = known.upload_id
+                 WHERE known.key = file.key AND known.sha256 = file.sha256 AND earlier.is_try = completed.is_try)
+             ORDER BY place
+         ), indexed AS ({build_ids})
+         SELECT id FROM completed"
+    );
+    Ok((sql, values.into_parameters()))
+}
 
 const FAIL: &str = "
     WITH failed AS (
@@ -69,30 +96,8 @@ const FAIL: &str = "
 #[async_trait]
 impl UploadRecords for PostgresDatabase {
     async fn begin_upload(&self, upload: &NewUpload, hold: &Hold) -> Result<i64, DbError> {
-        let (upload, hold) = (upload.clone(), hold.clone());
-        let claims: Vec<String> = hold.claims.iter().map(SymbolKey::to_string).collect();
-        let rows = self
-            .query_once(
-                BEGIN,
-                parameters![
-                    upload.user,
-                    upload.file_name,
-                    number(upload.size)?,
-                    upload.bucket,
-                    upload.is_try,
-                    upload.content_hash,
-                    upload.download_url,
-                    upload.redirect_urls,
-                    upload.ignored_keys,
-                    upload.created_at,
-                    milliseconds(upload.received_in),
-                    milliseconds(upload.checked_in),
-                    hold.node,
-                    hold.ticket,
-                    claims
-                ],
-            )
-            .await?;
+        let (sql, parameters) = begin(upload, hold)?;
+        let rows = self.query_once(sql, parameters).await?;
         inserted_id(&rows)
     }
 
@@ -102,13 +107,8 @@ impl UploadRecords for PostgresDatabase {
         outcome: &Outcome,
         at: OffsetDateTime,
     ) -> Result<(), DbError> {
-        let mut parameters = parameters![id, at, outcome.skipped_keys.clone()];
-        let files: Vec<&FileRecord> = outcome.files.iter().chain(&outcome.held).collect();
-        parameters.extend(arrays(&files)?);
-        parameters.push(Box::new(milliseconds(outcome.stored_in)));
-        parameters.extend(build_ids::arrays(&outcome.build_ids)?);
-        parameters.push(Box::new(number(outcome.files.len() as u64)?));
-        let completed = self.query_once(&complete(), parameters).await?;
+        let (sql, parameters) = complete(id, outcome, at)?;
+        let completed = self.query_once(sql, parameters).await?;
         if completed.is_empty() {
             return Err(DbError::Conflict(format!("upload {id} is not pending")));
         }
@@ -161,25 +161,66 @@ impl UploadRecords for PostgresDatabase {
     }
 }
 
-/// The files, column by column.
-fn arrays(files: &[&FileRecord]) -> Result<Vec<Parameter>, DbError> {
-    Ok(vec![
-        array(files, |file| file.key.to_string()),
-        array(files, |file| file.is_update),
-        array(files, |file| file.is_compressed),
-        numbers(files, |file| file.stored_size)?,
-        numbers(files, |file| file.original_size)?,
-        array(files, |file| file.sha256.to_string()),
-        array(files, |file| {
-            file.replaced_sha256.map(|digest| digest.to_string())
-        }),
-        array(files, |file| file.debug_file.clone()),
-        array(files, |file| file.debug_id.as_ref().map(DebugId::to_string)),
-        array(files, |file| file.code_file.clone()),
-        array(files, |file| file.code_id.as_ref().map(DebugId::to_string)),
-        array(files, |file| file.generator.clone()),
-        array(files, |file| file.stored_at),
-    ])
+fn file_columns(files: &[&FileRecord]) -> Result<Vec<Column>, DbError> {
+    let text = |id: &Option<DebugId>| id.as_ref().map(DebugId::to_string);
+    let columns = [
+        ("key", "text", array(files, |file| file.key.to_string())),
+        ("is_update", "boolean", array(files, |file| file.is_update)),
+        (
+            "is_compressed",
+            "boolean",
+            array(files, |file| file.is_compressed),
+        ),
+        (
+            "stored_size",
+            "bigint",
+            numbers(files, |file| file.stored_size)?,
+        ),
+        (
+            "original_size",
+            "bigint",
+            numbers(files, |file| file.original_size)?,
+        ),
+        (
+            "sha256",
+            "text",
+            array(files, |file| file.sha256.to_string()),
+        ),
+        (
+            "replaced_sha256",
+            "text",
+            array(files, |file| {
+                file.replaced_sha256.map(|digest| digest.to_string())
+            }),
+        ),
+        (
+            "debug_file",
+            "text",
+            array(files, |file| file.debug_file.clone()),
+        ),
+        (
+            "debug_id",
+            "text",
+            array(files, |file| text(&file.debug_id)),
+        ),
+        (
+            "code_file",
+            "text",
+            array(files, |file| file.code_file.clone()),
+        ),
+        ("code_id", "text", array(files, |file| text(&file.code_id))),
+        (
+            "generator",
+            "text",
+            array(files, |file| file.generator.clone()),
+        ),
+        (
+            "stored_at",
+            "timestamptz",
+            array(files, |file| file.stored_at),
+        ),
+    ];
+    Ok(columns.map(Column::from).into())
 }
 
 fn upload_record(row: &Row) -> Result<UploadRecord, DbError> {
@@ -193,7 +234,7 @@ fn upload_record(row: &Row) -> Result<UploadRecord, DbError> {
     };
     Ok(UploadRecord {
         id: row.get("id")?,
-        upload: NewUpload {
+        facts: NewUpload {
             user: row.get("uploader")?,
             file_name: row.get("file_name")?,
             size: row.natural("size")?,

@@ -194,7 +194,7 @@ fn upload_record(row: &Row<'_>) -> Result<UploadRecord, DbError> {
     };
     Ok(UploadRecord {
         id: row.get("id")?,
-        upload: NewUpload {
+        facts: NewUpload {
             user: row.get("user")?,
             file_name: row.get("file_name")?,
             size: row.get("size")?,
