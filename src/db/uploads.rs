@@ -1,5 +1,6 @@
 //! Uploads and the files that each of them stored.
 
+use std::fmt::Debug;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -145,7 +146,7 @@ pub struct Outcome {
 
 /// The uploads table and its files.
 #[async_trait]
-pub trait UploadRecords {
+pub trait UploadRecords: Debug + Send + Sync {
     /// Records an upload as pending and returns its number. If another pending upload has claimed one of the keys,
     /// nothing is recorded and it is a [`DbError::Conflict`].
     async fn begin_upload(&self, upload: &NewUpload, hold: &Hold) -> Result<i64, DbError>;

@@ -37,7 +37,7 @@ use tokio::runtime::Handle;
 use tokio::time::{Instant, sleep_until, timeout_at};
 use tokio_postgres::Row;
 
-use super::{Database, DatabaseConfig, DbError, migrations};
+use super::{DatabaseCheck, DatabaseConfig, DbError, migrations};
 use connect::Connector;
 use deadlines::Deadlines;
 use values::{Parameter, parameters};
@@ -139,7 +139,7 @@ impl fmt::Debug for PostgresDatabase {
 }
 
 #[async_trait]
-impl Database for PostgresDatabase {
+impl DatabaseCheck for PostgresDatabase {
     async fn check(&self) -> Result<(), DbError> {
         self.query("SELECT max(number) FROM schema_migrations", parameters![])
             .await?;

@@ -14,7 +14,7 @@ use symbold::db::nodes::{NodeBeat, NodeRecords};
 use symbold::db::tokens::{NewToken, TokenRecord, TokenRecords};
 use symbold::db::uploads::{FileRecord, Hold, NewUpload, Outcome, UploadRecord, UploadRecords};
 use symbold::db::waiting::{WaitingFile, WaitingRecords};
-use symbold::db::{Database, DbError};
+use symbold::db::{Database, DatabaseCheck, DbError};
 use symbold::server::Adaptors;
 use symbold::storage::{Address, Fetched, ObjectInfo, ObjectMeta, Payload, Storage, StorageError};
 use symbols::{BuildId, DebugId, Sha256, SymbolKey};
@@ -186,7 +186,7 @@ fn database_fault() -> DbError {
 }
 
 #[async_trait]
-impl Database for FaultyDatabase {
+impl DatabaseCheck for FaultyDatabase {
     async fn check(&self) -> Result<(), DbError> {
         self.sound.check().await
     }
