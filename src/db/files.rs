@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
 use super::DbError;
-use symbols::{DebugId, SymbolKey};
+use symbols::{DebugId, Store, SymbolKey};
 
 /// A module as the header of an uploaded `.sym` file describes it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -32,8 +32,8 @@ pub struct ModuleRecord {
 pub struct HeldId {
     /// The debug id.
     pub debug_id: DebugId,
-    /// Whether these are try symbols.
-    pub is_try: bool,
+    /// Which store they are in.
+    pub store: Store,
     /// When the newest of them was stored.
     pub stored_at: OffsetDateTime,
 }
@@ -51,7 +51,7 @@ pub struct ReplacedFile {
     pub stored_at: OffsetDateTime,
 }
 
-/// Files of completed uploads. Names and ids are compared as they are, letter case included; regular and try symbols
+/// Files of completed uploads. Names and ids are compared as they are, letter case included; the two stores
 /// are never mixed.
 #[async_trait]
 pub trait FileRecords: Debug + Send + Sync {
@@ -60,7 +60,7 @@ pub trait FileRecords: Debug + Send + Sync {
         &self,
         debug_file: &str,
         debug_id: &DebugId,
-        is_try: bool,
+        store: Store,
     ) -> Result<Option<ModuleRecord>, DbError>;
 
     /// The module of the newest `.sym` file whose header has this code file and code id, and a debug file and id.
@@ -68,21 +68,21 @@ pub trait FileRecords: Debug + Send + Sync {
         &self,
         code_file: &str,
         code_id: &DebugId,
-        is_try: bool,
+        store: Store,
     ) -> Result<Option<ModuleRecord>, DbError>;
 
     /// At most `limit` debug ids that headers name together with this debug file, each once, the newest first.
     async fn debug_ids(
         &self,
         debug_file: &str,
-        is_try: bool,
+        store: Store,
         limit: u32,
     ) -> Result<Vec<HeldId>, DbError>;
 
     /// Who stored each of these keys last, by e-mail address. A key that no upload has stored is left out.
     async fn last_uploaders(
         &self,
-        is_try: bool,
+        store: Store,
         keys: &[SymbolKey],
     ) -> Result<HashMap<SymbolKey, String>, DbError>;
 

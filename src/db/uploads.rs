@@ -8,7 +8,7 @@ use time::OffsetDateTime;
 
 use super::DbError;
 use super::build_ids::BuildIdRecord;
-use symbols::{DebugId, Sha256, SymbolKey};
+use symbols::{DebugId, Sha256, Store, SymbolKey};
 
 /// An upload that passed every check and is about to be stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,8 +21,8 @@ pub struct NewUpload {
     pub size: u64,
     /// Where the files go, by the storage's name.
     pub bucket: String,
-    /// Whether the files are try symbols.
-    pub is_try: bool,
+    /// Which store the files go to.
+    pub store: Store,
     /// A digest of the members' names and sizes, as Tecken makes it; equal uploads share it.
     pub content_hash: String,
     /// The address that the archive was fetched from, without its query.
@@ -47,7 +47,7 @@ impl Default for NewUpload {
             file_name: String::new(),
             size: 0,
             bucket: String::new(),
-            is_try: false,
+            store: Store::Regular,
             content_hash: String::new(),
             download_url: None,
             redirect_urls: Vec::new(),

@@ -53,7 +53,7 @@ async fn find(
 fn module_json(module: &Module, request: &HttpRequest) -> Value {
     let record = &module.record;
     let connection = request.connection_info();
-    let path = path_of(&record.key, module.is_try);
+    let path = path_of(&record.key, module.store.into());
     let url = format!("{}://{}{path}", connection.scheme(), connection.host());
     json!({
         "debug_id": record.debug_id,

@@ -25,7 +25,7 @@ pub use debug_id::DebugId;
 pub use name::{NameError, check_name};
 pub use packed::{packed_name, plain_name};
 pub use sha256::Sha256;
-pub use store::Store;
+pub use store::{Store, Stores};
 pub use suffix::SuffixList;
 pub use text::TextError;
 

@@ -5,6 +5,7 @@ use super::{build_id, debug_id, key, minute, sha256};
 use crate::db::Database;
 use crate::db::build_ids::{BuildIdRecord, MOST_ANSWERS, ModuleFolder};
 use crate::db::uploads::{FileRecord, NewUpload, Outcome};
+use symbols::Store::{self, Regular, Try};
 
 const BUILD_ID: &str = "fee69e4391068b3a8c807970a942f34d9cba0afd";
 
@@ -16,18 +17,15 @@ pub(super) async fn check_all(database: &dyn Database) {
     modules_of_elf_files_are_found_by_build_id(database).await;
 }
 
-fn upload(is_try: bool) -> NewUpload {
+fn upload(kind: Store) -> NewUpload {
     NewUpload {
-        is_try,
+        store: kind,
         ..bare_upload()
     }
 }
 
-async fn store(database: &dyn Database, is_try: bool, outcome: Outcome) {
-    let id = database
-        .begin_upload(&upload(is_try), &hold())
-        .await
-        .unwrap();
+async fn store(database: &dyn Database, kind: Store, outcome: Outcome) {
+    let id = database.begin_upload(&upload(kind), &hold()).await.unwrap();
     let completed = database.complete_upload(id, &outcome, minute(2)).await;
     completed.unwrap();
 }
@@ -37,7 +35,7 @@ async fn store_known(database: &dyn Database, build_ids: Vec<BuildIdRecord>) {
         build_ids,
         ..Outcome::default()
     };
-    store(database, false, outcome).await;
+    store(database, Regular, outcome).await;
 }
 
 async fn files_by(database: &dyn Database, id: &str) -> Vec<BuildIdRecord> {
@@ -107,7 +105,7 @@ async fn the_newest_files_come_first_and_not_too_many(database: &dyn Database) {
 
 async fn only_completed_uploads_count(database: &dyn Database) {
     let id = database
-        .begin_upload(&upload(false), &hold())
+        .begin_upload(&upload(Regular), &hold())
         .await
         .unwrap();
     database
@@ -139,18 +137,18 @@ async fn modules_of_elf_files_are_found_by_build_id(database: &dyn Database) {
     let windows = sym("xul.pdb", Some("xul.dll"), "DDDD");
     let other = sym("other.so", None, "DDDDDD");
     let of_try = sym("try.so", None, "DDDD");
-    for (is_try, file) in [
-        (false, elf.clone()),
-        (false, elf),
-        (false, windows),
-        (false, other),
-        (true, of_try),
+    for (kind, file) in [
+        (Regular, elf.clone()),
+        (Regular, elf),
+        (Regular, windows),
+        (Regular, other),
+        (Try, of_try),
     ] {
         let outcome = Outcome {
             files: vec![file],
             ..Outcome::default()
         };
-        store(database, is_try, outcome).await;
+        store(database, kind, outcome).await;
     }
     let folder = ModuleFolder {
         debug_file: "libxul.so".to_owned(),

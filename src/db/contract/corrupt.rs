@@ -8,6 +8,7 @@ use crate::db::build_ids::BuildIdRecord;
 use crate::db::uploads::{FileRecord, Outcome};
 use crate::db::waiting::WaitingFile;
 use crate::db::{Database, DbError};
+use symbols::Store;
 
 /// Runs the suite on an empty database; `execute` runs a statement on it.
 pub(crate) async fn check_all(database: &dyn Database, execute: impl AsyncFn(String)) {
@@ -56,11 +57,13 @@ async fn files_of_uploads(database: &dyn Database, execute: &impl AsyncFn(String
         match column {
             "key" => {
                 let id = debug_id("AB0");
-                let module = database.module_by_debug_id("a.so", &id, false).await;
+                let module = database
+                    .module_by_debug_id("a.so", &id, Store::Regular)
+                    .await;
                 assert_corrupt(module, &place);
             }
             "debug_id" => {
-                assert_corrupt(database.debug_ids("a.so", false, 9).await, &place);
+                assert_corrupt(database.debug_ids("a.so", Store::Regular, 9).await, &place);
                 let modules = database.modules_by_build_id(&build_id("aaaa")).await;
                 assert_corrupt(modules, &place);
             }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::{debug_id, key, minute, sha256};
 use crate::db::uploads::{FileRecord, Hold, NewUpload, Outcome, UploadRecord, UploadState};
 use crate::db::{Database, DbError};
+use symbols::Store;
 
 pub(super) async fn check_all(database: &dyn Database) {
     an_upload_begins_as_pending(database).await;
@@ -25,7 +26,7 @@ fn new_upload() -> NewUpload {
         file_name: "target.crashreporter-symbols — 'größe'.zip".to_owned(),
         size: 1 << 40,
         bucket: "symbols".to_owned(),
-        is_try: true,
+        store: Store::Try,
         content_hash: "70cc8bd4".repeat(4),
         download_url: Some("https://queue.example.com/a%20b".to_owned()),
         redirect_urls: vec![

@@ -11,7 +11,7 @@ use super::values::parameters;
 use crate::db::DbError;
 use crate::db::files::{FileRecords, HeldId, ModuleRecord, ReplacedFile};
 use crate::db::table::UPLOAD_FILES;
-use symbols::{DebugId, SymbolKey};
+use symbols::{DebugId, Store, SymbolKey};
 
 #[async_trait]
 impl FileRecords for PostgresDatabase {
@@ -19,12 +19,12 @@ impl FileRecords for PostgresDatabase {
         &self,
         debug_file: &str,
         debug_id: &DebugId,
-        is_try: bool,
+        store: Store,
     ) -> Result<Option<ModuleRecord>, DbError> {
         self.newest_module(
             "file.debug_file = $1 AND file.debug_id = $2",
             (debug_file, debug_id.as_str()),
-            is_try,
+            store,
         )
         .await
     }
@@ -33,12 +33,12 @@ impl FileRecords for PostgresDatabase {
         &self,
         code_file: &str,
         code_id: &DebugId,
-        is_try: bool,
+        store: Store,
     ) -> Result<Option<ModuleRecord>, DbError> {
         self.newest_module(
             "file.code_file = $1 AND file.code_id = $2",
             (code_file, code_id.as_str()),
-            is_try,
+            store,
         )
         .await
     }
@@ -46,7 +46,7 @@ impl FileRecords for PostgresDatabase {
     async fn debug_ids(
         &self,
         debug_file: &str,
-        is_try: bool,
+        store: Store,
         limit: u32,
     ) -> Result<Vec<HeldId>, DbError> {
         let rows = self
@@ -56,14 +56,14 @@ impl FileRecords for PostgresDatabase {
                  WHERE file.debug_file = $1 AND file.debug_id IS NOT NULL
                      AND upload.is_try = $2 AND upload.completed_at IS NOT NULL
                  GROUP BY file.debug_id ORDER BY max(file.id) DESC LIMIT $3",
-                parameters![debug_file.to_owned(), is_try, i64::from(limit)],
+                parameters![debug_file.to_owned(), store.is_try(), i64::from(limit)],
             )
             .await?;
         let held = |row: &Row| {
             let row = TableRow::new(UPLOAD_FILES, row);
             Ok(HeldId {
                 debug_id: row.parse("debug_id")?,
-                is_try,
+                store,
                 stored_at: row.get("stored_at")?,
             })
         };
@@ -72,7 +72,7 @@ impl FileRecords for PostgresDatabase {
 
     async fn last_uploaders(
         &self,
-        is_try: bool,
+        store: Store,
         keys: &[SymbolKey],
     ) -> Result<HashMap<SymbolKey, String>, DbError> {
         let keys: Vec<String> = keys.iter().map(SymbolKey::to_string).collect();
@@ -82,7 +82,7 @@ impl FileRecords for PostgresDatabase {
                  FROM upload_files AS file JOIN uploads AS upload ON upload.id = file.upload_id
                  WHERE file.key = ANY ($2) AND upload.is_try = $1 AND NOT file.was_held
                  ORDER BY file.key, file.id DESC",
-                parameters![is_try, keys],
+                parameters![store.is_try(), keys],
             )
             .await?;
         rows.iter()
@@ -126,7 +126,7 @@ impl PostgresDatabase {
         &self,
         condition: &str,
         (name, id): (&str, &str),
-        is_try: bool,
+        store: Store,
     ) -> Result<Option<ModuleRecord>, DbError> {
         let rows = self
             .query(
@@ -138,7 +138,7 @@ impl PostgresDatabase {
                          AND upload.is_try = $3 AND upload.completed_at IS NOT NULL
                      ORDER BY file.id DESC LIMIT 1"
                 ),
-                parameters![name.to_owned(), id.to_owned(), is_try],
+                parameters![name.to_owned(), id.to_owned(), store.is_try()],
             )
             .await?;
         rows.first().map(module_record).transpose()

@@ -14,7 +14,7 @@ use crate::db::uploads::{
     FileRecord, Hold, NewUpload, Outcome, UploadRecord, UploadRecords, UploadState, duration,
     milliseconds,
 };
-use symbols::{DebugId, SymbolKey};
+use symbols::{DebugId, Store, SymbolKey};
 
 /// The statement that records an upload as pending. All uploads claim their keys in one order, so that none can wait
 /// for another that waits for it.
@@ -27,7 +27,7 @@ fn begin(upload: &NewUpload, hold: &Hold) -> Result<(String, Vec<Parameter>), Db
         ("file_name", Box::new(upload.file_name.clone())),
         ("size", Box::new(number(upload.size)?)),
         ("bucket", Box::new(upload.bucket.clone())),
-        ("is_try", Box::new(upload.is_try)),
+        ("is_try", Box::new(upload.store.is_try())),
         ("content_hash", Box::new(upload.content_hash.clone())),
         ("download_url", Box::new(upload.download_url.clone())),
         ("redirect_urls", Box::new(upload.redirect_urls.clone())),
@@ -239,7 +239,7 @@ fn upload_record(row: &Row) -> Result<UploadRecord, DbError> {
             file_name: row.get("file_name")?,
             size: row.natural("size")?,
             bucket: row.get("bucket")?,
-            is_try: row.get("is_try")?,
+            store: Store::of(row.get("is_try")?),
             content_hash: row.get("content_hash")?,
             download_url: row.get("download_url")?,
             redirect_urls: row.get("redirect_urls")?,

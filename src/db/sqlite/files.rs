@@ -11,7 +11,7 @@ use super::values::{Texts, Time};
 use crate::db::DbError;
 use crate::db::files::{FileRecords, HeldId, ModuleRecord, ReplacedFile};
 use crate::db::table::UPLOAD_FILES;
-use symbols::{DebugId, SymbolKey};
+use symbols::{DebugId, Store, SymbolKey};
 
 #[async_trait]
 impl FileRecords for SqliteDatabase {
@@ -19,12 +19,12 @@ impl FileRecords for SqliteDatabase {
         &self,
         debug_file: &str,
         debug_id: &DebugId,
-        is_try: bool,
+        store: Store,
     ) -> Result<Option<ModuleRecord>, DbError> {
         self.newest_module(
             "file.debug_file = ?1 AND file.debug_id = ?2",
             (debug_file, debug_id.as_str()),
-            is_try,
+            store,
         )
         .await
     }
@@ -33,12 +33,12 @@ impl FileRecords for SqliteDatabase {
         &self,
         code_file: &str,
         code_id: &DebugId,
-        is_try: bool,
+        store: Store,
     ) -> Result<Option<ModuleRecord>, DbError> {
         self.newest_module(
             "file.code_file = ?1 AND file.code_id = ?2",
             (code_file, code_id.as_str()),
-            is_try,
+            store,
         )
         .await
     }
@@ -46,7 +46,7 @@ impl FileRecords for SqliteDatabase {
     async fn debug_ids(
         &self,
         debug_file: &str,
-        is_try: bool,
+        store: Store,
         limit: u32,
     ) -> Result<Vec<HeldId>, DbError> {
         let debug_file = debug_file.to_owned();
@@ -59,11 +59,11 @@ impl FileRecords for SqliteDatabase {
                          AND upload.is_try = ?2 AND upload.completed_at IS NOT NULL
                      GROUP BY file.debug_id ORDER BY max(file.id) DESC LIMIT ?3",
                 )?
-                .query_and_then((debug_file, is_try, limit), |row| {
+                .query_and_then((debug_file, store.is_try(), limit), |row| {
                     let row = TableRow::new(UPLOAD_FILES, row);
                     Ok::<_, DbError>(HeldId {
                         debug_id: row.parse("debug_id")?,
-                        is_try,
+                        store,
                         stored_at: row.get::<Time>("stored_at")?.0,
                     })
                 })?
@@ -75,7 +75,7 @@ impl FileRecords for SqliteDatabase {
 
     async fn last_uploaders(
         &self,
-        is_try: bool,
+        store: Store,
         keys: &[SymbolKey],
     ) -> Result<HashMap<SymbolKey, String>, DbError> {
         let keys: Vec<String> = keys.iter().map(SymbolKey::to_string).collect();
@@ -91,7 +91,7 @@ impl FileRecords for SqliteDatabase {
                              ORDER BY file.id DESC LIMIT 1)
                          JOIN uploads ON uploads.id = stored.upload_id",
                 )?
-                .query_and_then((is_try, Texts(keys.as_slice())), |row| {
+                .query_and_then((store.is_try(), Texts(keys.as_slice())), |row| {
                     let row = TableRow::new(UPLOAD_FILES, row);
                     Ok::<_, DbError>((row.parse("key")?, row.get("user")?))
                 })?
@@ -136,7 +136,7 @@ impl SqliteDatabase {
         &self,
         condition: &'static str,
         (name, id): (&str, &str),
-        is_try: bool,
+        store: Store,
     ) -> Result<Option<ModuleRecord>, DbError> {
         let (name, id) = (name.to_owned(), id.to_owned());
         self.read(move |transaction| {
@@ -149,7 +149,7 @@ impl SqliteDatabase {
                          AND upload.is_try = ?3 AND upload.completed_at IS NOT NULL
                      ORDER BY file.id DESC LIMIT 1"
                 ))?
-                .query_and_then((name, id, is_try), module_record)?
+                .query_and_then((name, id, store.is_try()), module_record)?
                 .next()
                 .transpose()?;
             Ok(module)

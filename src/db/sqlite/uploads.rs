@@ -13,7 +13,7 @@ use crate::db::uploads::{
     FileRecord, Hold, NewUpload, Outcome, UploadRecord, UploadRecords, UploadState, duration,
     milliseconds,
 };
-use symbols::{DebugId, SymbolKey};
+use symbols::{DebugId, Store, SymbolKey};
 
 #[async_trait]
 impl UploadRecords for SqliteDatabase {
@@ -30,7 +30,7 @@ impl UploadRecords for SqliteDatabase {
                     ":file_name": upload.file_name,
                     ":size": upload.size,
                     ":bucket": upload.bucket,
-                    ":is_try": upload.is_try,
+                    ":is_try": upload.store.is_try(),
                     ":content_hash": upload.content_hash,
                     ":download_url": upload.download_url,
                     ":redirect_urls": Texts(upload.redirect_urls.as_slice()),
@@ -48,7 +48,7 @@ impl UploadRecords for SqliteDatabase {
                 .prepare_cached(
                     "INSERT INTO upload_claims (is_try, key, upload_id) SELECT ?1, value, ?2 FROM json_each(?3)",
                 )?
-                .execute((upload.is_try, id, Texts(claims.as_slice())))?;
+                .execute((upload.store.is_try(), id, Texts(claims.as_slice())))?;
             Ok(id)
         })
         .await
@@ -199,7 +199,7 @@ fn upload_record(row: &Row<'_>) -> Result<UploadRecord, DbError> {
             file_name: row.get("file_name")?,
             size: row.get("size")?,
             bucket: row.get("bucket")?,
-            is_try: row.get("is_try")?,
+            store: Store::of(row.get("is_try")?),
             content_hash: row.get("content_hash")?,
             download_url: row.get("download_url")?,
             redirect_urls: row.get::<Texts<_>>("redirect_urls")?.0,

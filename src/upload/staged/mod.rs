@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sha2::Digest as _;
-use symbols::Sha256;
+use symbols::{Sha256, Store};
 
 use crate::auth::Uploader;
 use crate::catalog::Catalog;
@@ -119,7 +119,7 @@ impl StagedFiles {
     }
 
     fn storage(&self) -> &dyn Storage {
-        self.catalog.upload_target(false).storage()
+        self.catalog.upload_target(Store::Regular).storage()
     }
 }
 

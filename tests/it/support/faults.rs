@@ -17,7 +17,7 @@ use symbold::db::waiting::{WaitingFile, WaitingRecords};
 use symbold::db::{Database, DatabaseCheck, DbError};
 use symbold::server::Adaptors;
 use symbold::storage::{Address, Fetched, ObjectInfo, ObjectMeta, Payload, Storage, StorageError};
-use symbols::{BuildId, DebugId, Sha256, SymbolKey};
+use symbols::{BuildId, DebugId, Sha256, Store, SymbolKey};
 use time::OffsetDateTime;
 use tokio::sync::watch;
 
@@ -230,10 +230,10 @@ impl FileRecords for FaultyDatabase {
         &self,
         debug_file: &str,
         debug_id: &DebugId,
-        is_try: bool,
+        store: Store,
     ) -> Result<Option<ModuleRecord>, DbError> {
         self.sound
-            .module_by_debug_id(debug_file, debug_id, is_try)
+            .module_by_debug_id(debug_file, debug_id, store)
             .await
     }
 
@@ -241,28 +241,28 @@ impl FileRecords for FaultyDatabase {
         &self,
         code_file: &str,
         code_id: &DebugId,
-        is_try: bool,
+        store: Store,
     ) -> Result<Option<ModuleRecord>, DbError> {
         self.sound
-            .module_by_code_id(code_file, code_id, is_try)
+            .module_by_code_id(code_file, code_id, store)
             .await
     }
 
     async fn debug_ids(
         &self,
         debug_file: &str,
-        is_try: bool,
+        store: Store,
         limit: u32,
     ) -> Result<Vec<HeldId>, DbError> {
-        self.sound.debug_ids(debug_file, is_try, limit).await
+        self.sound.debug_ids(debug_file, store, limit).await
     }
 
     async fn last_uploaders(
         &self,
-        is_try: bool,
+        store: Store,
         keys: &[SymbolKey],
     ) -> Result<HashMap<SymbolKey, String>, DbError> {
-        let call = self.sound.last_uploaders(is_try, keys);
+        let call = self.sound.last_uploaders(store, keys);
         self.faults.around(database_fault, call).await
     }
 
