@@ -195,9 +195,10 @@ impl Server {
             config.download.serve.clone(),
             background,
         );
-        let health = Health::new(storage, Arc::clone(&database), cache, Arc::clone(&clock));
+        let check = Arc::clone(&database) as _;
+        let health = Health::new(storage, check, cache, Arc::clone(&clock));
         let services = HttpServices {
-            auth: AuthService::new(Arc::clone(&database), Arc::clone(&clock)),
+            auth: AuthService::new(Arc::clone(&database) as _, Arc::clone(&clock)),
             uploads,
             breakpad,
             public_url: config.server.public_url.clone(),
@@ -210,7 +211,7 @@ impl Server {
             ),
             debuginfod,
             catalog,
-            missing: MissingReport::new(Arc::clone(&database), Arc::clone(&clock)),
+            missing: MissingReport::new(Arc::clone(&database) as _, Arc::clone(&clock)),
             health: Arc::new(health),
             metrics: metrics.clone(),
             clock: Arc::clone(&clock),

@@ -14,7 +14,7 @@ use time::OffsetDateTime;
 
 use crate::clock::SharedClock;
 use crate::db::tokens::{NewToken, TokenRecord};
-use crate::db::{Database, DbError};
+use crate::db::{DbError, TokenRecords};
 
 pub use permission::Permission;
 pub use secret::Secret;
@@ -143,15 +143,15 @@ pub struct TokenRequest {
 /// Checks tokens and manages them.
 #[derive(Clone, Debug)]
 pub struct AuthService {
-    database: Arc<dyn Database>,
+    records: Arc<dyn TokenRecords>,
     clock: SharedClock,
 }
 
 impl AuthService {
-    /// Makes the service over a database.
+    /// Makes the service over the tokens table.
     #[must_use]
-    pub fn new(database: Arc<dyn Database>, clock: SharedClock) -> Self {
-        Self { database, clock }
+    pub fn new(records: Arc<dyn TokenRecords>, clock: SharedClock) -> Self {
+        Self { records, clock }
     }
 
     /// Checks the token that a client sent; a label after its first `-` is ignored.
@@ -163,7 +163,7 @@ impl AuthService {
             .and_then(Secret::from_client)
             .ok_or(AuthError::Missing)?;
         let record = self
-            .database
+            .records
             .token_by_hash(&secret.hash())
             .await?
             .ok_or(AuthError::Unknown)?;
@@ -207,7 +207,7 @@ impl AuthService {
             created_at,
             expires_at: created_at + Duration::from_hours(24 * u64::from(request.days)),
         };
-        self.database.insert_token(&token).await?;
+        self.records.insert_token(&token).await?;
         Ok(secret)
     }
 
@@ -216,7 +216,7 @@ impl AuthService {
     /// # Errors
     /// The database is away.
     pub async fn revoke(&self, id: i64) -> Result<bool, DbError> {
-        self.database.revoke_token(id, self.clock.now()).await
+        self.records.revoke_token(id, self.clock.now()).await
     }
 
     /// All tokens, the newest first; of their secrets there is nothing to show.
@@ -224,7 +224,7 @@ impl AuthService {
     /// # Errors
     /// The database is away.
     pub async fn list(&self) -> Result<Vec<TokenRecord>, DbError> {
-        self.database.tokens().await
+        self.records.tokens().await
     }
 }
 

@@ -13,7 +13,7 @@ mod error;
 use std::sync::Arc;
 
 use futures_util::TryStreamExt;
-use symbols::SuffixList;
+use symbols::{Store, SuffixList};
 
 use crate::auth::Uploader;
 use crate::background::Background;
@@ -90,10 +90,10 @@ impl BreakpadService {
         uploader: &Uploader,
         described: Described,
     ) -> Result<bool, BreakpadError> {
-        let (catalog, is_try) = (Arc::clone(&self.catalog), uploader.is_try_only);
+        let (catalog, store) = (Arc::clone(&self.catalog), Store::of(uploader.is_try_only));
         let asking = async move {
             let key = described.key()?;
-            let target = catalog.upload_target(is_try);
+            let target = catalog.upload_target(store);
             let found = target.storage().head(&target.path(&key)).await;
             Ok(found
                 .map_err(StoreError::Storage)

@@ -51,14 +51,13 @@ impl Builds {
     /// # Errors
     /// The database could not be asked.
     pub async fn find(&self, build_id: &BuildId) -> Result<Option<KnownBuild>, BuildsError> {
-        let id = build_id.as_str();
         let ask = || async move {
-            let files = self.records.files_by_build_id(id).await?;
-            let folders = self.records.modules_by_build_id(id).await?;
+            let files = self.records.files_by_build_id(build_id).await?;
+            let folders = self.records.modules_by_build_id(build_id).await?;
             let is_known = !files.is_empty() || !folders.is_empty();
             Ok(is_known.then_some(KnownBuild { files, folders }))
         };
-        let known = self.memo.get_or_ask(&cache_key(id), ask).await;
+        let known = self.memo.get_or_ask(&cache_key(build_id), ask).await;
         known.map_err(BuildsError)
     }
 
@@ -69,14 +68,14 @@ impl Builds {
             .files
             .iter()
             .filter(|file| file.code_file.is_none())
-            .filter_map(|file| Some(BuildId::parse(file.code_id.as_ref()?)?.to_string()));
-        let build_ids: BTreeSet<String> = of_files.chain(of_headers).collect();
+            .filter_map(|file| BuildId::parse(file.code_id.as_ref()?.as_str()));
+        let build_ids: BTreeSet<BuildId> = of_files.chain(of_headers).collect();
         for build_id in build_ids {
             self.memo.forget(&cache_key(&build_id)).await;
         }
     }
 }
 
-fn cache_key(build_id: &str) -> CacheKey {
-    CacheKey::new("build", &[build_id])
+fn cache_key(build_id: &BuildId) -> CacheKey {
+    CacheKey::new("build", &[build_id.as_str()])
 }

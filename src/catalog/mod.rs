@@ -21,7 +21,7 @@ use tokio::runtime::Handle;
 use crate::cache::{CacheKey, Memo, MemoFactory, MemoKind};
 use crate::db::{BuildIdRecords, FileRecords};
 use crate::storage::{Address, Fetched, ObjectInfo, StorageError};
-use symbols::SymbolKey;
+use symbols::{Store, Stores, SymbolKey};
 
 pub use builds::{Builds, BuildsError, KnownBuild};
 pub use modules::{Module, Modules, ModulesError, NamedBy};
@@ -31,8 +31,8 @@ pub use source::Source;
 /// How a lookup is to be made.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Lookup {
-    /// Whether the try source is asked too, last.
-    pub includes_try: bool,
+    /// Which stores are asked.
+    pub stores: Stores,
     /// Whether to look past what is remembered.
     pub refreshes: bool,
 }
@@ -78,8 +78,8 @@ pub struct SourceAnswer {
     pub storage: String,
     /// Where the file would be there.
     pub path: String,
-    /// Whether the source is that of try symbols.
-    pub is_try: bool,
+    /// Which store the source is of.
+    pub store: Store,
     /// Whether it is there.
     pub held: Sourced<Arc<ObjectInfo>>,
 }
@@ -144,13 +144,12 @@ impl Catalog {
         &self.builds
     }
 
-    /// The source that takes uploads of regular or of try symbols.
+    /// The source that takes the uploads to a store.
     #[must_use]
-    pub fn upload_target(&self, is_try: bool) -> &Arc<Source> {
-        if is_try {
-            &self.try_source
-        } else {
-            &self.regular[0]
+    pub fn upload_target(&self, store: Store) -> &Arc<Source> {
+        match store {
+            Store::Regular => &self.regular[0],
+            Store::Try => &self.try_source,
         }
     }
 
@@ -163,7 +162,8 @@ impl Catalog {
         key: &SymbolKey,
         lookup: Lookup,
     ) -> Result<Option<Found>, CatalogError> {
-        let try_source = lookup.includes_try.then_some(&self.try_source);
+        let asks_try = lookup.stores.includes(Store::Try);
+        let try_source = asks_try.then_some(&self.try_source);
         for source in self.regular.iter().chain(try_source) {
             let path = source.path(key);
             if let Some(info) = self.ask(source, &path, lookup.refreshes).await? {
@@ -179,18 +179,19 @@ impl Catalog {
     }
 
     /// What every source says of a file, and from where. What nobody remembers is asked for, and not remembered.
-    pub async fn explain(&self, key: &SymbolKey, includes_try: bool) -> Vec<SourceAnswer> {
-        let try_source = includes_try.then_some((&self.try_source, true));
-        let regular = self.regular.iter().map(|source| (source, false));
+    pub async fn explain(&self, key: &SymbolKey, stores: Stores) -> Vec<SourceAnswer> {
+        let asks_try = stores.includes(Store::Try);
+        let try_source = asks_try.then_some((&self.try_source, Store::Try));
+        let regular = self.regular.iter().map(|source| (source, Store::Regular));
         let mut answers = Vec::new();
-        for (source, is_try) in regular.chain(try_source) {
+        for (source, store) in regular.chain(try_source) {
             let path = source.path(key);
             let remembered = self.memo.peek(&cache_key(source, &path)).await;
             let held = Sourced::of(remembered, self.head(source, &path)).await;
             answers.push(SourceAnswer {
                 storage: source.storage().name().to_owned(),
                 path,
-                is_try,
+                store,
                 held,
             });
         }

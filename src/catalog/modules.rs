@@ -12,7 +12,7 @@ use crate::cache::{CacheKey, Memo, MemoFactory, MemoKind};
 use crate::db::DbError;
 use crate::db::files::{FileRecords, HeldId, ModuleRecord};
 use crate::db::uploads::FileRecord;
-use symbols::DebugId;
+use symbols::{DebugId, Store, Stores};
 
 use super::{Lookup, Sourced};
 
@@ -30,8 +30,8 @@ pub enum NamedBy {
 pub struct Module {
     /// What is known of it.
     pub record: ModuleRecord,
-    /// Whether its file is a try symbol.
-    pub is_try: bool,
+    /// Which store its file is in.
+    pub store: Store,
 }
 
 /// The database could not be asked, so nobody knows whether there is such a module.
@@ -67,15 +67,15 @@ impl Modules {
         id: &DebugId,
         lookup: Lookup,
     ) -> Result<Option<Module>, ModulesError> {
-        for is_try in kinds(lookup.includes_try) {
+        for store in lookup.stores.iter() {
             let question = Question {
                 named_by,
                 file,
-                id: id.as_str(),
-                is_try,
+                id,
+                store,
             };
             if let Some(record) = self.ask(question, lookup.refreshes).await? {
-                return Ok(Some(Module { record, is_try }));
+                return Ok(Some(Module { record, store }));
             }
         }
         Ok(None)
@@ -100,26 +100,26 @@ impl Modules {
         Ok(None)
     }
 
-    /// What is known of the module of these names among regular symbols, then among those of try, and from where. What
+    /// What is known of the module of these names in each store, and from where. What
     /// nobody remembers is asked for, and not remembered.
     pub async fn explain(
         &self,
         named_by: NamedBy,
         file: &str,
         id: &DebugId,
-        includes_try: bool,
+        stores: Stores,
     ) -> Vec<Sourced<Module>> {
         let mut answers = Vec::new();
-        for is_try in kinds(includes_try) {
+        for store in stores.iter() {
             let question = Question {
                 named_by,
                 file,
-                id: id.as_str(),
-                is_try,
+                id,
+                store,
             };
             let remembered = self.memo.peek(&question.cache_key()).await;
             let known = Sourced::of(remembered, question.ask(self.files.as_ref())).await;
-            let module = |record| Module { record, is_try };
+            let module = |record| Module { record, store };
             answers.push(Sourced {
                 answer: known.answer.map(|record| record.map(module)),
                 origin: known.origin,
@@ -128,26 +128,26 @@ impl Modules {
         answers
     }
 
-    /// Debug ids under which uploads have brought symbols of this debug file, the newest first; at most `limit` among
-    /// regular symbols, and as many among those of try.
+    /// Debug ids under which uploads have brought symbols of this debug file, the newest first; at most `limit` in
+    /// each store.
     ///
     /// # Errors
     /// The database could not be asked.
     pub async fn ids(
         &self,
         debug_file: &str,
-        includes_try: bool,
+        stores: Stores,
         limit: u32,
     ) -> Result<Vec<HeldId>, DbError> {
         let mut ids = Vec::new();
-        for is_try in kinds(includes_try) {
-            ids.extend(self.files.debug_ids(debug_file, is_try, limit).await?);
+        for store in stores.iter() {
+            ids.extend(self.files.debug_ids(debug_file, store, limit).await?);
         }
         Ok(ids)
     }
 
     /// Drops what is remembered of the module that a file names, because the file has just been recorded.
-    pub async fn forget(&self, file: &FileRecord, is_try: bool) {
+    pub async fn forget(&self, file: &FileRecord, store: Store) {
         let names = [
             (NamedBy::DebugId, &file.debug_file, &file.debug_id),
             (NamedBy::CodeId, &file.code_file, &file.code_id),
@@ -158,7 +158,7 @@ impl Modules {
                     named_by,
                     file,
                     id,
-                    is_try,
+                    store,
                 };
                 self.memo.forget(&question.cache_key()).await;
             }
@@ -180,18 +180,13 @@ impl Modules {
     }
 }
 
-/// Regular symbols, and those of try for who asks for them.
-fn kinds(includes_try: bool) -> impl Iterator<Item = bool> {
-    std::iter::once(false).chain(includes_try.then_some(true))
-}
-
 /// One question to the database.
 #[derive(Clone, Copy, Debug)]
 struct Question<'a> {
     named_by: NamedBy,
     file: &'a str,
-    id: &'a str,
-    is_try: bool,
+    id: &'a DebugId,
+    store: Store,
 }
 
 impl Question<'_> {
@@ -199,12 +194,12 @@ impl Question<'_> {
         match self.named_by {
             NamedBy::CodeId => {
                 files
-                    .module_by_code_id(self.file, self.id, self.is_try)
+                    .module_by_code_id(self.file, self.id, self.store)
                     .await
             }
             NamedBy::DebugId => {
                 files
-                    .module_by_debug_id(self.file, self.id, self.is_try)
+                    .module_by_debug_id(self.file, self.id, self.store)
                     .await
             }
         }
@@ -215,7 +210,6 @@ impl Question<'_> {
             NamedBy::CodeId => "module-by-code-id",
             NamedBy::DebugId => "module-by-debug-id",
         };
-        let symbols = if self.is_try { "try" } else { "regular" };
-        CacheKey::new(kind, &[symbols, self.file, self.id])
+        CacheKey::new(kind, &[self.store.name(), self.file, self.id.as_str()])
     }
 }

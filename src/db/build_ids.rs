@@ -6,6 +6,7 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
 use super::DbError;
+use symbols::{BuildId, DebugId, Sha256, SymbolKey};
 
 /// The most answers to one question; more than one or two are somebody's mistake.
 pub const MOST_ANSWERS: i64 = 8;
@@ -13,12 +14,12 @@ pub const MOST_ANSWERS: i64 = 8;
 /// A stored file that has a build id.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BuildIdRecord {
-    /// The build id, lower case.
-    pub build_id: String,
-    /// What the file was stored as: `<debug file>/<id>/<file>`.
-    pub key: String,
-    /// SHA-256 of the file that has the build id, in lower-case hexadecimal.
-    pub sha256: String,
+    /// The build id.
+    pub build_id: BuildId,
+    /// What the file was stored as.
+    pub key: SymbolKey,
+    /// SHA-256 of the file that has the build id.
+    pub sha256: Sha256,
     /// Whether it has what a process is loaded from.
     pub has_code: bool,
     /// Whether it has symbols or debug information.
@@ -34,17 +35,17 @@ pub struct BuildIdRecord {
 pub struct ModuleFolder {
     /// The debug file's name.
     pub debug_file: String,
-    /// The debug id, upper case.
-    pub debug_id: String,
+    /// The debug id.
+    pub debug_id: DebugId,
 }
 
 /// The table of build ids. It is written with the uploads that the files belong to; only regular uploads are in it.
 #[async_trait]
 pub trait BuildIdRecords: Debug + Send + Sync {
     /// The files of a build id, those recorded last first; [`MOST_ANSWERS`] at most.
-    async fn files_by_build_id(&self, build_id: &str) -> Result<Vec<BuildIdRecord>, DbError>;
+    async fn files_by_build_id(&self, build_id: &BuildId) -> Result<Vec<BuildIdRecord>, DbError>;
 
     /// The modules whose `.sym` files, in completed regular uploads, have this build id as their code id and name no
     /// code file, as those of ELF files do; [`MOST_ANSWERS`] at most.
-    async fn modules_by_build_id(&self, build_id: &str) -> Result<Vec<ModuleFolder>, DbError>;
+    async fn modules_by_build_id(&self, build_id: &BuildId) -> Result<Vec<ModuleFolder>, DbError>;
 }

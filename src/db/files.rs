@@ -8,20 +8,21 @@ use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
 use super::DbError;
+use symbols::{DebugId, Store, SymbolKey};
 
 /// A module as the header of an uploaded `.sym` file describes it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ModuleRecord {
-    /// What the file was stored as: `<debug file>/<id>/<file>`.
-    pub key: String,
+    /// What the file was stored as.
+    pub key: SymbolKey,
     /// The debug file's name.
     pub debug_file: String,
-    /// The debug id, upper case.
-    pub debug_id: String,
+    /// The debug id.
+    pub debug_id: DebugId,
     /// The code file's name, if the header tells.
     pub code_file: Option<String>,
-    /// The code id, upper case, if the header tells.
-    pub code_id: Option<String>,
+    /// The code id, if the header tells.
+    pub code_id: Option<DebugId>,
     /// The program that wrote the file, if the header tells.
     pub generator: Option<String>,
 }
@@ -29,10 +30,10 @@ pub struct ModuleRecord {
 /// A debug id under which uploads have brought symbols of a debug file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HeldId {
-    /// The debug id, upper case.
-    pub debug_id: String,
-    /// Whether these are try symbols.
-    pub is_try: bool,
+    /// The debug id.
+    pub debug_id: DebugId,
+    /// Which store they are in.
+    pub store: Store,
     /// When the newest of them was stored.
     pub stored_at: OffsetDateTime,
 }
@@ -41,7 +42,7 @@ pub struct HeldId {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ReplacedFile {
     /// Its key.
-    pub key: String,
+    pub key: SymbolKey,
     /// The upload that had stored it.
     pub upload: i64,
     /// That upload's user.
@@ -50,7 +51,7 @@ pub struct ReplacedFile {
     pub stored_at: OffsetDateTime,
 }
 
-/// Files of completed uploads. Names and ids are compared as they are, letter case included; regular and try symbols
+/// Files of completed uploads. Names and ids are compared as they are, letter case included; the two stores
 /// are never mixed.
 #[async_trait]
 pub trait FileRecords: Debug + Send + Sync {
@@ -58,32 +59,32 @@ pub trait FileRecords: Debug + Send + Sync {
     async fn module_by_debug_id(
         &self,
         debug_file: &str,
-        debug_id: &str,
-        is_try: bool,
+        debug_id: &DebugId,
+        store: Store,
     ) -> Result<Option<ModuleRecord>, DbError>;
 
     /// The module of the newest `.sym` file whose header has this code file and code id, and a debug file and id.
     async fn module_by_code_id(
         &self,
         code_file: &str,
-        code_id: &str,
-        is_try: bool,
+        code_id: &DebugId,
+        store: Store,
     ) -> Result<Option<ModuleRecord>, DbError>;
 
     /// At most `limit` debug ids that headers name together with this debug file, each once, the newest first.
     async fn debug_ids(
         &self,
         debug_file: &str,
-        is_try: bool,
+        store: Store,
         limit: u32,
     ) -> Result<Vec<HeldId>, DbError>;
 
     /// Who stored each of these keys last, by e-mail address. A key that no upload has stored is left out.
     async fn last_uploaders(
         &self,
-        is_try: bool,
-        keys: &[String],
-    ) -> Result<HashMap<String, String>, DbError>;
+        store: Store,
+        keys: &[SymbolKey],
+    ) -> Result<HashMap<SymbolKey, String>, DbError>;
 
     /// Who had stored the files that an upload replaced, in the order in which it replaced them. Files that no upload
     /// had stored are left out.

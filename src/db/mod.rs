@@ -14,6 +14,7 @@ pub mod missing;
 pub mod nodes;
 pub mod postgres;
 pub mod sqlite;
+mod table;
 pub mod tokens;
 pub mod uploads;
 pub mod waiting;
@@ -43,8 +44,14 @@ pub use waiting::WaitingRecords;
 /// Calls to a database that is well take up to some tens of milliseconds on a busy machine.
 const SHORTEST_TIMEOUT: Duration = Duration::from_millis(100);
 
-/// All records of one engine.
+/// Whether the database answers.
 #[async_trait]
+pub trait DatabaseCheck: Debug + Send + Sync {
+    /// Asks the database for a sign of life.
+    async fn check(&self) -> Result<(), DbError>;
+}
+
+/// All records of one engine. A service takes only the traits that it uses.
 pub trait Database:
     UploadRecords
     + FileRecords
@@ -53,12 +60,20 @@ pub trait Database:
     + MissingRecords
     + TokenRecords
     + WaitingRecords
-    + Debug
-    + Send
-    + Sync
+    + DatabaseCheck
 {
-    /// Asks the database for a sign of life.
-    async fn check(&self) -> Result<(), DbError>;
+}
+
+impl<T> Database for T where
+    T: UploadRecords
+        + FileRecords
+        + BuildIdRecords
+        + NodeRecords
+        + MissingRecords
+        + TokenRecords
+        + WaitingRecords
+        + DatabaseCheck
+{
 }
 
 /// Which database keeps the records.

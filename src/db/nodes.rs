@@ -4,6 +4,8 @@
 //! beat; another node that sees the beat stand still ends it. Beats are counted, not timed, so that no two clocks have
 //! to agree.
 
+use std::fmt::Debug;
+
 use async_trait::async_trait;
 use time::OffsetDateTime;
 
@@ -20,7 +22,7 @@ pub struct NodeBeat {
 
 /// The nodes table, and the pending uploads of nodes.
 #[async_trait]
-pub trait NodeRecords {
+pub trait NodeRecords: Debug + Send + Sync {
     /// Says that a node lives: raises its beat, which begins with 1. The time is for people who look.
     async fn beat(&self, node: &str, at: OffsetDateTime) -> Result<(), DbError>;
 

@@ -1,5 +1,7 @@
 //! Tokens, by the hash of their secret.
 
+use std::fmt::Debug;
+
 use async_trait::async_trait;
 use time::OffsetDateTime;
 
@@ -35,7 +37,7 @@ pub struct TokenRecord {
 
 /// The tokens table.
 #[async_trait]
-pub trait TokenRecords {
+pub trait TokenRecords: Debug + Send + Sync {
     /// The token of this hash.
     async fn token_by_hash(&self, secret_hash: &str) -> Result<Option<TokenRecord>, DbError>;
 

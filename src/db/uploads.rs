@@ -1,5 +1,6 @@
 //! Uploads and the files that each of them stored.
 
+use std::fmt::Debug;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -7,6 +8,7 @@ use time::OffsetDateTime;
 
 use super::DbError;
 use super::build_ids::BuildIdRecord;
+use symbols::{DebugId, Sha256, Store, SymbolKey};
 
 /// An upload that passed every check and is about to be stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,8 +21,8 @@ pub struct NewUpload {
     pub size: u64,
     /// Where the files go, by the storage's name.
     pub bucket: String,
-    /// Whether the files are try symbols.
-    pub is_try: bool,
+    /// Which store the files go to.
+    pub store: Store,
     /// A digest of the members' names and sizes, as Tecken makes it; equal uploads share it.
     pub content_hash: String,
     /// The address that the archive was fetched from, without its query.
@@ -37,15 +39,35 @@ pub struct NewUpload {
     pub checked_in: Option<Duration>,
 }
 
+impl Default for NewUpload {
+    /// An upload of which nothing is known, at the Unix epoch: where a literal of the known facts starts from.
+    fn default() -> Self {
+        Self {
+            user: String::new(),
+            file_name: String::new(),
+            size: 0,
+            bucket: String::new(),
+            store: Store::Regular,
+            content_hash: String::new(),
+            download_url: None,
+            redirect_urls: Vec::new(),
+            ignored_keys: Vec::new(),
+            created_at: OffsetDateTime::UNIX_EPOCH,
+            received_in: None,
+            checked_in: None,
+        }
+    }
+}
+
 /// Who has an upload in hand, and what nobody else may store meanwhile.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Hold {
     /// The node, by a name that no other process has ever had.
     pub node: String,
     /// Tells the uploads of a node apart; later ones have higher tickets.
     pub ticket: i64,
     /// Keys that no other upload to the same store may claim while this one is pending.
-    pub claims: Vec<String>,
+    pub claims: Vec<SymbolKey>,
 }
 
 /// How far an upload came.
@@ -65,7 +87,7 @@ pub struct UploadRecord {
     /// The record's number.
     pub id: i64,
     /// What was known when the upload began.
-    pub upload: NewUpload,
+    pub facts: NewUpload,
     /// How far it came.
     pub state: UploadState,
     /// Names of members that the storage already held.
@@ -77,8 +99,8 @@ pub struct UploadRecord {
 /// One file that an upload stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FileRecord {
-    /// `<debug file>/<id>/<file>`.
-    pub key: String,
+    /// What it was stored as.
+    pub key: SymbolKey,
     /// Whether another file of this key was replaced.
     pub is_update: bool,
     /// Whether the file is stored gzipped.
@@ -87,18 +109,18 @@ pub struct FileRecord {
     pub stored_size: u64,
     /// Size before compression, in bytes.
     pub original_size: u64,
-    /// SHA-256 of the original bytes, in lower-case hexadecimal.
-    pub sha256: String,
+    /// SHA-256 of the original bytes.
+    pub sha256: Sha256,
     /// SHA-256 of the file that was replaced, where it is known.
-    pub replaced_sha256: Option<String>,
+    pub replaced_sha256: Option<Sha256>,
     /// The debug file's name from the `.sym` header.
     pub debug_file: Option<String>,
     /// The debug id from the `.sym` header.
-    pub debug_id: Option<String>,
+    pub debug_id: Option<DebugId>,
     /// The code file's name from the `.sym` header.
     pub code_file: Option<String>,
     /// The code id from the `.sym` header.
-    pub code_id: Option<String>,
+    pub code_id: Option<DebugId>,
     /// The generator from the `.sym` header.
     pub generator: Option<String>,
     /// When the file was stored.
@@ -124,7 +146,7 @@ pub struct Outcome {
 
 /// The uploads table and its files.
 #[async_trait]
-pub trait UploadRecords {
+pub trait UploadRecords: Debug + Send + Sync {
     /// Records an upload as pending and returns its number. If another pending upload has claimed one of the keys,
     /// nothing is recorded and it is a [`DbError::Conflict`].
     async fn begin_upload(&self, upload: &NewUpload, hold: &Hold) -> Result<i64, DbError>;

@@ -23,7 +23,7 @@ use crate::cpu::CpuPool;
 use crate::db::build_ids::BuildIdRecord;
 use crate::metrics::{CountResult, Metrics};
 use crate::scratch::Scratch;
-use symbols::{BuildId, SymbolKey};
+use symbols::{BuildId, DebugId, Sha256, SymbolKey};
 
 pub use config::DebuginfodConfig;
 pub use error::DebuginfodError;
@@ -57,7 +57,7 @@ pub struct BuildFile {
 struct Candidate {
     key: SymbolKey,
     /// Of the file that has the build id, where that is known.
-    sha256: Option<String>,
+    sha256: Option<Sha256>,
     is_gzipped: bool,
     size: Option<u64>,
 }
@@ -202,8 +202,8 @@ impl DebuginfodService {
             return Ok(None);
         };
         let meta = &found.info.meta;
-        if let (Some(known), Some(stored)) = (&sha256, &meta.original_sha256)
-            && known != stored
+        if let (Some(known), Some(stored)) = (sha256, &meta.original_sha256)
+            && Sha256::parse(stored) != Some(known)
         {
             return Ok(None);
         }
@@ -237,30 +237,28 @@ fn candidates(known: &KnownBuild, kind: Kind) -> Vec<Candidate> {
     if kind == Kind::DebugInfo {
         files.sort_by_key(|file| file.has_code);
     }
-    let of_files = files.into_iter().filter_map(|file| {
-        Some(Candidate {
-            key: SymbolKey::parse(&file.key).ok()?,
-            sha256: Some(file.sha256.clone()),
-            is_gzipped: file.is_gzipped,
-            size: file.size,
-        })
+    let of_files = files.into_iter().map(|file| Candidate {
+        key: file.key.clone(),
+        sha256: Some(file.sha256),
+        is_gzipped: file.is_gzipped,
+        size: file.size,
     });
     let endings: &[(&str, bool)] = match kind {
         Kind::DebugInfo => &[(".dbg.gz", true), (".debug", false)],
         Kind::Executable => &[],
     };
-    let beside = known.folders.iter().flat_map(|folder| {
+    let of_folders = known.folders.iter().flat_map(|folder| {
         endings.iter().filter_map(|(ending, is_gzipped)| {
-            let name = &folder.debug_file;
+            let key = beside(&folder.debug_file, &folder.debug_id, ending)?;
             Some(Candidate {
-                key: SymbolKey::new(name, &folder.debug_id, &format!("{name}{ending}")).ok()?,
+                key,
                 sha256: None,
                 is_gzipped: *is_gzipped,
                 size: None,
             })
         })
     });
-    of_files.chain(beside).collect()
+    of_files.chain(of_folders).collect()
 }
 
 /// Where the archive of a build's sources may lie: beside its `.sym` file, or beside the ELF file itself.
@@ -268,22 +266,27 @@ fn source_archives(known: &KnownBuild) -> Vec<Candidate> {
     let beside_sym = known
         .folders
         .iter()
-        .map(|folder| (folder.debug_file.clone(), folder.debug_id.clone()));
-    let beside_elf = known.files.iter().filter_map(|file| {
-        let key = SymbolKey::parse(&file.key).ok()?;
-        Some((key.debug_file().to_owned(), key.id().to_string()))
-    });
-    let folders: BTreeSet<(String, String)> = beside_sym.chain(beside_elf).collect();
+        .map(|folder| (folder.debug_file.as_str(), &folder.debug_id));
+    let beside_elf = known
+        .files
+        .iter()
+        .map(|file| (file.key.debug_file(), file.key.id()));
+    let folders: BTreeSet<(&str, &DebugId)> = beside_sym.chain(beside_elf).collect();
     let archives = folders.into_iter().filter_map(|(debug_file, id)| {
-        let name = format!("{debug_file}{SOURCES}");
         Some(Candidate {
-            key: SymbolKey::new(&debug_file, &id, &name).ok()?,
+            key: beside(debug_file, id, SOURCES)?,
             sha256: None,
             is_gzipped: true,
             size: None,
         })
     });
     archives.collect()
+}
+
+/// The key of the file that lies in a module's folder and is called like the debug file, with an ending. `None` where
+/// that name is too long for any file.
+fn beside(debug_file: &str, id: &DebugId, ending: &str) -> Option<SymbolKey> {
+    SymbolKey::with_id(debug_file, id.clone(), &format!("{debug_file}{ending}")).ok()
 }
 
 #[cfg(test)]
@@ -293,9 +296,9 @@ mod tests {
 
     fn file(name: &str, has_code: bool, has_debug_info: bool) -> BuildIdRecord {
         BuildIdRecord {
-            build_id: "abcd".to_owned(),
-            key: format!("a.so/AB0/{name}"),
-            sha256: String::new(),
+            build_id: BuildId::parse("abcd").unwrap(),
+            key: SymbolKey::new("a.so", "AB0", name).unwrap(),
+            sha256: Sha256::new([0; 32]),
             has_code,
             has_debug_info,
             is_gzipped: false,
@@ -314,7 +317,7 @@ mod tests {
             ],
             folders: vec![ModuleFolder {
                 debug_file: "b.so".to_owned(),
-                debug_id: "CD0".to_owned(),
+                debug_id: DebugId::parse("CD0").unwrap(),
             }],
         };
         let names = |kind| -> Vec<String> {

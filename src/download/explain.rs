@@ -7,7 +7,7 @@ use super::{DownloadError, DownloadService, Form, SYM, Wanted, forms, is_hopeles
 use crate::catalog::{Module, NamedBy, SourceAnswer, Sourced};
 use crate::db::DbError;
 use crate::db::files::HeldId;
-use symbols::{NameError, SymbolKey};
+use symbols::{NameError, Stores, SymbolKey};
 
 /// How many ids of a debug file are listed.
 const LISTED_IDS: u32 = 50;
@@ -65,7 +65,7 @@ impl DownloadService {
     pub async fn explain(
         &self,
         wanted: &Wanted<'_>,
-        includes_try: bool,
+        stores: Stores,
     ) -> Result<Explanation, DownloadError> {
         let turn = self.explaining.try_acquire();
         let _turn = turn.map_err(|_| DownloadError::Busy)?;
@@ -73,7 +73,7 @@ impl DownloadService {
             verdict: Verdict::Missing,
             forms: Vec::new(),
             modules: Vec::new(),
-            ids: self.ids(&wanted.debug_file, includes_try).await,
+            ids: self.ids(&wanted.debug_file, stores).await,
         };
         explanation.verdict = if is_hopeless(wanted) {
             Verdict::Hopeless
@@ -82,7 +82,7 @@ impl DownloadService {
         } else {
             match wanted.key() {
                 Err(error) => Verdict::Illegal(error),
-                Ok(key) => self.follow(&key, includes_try, &mut explanation).await,
+                Ok(key) => self.follow(&key, stores, &mut explanation).await,
             }
         };
         Ok(explanation)
@@ -92,11 +92,11 @@ impl DownloadService {
     async fn follow(
         &self,
         key: &SymbolKey,
-        includes_try: bool,
+        stores: Stores,
         explanation: &mut Explanation,
     ) -> Verdict {
         for form in forms::of(key) {
-            let sources = self.catalog.explain(&form.key, includes_try).await;
+            let sources = self.catalog.explain(&form.key, stores).await;
             let first = sources.iter().find(|source| source.held.answer != Ok(None));
             let verdict = first.map(|source| match source.held.answer {
                 Err(_) => Verdict::Unknown,
@@ -113,9 +113,7 @@ impl DownloadService {
         }
         let (file, id) = (key.debug_file(), key.id());
         let modules = self.catalog.modules();
-        explanation.modules = modules
-            .explain(NamedBy::CodeId, file, id, includes_try)
-            .await;
+        explanation.modules = modules.explain(NamedBy::CodeId, file, id, stores).await;
         let first = explanation
             .modules
             .iter()
@@ -129,8 +127,8 @@ impl DownloadService {
         }
     }
 
-    async fn ids(&self, debug_file: &str, includes_try: bool) -> Result<Vec<HeldId>, DbError> {
+    async fn ids(&self, debug_file: &str, stores: Stores) -> Result<Vec<HeldId>, DbError> {
         let modules = self.catalog.modules();
-        modules.ids(debug_file, includes_try, LISTED_IDS).await
+        modules.ids(debug_file, stores, LISTED_IDS).await
     }
 }

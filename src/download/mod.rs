@@ -298,8 +298,8 @@ impl DownloadService {
     /// What to ask for instead of a code id, if it is a debug id.
     fn renamed(module: &Module, key: &SymbolKey) -> Option<SymbolKey> {
         let (debug_file, debug_id) = (&module.record.debug_file, &module.record.debug_id);
-        let renamed = SymbolKey::new(debug_file, debug_id, key.file_name()).ok()?;
-        renamed.id().is_debug_id().then_some(renamed)
+        let renamed = SymbolKey::with_id(debug_file, debug_id.clone(), key.file_name()).ok()?;
+        debug_id.is_debug_id().then_some(renamed)
     }
 }
 

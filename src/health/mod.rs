@@ -10,7 +10,7 @@ use tokio::sync::Mutex;
 
 use crate::cache::SharedCache;
 use crate::clock::SharedClock;
-use crate::db::Database;
+use crate::db::DatabaseCheck;
 use crate::storage::Storage;
 
 /// How long an answer is kept.
@@ -34,7 +34,7 @@ pub struct Check {
 #[derive(Debug)]
 pub struct Health {
     storage: Arc<dyn Storage>,
-    database: Arc<dyn Database>,
+    database: Arc<dyn DatabaseCheck>,
     cache: Option<Arc<dyn SharedCache>>,
     clock: SharedClock,
     last: Mutex<Option<(Duration, Vec<Check>)>>,
@@ -45,7 +45,7 @@ impl Health {
     #[must_use]
     pub fn new(
         storage: Arc<dyn Storage>,
-        database: Arc<dyn Database>,
+        database: Arc<dyn DatabaseCheck>,
         cache: Option<Arc<dyn SharedCache>>,
         clock: SharedClock,
     ) -> Self {

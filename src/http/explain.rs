@@ -14,6 +14,7 @@ use crate::db::files::HeldId;
 use crate::db::missing::MissingRecord;
 use crate::download::{DownloadService, Explanation, FormAnswer, Verdict, Wanted};
 use crate::missing::MissingReport;
+use symbols::{Store, Stores};
 
 /// The path before that of the symbol.
 const PREFIX: &str = "/api/explain";
@@ -35,13 +36,14 @@ async fn explain(
     if let Some(response) = public::without_reading(&request) {
         return response;
     }
-    let includes_try = symbol.is_try || SymbolQuery::read(request.query_string()).includes_try;
+    let query = SymbolQuery::read(request.query_string());
+    let stores = query.stores.union(symbol.stores);
     let wanted = &symbol.wanted;
-    public::readable(match downloads.explain(wanted, includes_try).await {
+    public::readable(match downloads.explain(wanted, stores).await {
         Ok(explanation) => {
             let (debug_file, id, file_name) = (&wanted.debug_file, &wanted.id, &wanted.file_name);
             let missing = report.of_file(debug_file, id.as_str(), file_name).await;
-            let json = explanation_json(wanted, includes_try, &explanation, missing);
+            let json = explanation_json(wanted, stores, &explanation, missing);
             HttpResponse::Ok().json(json)
         }
         Err(error) => ApiError::from(error).error_response(),
@@ -51,14 +53,14 @@ async fn explain(
 /// What the database could not tell is null.
 fn explanation_json(
     wanted: &Wanted<'_>,
-    includes_try: bool,
+    stores: Stores,
     explanation: &Explanation,
     missing: Result<Vec<MissingRecord>, DbError>,
 ) -> Value {
     let (verdict, reason) = told(explanation);
     let ids = explanation.ids.as_ref().ok().map(|ids| {
         let id = |held: &HeldId| {
-            json!({"debug_id": held.debug_id, "symbols": kind(held.is_try), "stored_at": json_time(held.stored_at)})
+            json!({"debug_id": held.debug_id, "symbols": held.store.name(), "stored_at": json_time(held.stored_at)})
         };
         ids.iter().map(id).collect::<Vec<_>>()
     });
@@ -66,7 +68,7 @@ fn explanation_json(
         "debug_file": wanted.debug_file,
         "id": wanted.id.as_str(),
         "file": wanted.file_name,
-        "try": includes_try,
+        "try": stores.includes(Store::Try),
         "verdict": verdict,
         "reason": reason,
         "lookups": explanation.forms.iter().flat_map(form_json).collect::<Vec<_>>(),
@@ -74,7 +76,7 @@ fn explanation_json(
             let names = |module: &Module| json!({
                 "debug_file": module.record.debug_file,
                 "debug_id": module.record.debug_id,
-                "symbols": kind(module.is_try),
+                "symbols": module.store.name(),
             });
             answer_json(module, names)
         }).collect::<Vec<_>>(),
@@ -122,7 +124,7 @@ fn form_json(answer: &FormAnswer) -> impl Iterator<Item = Value> {
         });
         json["name"] = answer.form.key.to_string().into();
         json["is_cabinet"] = answer.form.is_packed.into();
-        json["symbols"] = kind(source.is_try).into();
+        json["symbols"] = source.store.name().into();
         json["storage"] = source.storage.as_str().into();
         json["path"] = source.path.as_str().into();
         json
@@ -141,8 +143,4 @@ fn answer_json<T>(sourced: &Sourced<T>, describe: impl Fn(&T) -> Value) -> Value
         Origin::Asked => ("asked now", None),
     };
     json!({"answer": answer, "found": found, "from": from, "age_seconds": age})
-}
-
-fn kind(is_try: bool) -> &'static str {
-    if is_try { "try" } else { "regular" }
 }

@@ -2,7 +2,7 @@
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
-use symbols::SymbolKey;
+use symbols::{Stores, SymbolKey};
 
 /// What is encoded in a part of a path: all that RFC 3986 does not allow there as it is. The rest has to stay, since
 /// minidump-stackwalk takes names out of such a path without decoding them.
@@ -26,12 +26,15 @@ const NOT_IN_A_PART: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'@');
 
 /// The path of a symbol, encoded, as in `/xul.pdb/44E4EC8C2F41492B9369D6B9A059577C2/xul.sym`; with `/try` before it
-/// for one that is looked for among try symbols too.
-pub(super) fn path_of(key: &SymbolKey, is_try: bool) -> String {
+/// where the store of try symbols is asked too.
+pub(super) fn path_of(key: &SymbolKey, stores: Stores) -> String {
     let part = |text| utf8_percent_encode(text, NOT_IN_A_PART);
     format!(
         "{}/{}/{}/{}",
-        if is_try { "/try" } else { "" },
+        match stores {
+            Stores::Regular => "",
+            Stores::RegularAndTry => "/try",
+        },
         part(key.debug_file()),
         key.id(),
         part(key.file_name()),
@@ -58,7 +61,7 @@ mod tests {
 
     #[test]
     fn only_what_no_path_allows_is_encoded() {
-        let path = |text| path_of(&SymbolKey::parse(text).unwrap(), false);
+        let path = |text| path_of(&SymbolKey::parse(text).unwrap(), Stores::Regular);
         assert_eq!(
             path("c++filt/AB12/c++filt.sym"),
             "/c++filt/AB12/c++filt.sym"

@@ -9,7 +9,7 @@ use super::extract::{ModulePath, SymbolQuery};
 use super::public;
 use super::symbol_url::path_of;
 use crate::catalog::{Catalog, Module, ModulesError};
-use symbols::{SymbolKey, check_name};
+use symbols::{DebugId, check_name};
 
 /// The path before the module's names.
 const PREFIX: &str = "/api/syminfo";
@@ -53,15 +53,13 @@ async fn find(
 fn module_json(module: &Module, request: &HttpRequest) -> Value {
     let record = &module.record;
     let connection = request.connection_info();
-    let url = SymbolKey::parse(&record.key).ok().map(|key| {
-        let path = path_of(&key, module.is_try);
-        format!("{}://{}{path}", connection.scheme(), connection.host())
-    });
+    let path = path_of(&record.key, module.store.into());
+    let url = format!("{}://{}{path}", connection.scheme(), connection.host());
     json!({
         "debug_id": record.debug_id,
         "debug_filename": record.debug_file,
         "code_file": record.code_file.as_deref().unwrap_or_default(),
-        "code_id": record.code_id.as_deref().unwrap_or_default(),
+        "code_id": record.code_id.as_ref().map_or("", DebugId::as_str),
         "generator": record.generator.as_deref().unwrap_or_default(),
         "url": url,
     })

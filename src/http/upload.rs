@@ -83,7 +83,7 @@ async fn record(
     let Some(record) = uploads.record_of(id).await? else {
         return Err(ApiError::not_found(request.path()));
     };
-    if record.upload.upload.user != principal.email {
+    if record.upload.facts.user != principal.email {
         principal.permitted(Permission::ViewAllUploads)?;
     }
     Ok(HttpResponse::Ok().json(record_json(&record)))
@@ -98,7 +98,7 @@ fn receipt_json(receipt: &Receipt) -> Value {
         "filename": upload.file_name,
         "bucket": upload.bucket,
         "download_url": upload.download_url,
-        "try_symbols": upload.is_try,
+        "try_symbols": upload.store.is_try(),
         "redirect_urls": upload.redirect_urls,
         "completed_at": json_time(receipt.completed_at),
         "created_at": json_time(upload.created_at),
@@ -108,7 +108,7 @@ fn receipt_json(receipt: &Receipt) -> Value {
 }
 
 fn record_json(full: &FullRecord) -> Value {
-    let (record, upload) = (&full.upload, &full.upload.upload);
+    let (record, upload) = (&full.upload, &full.upload.facts);
     let (completed_at, failure) = match &record.state {
         UploadState::Pending => (None, None),
         UploadState::Completed(at) => (Some(json_time(*at)), None),
@@ -128,7 +128,7 @@ fn record_json(full: &FullRecord) -> Value {
         "filename": upload.file_name,
         "size": upload.size,
         "bucket_name": upload.bucket,
-        "try_symbols": upload.is_try,
+        "try_symbols": upload.store.is_try(),
         "content_hash": upload.content_hash,
         "download_url": upload.download_url,
         "redirect_urls": upload.redirect_urls,

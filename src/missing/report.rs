@@ -9,7 +9,7 @@ use time::{OffsetDateTime, Time};
 
 use crate::clock::SharedClock;
 use crate::db::missing::{MissingFilter, MissingOrder, MissingPage, MissingRecord, PageRequest};
-use crate::db::{Database, DbError};
+use crate::db::{DbError, MissingRecords};
 use symbols::packed_name;
 
 /// How many rows are read at a time.
@@ -27,15 +27,15 @@ pub enum Period {
 /// Reads the missing-symbols table.
 #[derive(Clone, Debug)]
 pub struct MissingReport {
-    database: Arc<dyn Database>,
+    records: Arc<dyn MissingRecords>,
     clock: SharedClock,
 }
 
 impl MissingReport {
-    /// Makes a report over a database.
+    /// Makes a report over the missing-symbols table.
     #[must_use]
-    pub fn new(database: Arc<dyn Database>, clock: SharedClock) -> Self {
-        Self { database, clock }
+    pub fn new(records: Arc<dyn MissingRecords>, clock: SharedClock) -> Self {
+        Self { records, clock }
     }
 
     /// A page of rows.
@@ -47,7 +47,7 @@ impl MissingReport {
         filter: &MissingFilter,
         page: PageRequest,
     ) -> Result<MissingPage, DbError> {
-        self.database.missing_page(filter, page).await
+        self.records.missing_page(filter, page).await
     }
 
     /// The rows of one file, whatever was told of its module. The two names of a file of Windows are one, see
@@ -119,12 +119,12 @@ impl MissingReport {
         period: Period,
     ) -> impl Stream<Item = Result<Vec<MissingRecord>, DbError>> + use<> {
         let since = self.start_of(period);
-        let database = Arc::clone(&self.database);
+        let records = Arc::clone(&self.records);
         stream::try_unfold(Some(0), move |after: Option<i64>| {
-            let database = Arc::clone(&database);
+            let records = Arc::clone(&records);
             async move {
                 let Some(after) = after else { return Ok(None) };
-                let rows = database.missing_since(since, after, READ_AHEAD).await?;
+                let rows = records.missing_since(since, after, READ_AHEAD).await?;
                 let last = rows
                     .last()
                     .filter(|_| rows.len() == READ_AHEAD as usize)

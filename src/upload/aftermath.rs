@@ -56,7 +56,7 @@ impl Consequence for ForgetLookups {
         let held = outcome.held.iter();
         let new_to_the_record = held.filter(|file| is_recent(file.stored_at, now));
         for file in outcome.files.iter().chain(new_to_the_record) {
-            self.catalog.modules().forget(file, upload.is_try).await;
+            self.catalog.modules().forget(file, upload.store).await;
         }
         self.catalog.builds().forget(outcome).await;
     }

@@ -18,7 +18,7 @@ pub mod verify;
 
 use std::sync::Arc;
 
-use symbols::SymbolKey;
+use symbols::{Store, SymbolKey};
 use time::OffsetDateTime;
 
 use crate::auth::Uploader;
@@ -228,10 +228,8 @@ impl UploadService {
         };
         slot.keep(archive.size)?;
         self.metrics.upload_bytes.inc_by(archive.size);
-        let is_try = uploader.is_try_only || submission.wants_try;
-        let receipt = self
-            .check_and_store(&uploader, archive, key, is_try)
-            .await?;
+        let store = Store::of(uploader.is_try_only || submission.wants_try);
+        let receipt = self.check_and_store(&uploader, archive, key, store).await?;
         let seconds = stopwatch.seconds();
         self.metrics.upload_seconds.observe(seconds);
         self.metrics.uploads.count("completed");
@@ -253,15 +251,15 @@ impl UploadService {
         uploader: &Uploader,
         mut archive: ReceivedFile,
         key: Option<SymbolKey>,
-        is_try: bool,
+        store: Store,
     ) -> Result<Receipt, UploadError> {
         let checking = Stopwatch::start(self.clock.as_ref());
         let early = archive.early.take();
         let entries = self.verifier.inspect(&archive.file, key).await?;
         let target = UploadTarget {
             user: &uploader.email,
-            bucket: self.store.bucket(is_try),
-            is_try,
+            bucket: self.store.bucket(store),
+            store,
         };
         let mut upload = records::describe(&archive, &entries, target, self.clock.now());
         let verified = verify_members(&self.verifier, &archive.file, early, entries).await?;
@@ -326,9 +324,9 @@ impl UploadService {
     ) -> Result<(Vec<String>, OffsetDateTime), UploadError> {
         let storing = Stopwatch::start(self.clock.as_ref());
         self.store
-            .refuse_overwriting(&upload.user, &members, upload.is_try)
+            .refuse_overwriting(&upload.user, &members, upload.store)
             .await?;
-        let stored = self.store.store_all(&archive.file, members, upload.is_try);
+        let stored = self.store.store_all(&archive.file, members, upload.store);
         let mut outcome = stored.await?;
         outcome.stored_in = Some(storing.time());
         let completed_at = self.clock.now();

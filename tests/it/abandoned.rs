@@ -193,22 +193,13 @@ async fn what_a_server_elsewhere_left_is_ended_when_it_has_been_silent_for_long(
     let database = kept.unwrap();
     let upload = NewUpload {
         user: "build@example.com".to_owned(),
-        file_name: "symbols.zip".to_owned(),
-        size: 1,
-        bucket: "symbols".to_owned(),
-        is_try: false,
-        content_hash: String::new(),
-        download_url: None,
-        redirect_urls: vec![],
-        ignored_keys: vec![],
         created_at: datetime!(2026-11-23 10:00 UTC),
-        received_in: None,
-        checked_in: None,
+        ..NewUpload::default()
     };
     let hold = Hold {
         node: "elsewhere".to_owned(),
         ticket: 1,
-        claims: vec![KEY.to_owned()],
+        claims: vec![KEY.parse().unwrap()],
     };
     database.beat("elsewhere", upload.created_at).await.unwrap();
     let id = database.begin_upload(&upload, &hold).await.unwrap();

@@ -1,15 +1,15 @@
 //! The id by which debuginfod knows a build of an ELF file.
 
 use std::fmt;
+use std::str::FromStr;
 
-use serde::{Deserialize, Serialize};
+use super::text::{TextError, serde_as_text};
 
 /// The shortest and the longest id in bytes. Linkers make 8 to 32; one byte would tell nothing apart.
 const BYTES: std::ops::RangeInclusive<usize> = 2..=64;
 
 /// The bytes of an ELF file's note `NT_GNU_BUILD_ID` in hexadecimal, lower case, as debuginfod's paths have it.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(transparent)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct BuildId(String);
 
 impl BuildId {
@@ -42,6 +42,16 @@ impl fmt::Display for BuildId {
         f.write_str(&self.0)
     }
 }
+
+impl FromStr for BuildId {
+    type Err = TextError;
+
+    fn from_str(text: &str) -> Result<Self, TextError> {
+        Self::parse(text).ok_or(TextError("2 to 64 bytes in hexadecimal"))
+    }
+}
+
+serde_as_text!(BuildId);
 
 #[cfg(test)]
 mod tests {

@@ -1,6 +1,9 @@
 //! The id of a build of a module.
 
 use std::fmt;
+use std::str::FromStr;
+
+use super::text::{TextError, serde_as_text};
 
 /// The least digits of a Breakpad debug id: a GUID's 32 and an age.
 const DEBUG_ID: usize = 33;
@@ -55,6 +58,16 @@ impl fmt::Display for DebugId {
         f.write_str(&self.0)
     }
 }
+
+impl FromStr for DebugId {
+    type Err = TextError;
+
+    fn from_str(text: &str) -> Result<Self, TextError> {
+        Self::parse(text).ok_or(TextError("1 to 64 hexadecimal digits"))
+    }
+}
+
+serde_as_text!(DebugId);
 
 #[cfg(test)]
 mod tests {

@@ -12,17 +12,24 @@ pub mod elf;
 pub mod header;
 mod name;
 mod packed;
+mod sha256;
 mod store;
 mod suffix;
+mod text;
 
 use std::fmt;
+use std::str::FromStr;
 
 pub use build_id::BuildId;
 pub use debug_id::DebugId;
 pub use name::{NameError, check_name};
 pub use packed::{packed_name, plain_name};
-pub use store::Store;
+pub use sha256::Sha256;
+pub use store::{Store, Stores};
 pub use suffix::SuffixList;
+pub use text::TextError;
+
+use text::serde_as_text;
 
 /// The three parts that name one file of symbols.
 ///
@@ -101,6 +108,16 @@ impl fmt::Display for SymbolKey {
         write!(f, "{}/{}/{}", self.debug_file, self.id, self.file_name)
     }
 }
+
+impl FromStr for SymbolKey {
+    type Err = KeyError;
+
+    fn from_str(text: &str) -> Result<Self, KeyError> {
+        Self::parse(text)
+    }
+}
+
+serde_as_text!(SymbolKey);
 
 #[cfg(test)]
 mod tests {

@@ -3,11 +3,12 @@
 use time::{Duration, OffsetDateTime};
 
 use super::files::{file, store};
-use super::minute;
 use super::missing::{add, asked, empty, symbol};
+use super::{key, minute};
 use crate::db::Database;
 use crate::db::missing::{ARRIVAL_NEWS, MissingCount, MissingFilter, MissingOrder, PageRequest};
 use crate::db::uploads::FileRecord;
+use symbols::Store::{Regular, Try};
 
 pub(super) async fn check_all(database: &dyn Database) {
     a_symbol_is_resolved_when_its_file_arrives(database).await;
@@ -26,10 +27,10 @@ fn arrival() -> OffsetDateTime {
 fn file_of(name: &str) -> FileRecord {
     let wanted = symbol(&format!("{name}.pdb"));
     FileRecord {
-        key: format!(
+        key: key(&format!(
             "{}/{}/{}",
             wanted.debug_file, wanted.debug_id, wanted.file_name
-        ),
+        )),
         ..file(name, &wanted.debug_id)
     }
 }
@@ -82,7 +83,7 @@ async fn a_symbol_is_resolved_when_its_file_arrives(database: &dyn Database) {
         .await
         .unwrap();
     assert_eq!(resolved(database).await, [None]);
-    store(database, false, vec![file_of("arriving")]).await;
+    store(database, Regular, vec![file_of("arriving")]).await;
     assert_eq!(resolved(database).await, [Some(arrival())]);
 
     // The counts of a moment may be written after an upload that ended in it.
@@ -97,16 +98,16 @@ async fn only_regular_uploads_of_the_very_file_resolve(database: &dyn Database) 
     add(database, &[asked_at("other", minute(0))])
         .await
         .unwrap();
-    store(database, true, vec![file_of("other")]).await;
+    store(database, Try, vec![file_of("other")]).await;
     let mut other_file = file_of("other");
-    other_file.key = other_file.key.replace(".sym", ".pd_");
-    store(database, false, vec![other_file]).await;
+    other_file.key = key(&other_file.key.to_string().replace(".sym", ".pd_"));
+    store(database, Regular, vec![other_file]).await;
     assert_eq!(resolved(database).await, [None]);
 }
 
 async fn a_symbol_that_is_asked_for_later_is_missing_again(database: &dyn Database) {
     empty(database).await;
-    store(database, false, vec![file_of("again")]).await;
+    store(database, Regular, vec![file_of("again")]).await;
     add(database, &[asked_at("again", minute(3))])
         .await
         .unwrap();
@@ -115,7 +116,7 @@ async fn a_symbol_that_is_asked_for_later_is_missing_again(database: &dyn Databa
 
 async fn an_answer_that_came_before_the_news_changes_nothing(database: &dyn Database) {
     empty(database).await;
-    store(database, false, vec![file_of("news")]).await;
+    store(database, Regular, vec![file_of("news")]).await;
     add(database, &[asked_at("news", arrival() + ARRIVAL_NEWS)])
         .await
         .unwrap();
@@ -133,7 +134,7 @@ async fn rows_are_chosen_by_whether_they_are_resolved(database: &dyn Database) {
     )
     .await
     .unwrap();
-    store(database, false, vec![file_of("here")]).await;
+    store(database, Regular, vec![file_of("here")]).await;
     assert_eq!(page(database, Some(true)).await, ["here.pdb"]);
     assert_eq!(page(database, Some(false)).await, ["still.pdb"]);
     assert_eq!(page(database, None).await, ["here.pdb", "still.pdb"]);

@@ -1,10 +1,11 @@
 //! What every engine must do with build ids.
 
-use super::minute;
-use super::uploads::{bare_upload, hold};
+use super::uploads::{bare_upload, hold, other_file};
+use super::{build_id, debug_id, key, minute, sha256};
 use crate::db::Database;
 use crate::db::build_ids::{BuildIdRecord, MOST_ANSWERS, ModuleFolder};
 use crate::db::uploads::{FileRecord, NewUpload, Outcome};
+use symbols::Store::{self, Regular, Try};
 
 const BUILD_ID: &str = "fee69e4391068b3a8c807970a942f34d9cba0afd";
 
@@ -16,18 +17,15 @@ pub(super) async fn check_all(database: &dyn Database) {
     modules_of_elf_files_are_found_by_build_id(database).await;
 }
 
-fn upload(is_try: bool) -> NewUpload {
+fn upload(kind: Store) -> NewUpload {
     NewUpload {
-        is_try,
+        store: kind,
         ..bare_upload()
     }
 }
 
-async fn store(database: &dyn Database, is_try: bool, outcome: Outcome) {
-    let id = database
-        .begin_upload(&upload(is_try), &hold())
-        .await
-        .unwrap();
+async fn store(database: &dyn Database, kind: Store, outcome: Outcome) {
+    let id = database.begin_upload(&upload(kind), &hold()).await.unwrap();
     let completed = database.complete_upload(id, &outcome, minute(2)).await;
     completed.unwrap();
 }
@@ -37,14 +35,22 @@ async fn store_known(database: &dyn Database, build_ids: Vec<BuildIdRecord>) {
         build_ids,
         ..Outcome::default()
     };
-    store(database, false, outcome).await;
+    store(database, Regular, outcome).await;
 }
 
-fn known(build_id: &str, name: &str) -> BuildIdRecord {
+async fn files_by(database: &dyn Database, id: &str) -> Vec<BuildIdRecord> {
+    database.files_by_build_id(&build_id(id)).await.unwrap()
+}
+
+async fn modules_by(database: &dyn Database, id: &str) -> Vec<ModuleFolder> {
+    database.modules_by_build_id(&build_id(id)).await.unwrap()
+}
+
+fn known(id: &str, name: &str) -> BuildIdRecord {
     BuildIdRecord {
-        build_id: build_id.to_owned(),
-        key: format!("{name}/AB/{name}.dbg.gz"),
-        sha256: "a1".repeat(32),
+        build_id: build_id(id),
+        key: key(&format!("{name}/AB/{name}.dbg.gz")),
+        sha256: sha256("a1"),
         has_code: false,
         has_debug_info: true,
         is_gzipped: true,
@@ -53,10 +59,10 @@ fn known(build_id: &str, name: &str) -> BuildIdRecord {
 }
 
 async fn files_are_found_by_build_id(database: &dyn Database) {
-    assert_eq!(database.files_by_build_id(BUILD_ID).await.unwrap(), []);
+    assert_eq!(files_by(database, BUILD_ID).await, []);
     let debug = known(BUILD_ID, "汉.so");
     let code = BuildIdRecord {
-        key: "汉.so/AB/汉.so".to_owned(),
+        key: key("汉.so/AB/汉.so"),
         has_code: true,
         has_debug_info: false,
         is_gzipped: false,
@@ -65,14 +71,14 @@ async fn files_are_found_by_build_id(database: &dyn Database) {
     };
     let other = known("abcd", "汉.so");
     store_known(database, vec![other, debug.clone(), code.clone()]).await;
-    let found = database.files_by_build_id(BUILD_ID).await.unwrap();
+    let found = files_by(database, BUILD_ID).await;
     assert_eq!(found, [code, debug]);
 }
 
 async fn a_file_recorded_again_is_known_as_it_is_now(database: &dyn Database) {
     let first = known("aaaa", "again.so");
     let second = BuildIdRecord {
-        sha256: "b2".repeat(32),
+        sha256: sha256("b2"),
         has_code: true,
         has_debug_info: false,
         is_gzipped: false,
@@ -81,7 +87,7 @@ async fn a_file_recorded_again_is_known_as_it_is_now(database: &dyn Database) {
     };
     store_known(database, vec![first]).await;
     store_known(database, vec![second.clone()]).await;
-    let found = database.files_by_build_id("aaaa").await.unwrap();
+    let found = files_by(database, "aaaa").await;
     assert_eq!(found, [second]);
 }
 
@@ -89,7 +95,7 @@ async fn the_newest_files_come_first_and_not_too_many(database: &dyn Database) {
     for number in 0..=MOST_ANSWERS {
         store_known(database, vec![known("bbbb", &format!("{number}.so"))]).await;
     }
-    let found = database.files_by_build_id("bbbb").await.unwrap();
+    let found = files_by(database, "bbbb").await;
     let expected: Vec<BuildIdRecord> = (1..=MOST_ANSWERS)
         .rev()
         .map(|number| known("bbbb", &format!("{number}.so")))
@@ -99,7 +105,7 @@ async fn the_newest_files_come_first_and_not_too_many(database: &dyn Database) {
 
 async fn only_completed_uploads_count(database: &dyn Database) {
     let id = database
-        .begin_upload(&upload(false), &hold())
+        .begin_upload(&upload(Regular), &hold())
         .await
         .unwrap();
     database
@@ -112,25 +118,17 @@ async fn only_completed_uploads_count(database: &dyn Database) {
     };
     let completed = database.complete_upload(id, &outcome, minute(2)).await;
     assert!(completed.is_err());
-    assert_eq!(database.files_by_build_id("cccc").await.unwrap(), []);
+    assert_eq!(files_by(database, "cccc").await, []);
 }
 
 /// A `.sym` file with this header.
 fn sym(debug_file: &str, code_file: Option<&str>, code_id: &str) -> FileRecord {
     FileRecord {
-        key: format!("{debug_file}/AB0/{debug_file}.sym"),
-        is_update: false,
-        is_compressed: true,
-        stored_size: 1,
-        original_size: 1,
-        sha256: "a1".repeat(32),
-        replaced_sha256: None,
         debug_file: Some(debug_file.to_owned()),
-        debug_id: Some("AB0".to_owned()),
+        debug_id: Some(debug_id("AB0")),
         code_file: code_file.map(str::to_owned),
-        code_id: Some(code_id.to_owned()),
-        generator: None,
-        stored_at: minute(1),
+        code_id: Some(debug_id(code_id)),
+        ..other_file(&format!("{debug_file}/AB0/{debug_file}.sym"))
     }
 }
 
@@ -139,24 +137,24 @@ async fn modules_of_elf_files_are_found_by_build_id(database: &dyn Database) {
     let windows = sym("xul.pdb", Some("xul.dll"), "DDDD");
     let other = sym("other.so", None, "DDDDDD");
     let of_try = sym("try.so", None, "DDDD");
-    for (is_try, file) in [
-        (false, elf.clone()),
-        (false, elf),
-        (false, windows),
-        (false, other),
-        (true, of_try),
+    for (kind, file) in [
+        (Regular, elf.clone()),
+        (Regular, elf),
+        (Regular, windows),
+        (Regular, other),
+        (Try, of_try),
     ] {
         let outcome = Outcome {
             files: vec![file],
             ..Outcome::default()
         };
-        store(database, is_try, outcome).await;
+        store(database, kind, outcome).await;
     }
     let folder = ModuleFolder {
         debug_file: "libxul.so".to_owned(),
-        debug_id: "AB0".to_owned(),
+        debug_id: debug_id("AB0"),
     };
-    let found = database.modules_by_build_id("dddd").await.unwrap();
+    let found = modules_by(database, "dddd").await;
     assert_eq!(found, [folder]);
-    assert_eq!(database.modules_by_build_id("dd").await.unwrap(), []);
+    assert_eq!(modules_by(database, "dddddd00").await, []);
 }

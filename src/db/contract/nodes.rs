@@ -1,7 +1,7 @@
 //! What every engine must do with nodes and their pending uploads.
 
-use super::minute;
 use super::uploads::{bare_upload, hold};
+use super::{key, minute};
 use crate::db::Database;
 use crate::db::nodes::NodeBeat;
 use crate::db::uploads::{Hold, Outcome, UploadState};
@@ -31,7 +31,7 @@ async fn begin(database: &dyn Database, node: &str, ticket: i64) -> i64 {
     let hold = Hold {
         node: node.to_owned(),
         ticket,
-        claims: vec![format!("{node}/AB/{ticket}")],
+        claims: vec![key(&format!("{node}/AB/{ticket}"))],
     };
     database.begin_upload(&bare_upload(), &hold).await.unwrap()
 }

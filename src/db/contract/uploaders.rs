@@ -2,11 +2,13 @@
 
 use std::collections::HashMap;
 
-use super::minute;
 use super::uploads::{bare_upload, hold, other_file};
+use super::{key, minute, sha256};
 use crate::db::Database;
 use crate::db::files::ReplacedFile;
 use crate::db::uploads::{FileRecord, NewUpload, Outcome};
+use symbols::Store::{self, Regular, Try};
+use symbols::SymbolKey;
 
 pub(super) async fn check_all(database: &dyn Database) {
     the_last_uploader_of_a_key_is_the_one_of_the_last_completed_upload(database).await;
@@ -15,16 +17,16 @@ pub(super) async fn check_all(database: &dyn Database) {
     what_an_upload_replaced_is_told_with_its_uploader(database).await;
 }
 
-async fn store(database: &dyn Database, user: &str, is_try: bool, keys: &[&str]) -> i64 {
-    let id = begin(database, user, is_try).await;
+async fn store(database: &dyn Database, user: &str, kind: Store, keys: &[&str]) -> i64 {
+    let id = begin(database, user, kind).await;
     complete(database, id, keys).await;
     id
 }
 
-async fn begin(database: &dyn Database, user: &str, is_try: bool) -> i64 {
+async fn begin(database: &dyn Database, user: &str, kind: Store) -> i64 {
     let upload = NewUpload {
         user: user.to_owned(),
-        is_try,
+        store: kind,
         ..bare_upload()
     };
     database.begin_upload(&upload, &hold()).await.unwrap()
@@ -41,82 +43,93 @@ async fn complete(database: &dyn Database, id: i64, keys: &[&str]) {
         .unwrap();
 }
 
-async fn last(database: &dyn Database, is_try: bool, keys: &[&str]) -> HashMap<String, String> {
-    let keys: Vec<String> = keys.iter().map(|key| (*key).to_owned()).collect();
-    database.last_uploaders(is_try, &keys).await.unwrap()
+async fn last(database: &dyn Database, kind: Store, keys: &[&str]) -> HashMap<SymbolKey, String> {
+    let keys: Vec<SymbolKey> = keys.iter().map(|text| key(text)).collect();
+    database.last_uploaders(kind, &keys).await.unwrap()
 }
 
-fn uploaders(pairs: &[(&str, &str)]) -> HashMap<String, String> {
-    let owned = |(key, user): &(&str, &str)| ((*key).to_owned(), (*user).to_owned());
+fn uploaders(pairs: &[(&str, &str)]) -> HashMap<SymbolKey, String> {
+    let owned = |(text, user): &(&str, &str)| (key(text), (*user).to_owned());
     pairs.iter().map(owned).collect()
 }
 
 async fn the_last_uploader_of_a_key_is_the_one_of_the_last_completed_upload(
     database: &dyn Database,
 ) {
-    let (one, both, none) = ("one.so/AB/'one'.so", "both.so/AB/both.so", "none/AB/none");
-    let early = begin(database, "early@example.com", false).await;
-    store(database, "a@example.com", false, &[one, both]).await;
-    let failed = begin(database, "failed@example.com", false).await;
+    let (one, both, none) = ("one.so/AB/one;--.so", "both.so/AB/both.so", "none/AB/none");
+    let early = begin(database, "early@example.com", Regular).await;
+    store(database, "a@example.com", Regular, &[one, both]).await;
+    let failed = begin(database, "failed@example.com", Regular).await;
     database.fail_upload(failed, "no room").await.unwrap();
-    begin(database, "pending@example.com", false).await;
+    begin(database, "pending@example.com", Regular).await;
     assert_eq!(
-        last(database, false, &[none, both, one]).await,
+        last(database, Regular, &[none, both, one]).await,
         uploaders(&[(one, "a@example.com"), (both, "a@example.com")])
     );
     complete(database, early, &[both]).await;
     assert_eq!(
-        last(database, false, &[one, both]).await,
+        last(database, Regular, &[one, both]).await,
         uploaders(&[(one, "a@example.com"), (both, "early@example.com")]),
         "it began first and was completed last"
     );
 }
 
 async fn try_uploads_are_asked_for_apart(database: &dyn Database) {
-    let key = "apart.so/AB/apart.so";
-    store(database, "release@example.com", false, &[key]).await;
-    store(database, "try@example.com", true, &[key]).await;
-    for (is_try, user) in [(false, "release@example.com"), (true, "try@example.com")] {
+    let apart = "apart.so/AB/apart.so";
+    store(database, "release@example.com", Regular, &[apart]).await;
+    store(database, "try@example.com", Try, &[apart]).await;
+    for (kind, user) in [(Regular, "release@example.com"), (Try, "try@example.com")] {
         assert_eq!(
-            last(database, is_try, &[key]).await,
-            uploaders(&[(key, user)])
+            last(database, kind, &[apart]).await,
+            uploaders(&[(apart, user)])
         );
     }
 }
 
 async fn any_number_of_keys_can_be_asked_for(database: &dyn Database) {
-    assert_eq!(last(database, false, &[]).await, HashMap::new());
+    assert_eq!(last(database, Regular, &[]).await, HashMap::new());
     let many: Vec<String> = (0..10_000)
         .map(|number| format!("{number}/AB/{number}"))
         .collect();
     let many: Vec<&str> = many.iter().map(String::as_str).collect();
-    store(database, "many@example.com", false, &many).await;
-    assert_eq!(last(database, false, &many).await.len(), many.len());
+    store(database, "many@example.com", Regular, &many).await;
+    assert_eq!(last(database, Regular, &many).await.len(), many.len());
 }
 
 async fn what_an_upload_replaced_is_told_with_its_uploader(database: &dyn Database) {
-    let digests = ["d1".repeat(32), "d2".repeat(32), "d3".repeat(32)];
+    let digests = [sha256("d1"), sha256("d2"), sha256("d3")];
     let version = |key: &str, digest: usize, replaced: Option<usize>, at| FileRecord {
         is_update: replaced.is_some(),
-        sha256: digests[digest].clone(),
-        replaced_sha256: replaced.map(|replaced| digests[replaced].clone()),
+        sha256: digests[digest],
+        replaced_sha256: replaced.map(|replaced| digests[replaced]),
         stored_at: minute(at),
         ..other_file(key)
     };
-    let (key, unknown) = ("versions/AB/v", "versions/AB/unknown");
+    let (known, unknown) = ("versions/AB/v", "versions/AB/unknown");
     let mut ids = Vec::new();
-    for (user, is_try, files) in [
-        ("one@example.com", false, vec![version(key, 0, None, 1)]),
-        ("two@example.com", false, vec![version(key, 1, Some(0), 2)]),
-        ("try@example.com", true, vec![version(key, 1, None, 3)]),
-        ("one@example.com", false, vec![version(key, 0, Some(1), 4)]),
+    for (user, kind, files) in [
+        ("one@example.com", Regular, vec![version(known, 0, None, 1)]),
         (
             "two@example.com",
-            false,
-            vec![version(unknown, 1, Some(2), 5), version(key, 2, Some(0), 5)],
+            Regular,
+            vec![version(known, 1, Some(0), 2)],
+        ),
+        ("try@example.com", Try, vec![version(known, 1, None, 3)]),
+        (
+            "one@example.com",
+            Regular,
+            vec![version(known, 0, Some(1), 4)],
+        ),
+        (
+            "two@example.com",
+            Regular,
+            vec![
+                version(unknown, 1, Some(2), 5),
+                version(known, 2, Some(0), 5),
+            ],
         ),
     ] {
-        let id = begin(database, user, is_try).await;
+        let id = begin(database, user, kind).await;
         let outcome = Outcome {
             files,
             ..Outcome::default()
@@ -133,7 +146,7 @@ async fn what_an_upload_replaced_is_told_with_its_uploader(database: &dyn Databa
         (4, Some((3, "one@example.com", 4))),
     ] {
         let expected = expected.map(|(upload, user, at)| ReplacedFile {
-            key: key.to_owned(),
+            key: key(known),
             upload: ids[upload],
             user: user.to_owned(),
             stored_at: minute(at),

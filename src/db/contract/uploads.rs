@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use super::minute;
+use super::{debug_id, key, minute, sha256};
 use crate::db::uploads::{FileRecord, Hold, NewUpload, Outcome, UploadRecord, UploadState};
 use crate::db::{Database, DbError};
+use symbols::Store;
 
 pub(super) async fn check_all(database: &dyn Database) {
     an_upload_begins_as_pending(database).await;
@@ -25,7 +26,7 @@ fn new_upload() -> NewUpload {
         file_name: "target.crashreporter-symbols — 'größe'.zip".to_owned(),
         size: 1 << 40,
         bucket: "symbols".to_owned(),
-        is_try: true,
+        store: Store::Try,
         content_hash: "70cc8bd4".repeat(4),
         download_url: Some("https://queue.example.com/a%20b".to_owned()),
         redirect_urls: vec![
@@ -44,56 +45,53 @@ pub(super) fn hold() -> Hold {
     Hold {
         node: "a node".to_owned(),
         ticket: 1,
-        claims: vec![],
+        ..Hold::default()
     }
 }
 
 fn claiming(claims: &[&str]) -> Hold {
     Hold {
-        claims: claims.iter().map(|key| (*key).to_owned()).collect(),
+        claims: claims.iter().map(|claim| key(claim)).collect(),
         ..hold()
     }
 }
 
+/// An upload of which as little is known as can be.
 pub(super) fn bare_upload() -> NewUpload {
     NewUpload {
-        size: 0,
-        is_try: false,
-        download_url: None,
-        redirect_urls: vec![],
-        ignored_keys: vec![],
-        received_in: None,
-        checked_in: None,
-        ..new_upload()
+        user: "build@example.com".to_owned(),
+        created_at: minute(0),
+        ..NewUpload::default()
     }
 }
 
-fn sym_file(key: &str) -> FileRecord {
+fn sym_file(name: &str) -> FileRecord {
     FileRecord {
-        key: key.to_owned(),
         is_update: true,
         is_compressed: true,
         stored_size: (1 << 40) + 1,
         original_size: (1 << 42) + 3,
-        sha256: "a1".repeat(32),
-        replaced_sha256: Some("b2".repeat(32)),
+        sha256: sha256("a1"),
+        replaced_sha256: Some(sha256("b2")),
         debug_file: Some("汉.pdb".to_owned()),
-        debug_id: Some("44E4EC8C2F41492B9369D6B9A059577C2".to_owned()),
+        debug_id: Some(debug_id("44E4EC8C2F41492B9369D6B9A059577C2")),
         code_file: Some("汉.dll".to_owned()),
-        code_id: Some("5DD8A8B1A4E000".to_owned()),
+        code_id: Some(debug_id("5DD8A8B1A4E000")),
         generator: Some("mozilla/dump_syms 2.3.4".to_owned()),
         stored_at: minute(1),
+        ..other_file(name)
     }
 }
 
-pub(super) fn other_file(key: &str) -> FileRecord {
+/// A file without a header, and of which as little is known as can be.
+pub(super) fn other_file(name: &str) -> FileRecord {
     FileRecord {
-        key: key.to_owned(),
+        key: key(name),
         is_update: false,
         is_compressed: false,
         stored_size: 0,
         original_size: 0,
-        sha256: "c3".repeat(32),
+        sha256: sha256("c3"),
         replaced_sha256: None,
         debug_file: None,
         debug_id: None,
@@ -131,7 +129,7 @@ async fn an_upload_begins_as_pending(database: &dyn Database) {
         let id = database.begin_upload(&upload, &hold()).await.unwrap();
         let expected = UploadRecord {
             id,
-            upload,
+            facts: upload,
             state: UploadState::Pending,
             skipped_keys: vec![],
             stored_in: None,
@@ -149,7 +147,7 @@ async fn an_upload_is_completed_with_its_files(database: &dyn Database) {
         .unwrap();
     let expected = UploadRecord {
         id,
-        upload: new_upload(),
+        facts: new_upload(),
         state: UploadState::Completed(minute(3)),
         skipped_keys: outcome.skipped_keys,
         stored_in: outcome.stored_in,

@@ -4,89 +4,104 @@ use async_trait::async_trait;
 use tokio_postgres::Row;
 
 use super::PostgresDatabase;
-use super::values::{Parameter, array, column, number, parameters};
+use super::row::TableRow;
+use super::statement::{Column, Rows, Values};
+use super::values::{array, number, parameters};
 use crate::db::DbError;
 use crate::db::build_ids::{BuildIdRecord, BuildIdRecords, MOST_ANSWERS, ModuleFolder};
+use crate::db::table::{BUILD_IDS, UPLOAD_FILES};
+use symbols::BuildId;
 
 #[async_trait]
 impl BuildIdRecords for PostgresDatabase {
-    async fn files_by_build_id(&self, build_id: &str) -> Result<Vec<BuildIdRecord>, DbError> {
+    async fn files_by_build_id(&self, build_id: &BuildId) -> Result<Vec<BuildIdRecord>, DbError> {
         let rows = self
             .query(
                 "SELECT build_id, key, sha256, has_code, has_debug_info, is_gzipped, size FROM build_ids
                  WHERE build_id = $1 ORDER BY upload_id DESC, key LIMIT $2",
-                parameters![build_id.to_owned(), MOST_ANSWERS],
+                parameters![build_id.to_string(), MOST_ANSWERS],
             )
             .await?;
         rows.iter().map(build_id_record).collect()
     }
 
-    async fn modules_by_build_id(&self, build_id: &str) -> Result<Vec<ModuleFolder>, DbError> {
+    async fn modules_by_build_id(&self, build_id: &BuildId) -> Result<Vec<ModuleFolder>, DbError> {
         let rows = self
             .query(
-                "SELECT DISTINCT file.debug_file, file.debug_id
+                "SELECT file.debug_file, file.debug_id, max(file.id) AS id
                  FROM upload_files AS file JOIN uploads AS upload ON upload.id = file.upload_id
                  WHERE file.code_file IS NULL AND file.code_id = $1
                      AND file.debug_file IS NOT NULL AND file.debug_id IS NOT NULL
                      AND NOT upload.is_try AND upload.completed_at IS NOT NULL
+                 GROUP BY file.debug_file, file.debug_id
                  ORDER BY file.debug_file, file.debug_id LIMIT $2",
-                parameters![build_id.to_ascii_uppercase(), MOST_ANSWERS],
+                parameters![build_id.as_str().to_ascii_uppercase(), MOST_ANSWERS],
             )
             .await?;
         rows.iter().map(module_folder).collect()
     }
 }
 
-/// The part of a statement that records files, of the arrays that begin at parameter `$18`, for the rows of
-/// `completed`. In an order that is always the same, so that two uploads of the same files cannot wait for each other.
-pub(super) const INSERT: &str = "
-        INSERT INTO build_ids (build_id, key, sha256, has_code, has_debug_info, is_gzipped, size, upload_id)
-        SELECT build_id, key, sha256, has_code, has_debug_info, is_gzipped, size, completed.id
-        FROM completed CROSS JOIN unnest($18::text[], $19::text[], $20::text[], $21::boolean[], $22::boolean[],
-            $23::boolean[], $24::bigint[])
-            AS file (build_id, key, sha256, has_code, has_debug_info, is_gzipped, size)
-        ORDER BY build_id, key
-        ON CONFLICT (build_id, key) DO UPDATE SET sha256 = excluded.sha256, has_code = excluded.has_code,
-            has_debug_info = excluded.has_debug_info, is_gzipped = excluded.is_gzipped, size = excluded.size,
-            upload_id = excluded.upload_id";
-
-/// The files, column by column.
-pub(super) fn arrays(files: &[BuildIdRecord]) -> Result<Vec<Parameter>, DbError> {
+/// The part of a statement that records files for the rows of `completed`. In an order that is always the same, so that
+/// two uploads of the same files cannot wait for each other.
+pub(super) fn insert(values: &mut Values, files: &[BuildIdRecord]) -> Result<String, DbError> {
     let sizes: Result<Vec<Option<i64>>, DbError> = files
         .iter()
         .map(|file| file.size.map(number).transpose())
         .collect();
-    let mut arrays = vec![
-        array(files, |file| file.build_id.clone()),
-        array(files, |file| file.key.clone()),
-        array(files, |file| file.sha256.clone()),
-        array(files, |file| file.has_code),
-        array(files, |file| file.has_debug_info),
-        array(files, |file| file.is_gzipped),
+    let columns = [
+        (
+            "build_id",
+            "text",
+            array(files, |file| file.build_id.to_string()),
+        ),
+        ("key", "text", array(files, |file| file.key.to_string())),
+        (
+            "sha256",
+            "text",
+            array(files, |file| file.sha256.to_string()),
+        ),
+        ("has_code", "boolean", array(files, |file| file.has_code)),
+        (
+            "has_debug_info",
+            "boolean",
+            array(files, |file| file.has_debug_info),
+        ),
+        (
+            "is_gzipped",
+            "boolean",
+            array(files, |file| file.is_gzipped),
+        ),
+        ("size", "bigint", Box::new(sizes?)),
     ];
-    arrays.extend(parameters![sizes?]);
-    Ok(arrays)
+    let Rows { columns, source } = values.rows(columns.map(Column::from).into());
+    Ok(format!(
+        "INSERT INTO build_ids ({columns}, upload_id)
+         SELECT {columns}, completed.id FROM completed CROSS JOIN {source} AS file ({columns})
+         ORDER BY build_id, key
+         ON CONFLICT (build_id, key) DO UPDATE SET sha256 = excluded.sha256, has_code = excluded.has_code,
+             has_debug_info = excluded.has_debug_info, is_gzipped = excluded.is_gzipped, size = excluded.size,
+             upload_id = excluded.upload_id"
+    ))
 }
 
 fn build_id_record(row: &Row) -> Result<BuildIdRecord, DbError> {
-    let size: Option<i64> = column(row, "size")?;
-    let natural = |size| {
-        u64::try_from(size).map_err(|_| DbError::Corrupt(format!("the size of a file is {size}")))
-    };
+    let row = TableRow::new(BUILD_IDS, row);
     Ok(BuildIdRecord {
-        build_id: column(row, "build_id")?,
-        key: column(row, "key")?,
-        sha256: column(row, "sha256")?,
-        has_code: column(row, "has_code")?,
-        has_debug_info: column(row, "has_debug_info")?,
-        is_gzipped: column(row, "is_gzipped")?,
-        size: size.map(natural).transpose()?,
+        build_id: row.parse("build_id")?,
+        key: row.parse("key")?,
+        sha256: row.parse("sha256")?,
+        has_code: row.get("has_code")?,
+        has_debug_info: row.get("has_debug_info")?,
+        is_gzipped: row.get("is_gzipped")?,
+        size: row.natural_optional("size")?,
     })
 }
 
 fn module_folder(row: &Row) -> Result<ModuleFolder, DbError> {
+    let row = TableRow::new(UPLOAD_FILES, row);
     Ok(ModuleFolder {
-        debug_file: column(row, "debug_file")?,
-        debug_id: column(row, "debug_id")?,
+        debug_file: row.get("debug_file")?,
+        debug_id: row.parse("debug_id")?,
     })
 }

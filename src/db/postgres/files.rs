@@ -6,22 +6,25 @@ use async_trait::async_trait;
 use tokio_postgres::Row;
 
 use super::PostgresDatabase;
-use super::values::{column, parameters};
+use super::row::TableRow;
+use super::values::parameters;
 use crate::db::DbError;
 use crate::db::files::{FileRecords, HeldId, ModuleRecord, ReplacedFile};
+use crate::db::table::UPLOAD_FILES;
+use symbols::{DebugId, Store, SymbolKey};
 
 #[async_trait]
 impl FileRecords for PostgresDatabase {
     async fn module_by_debug_id(
         &self,
         debug_file: &str,
-        debug_id: &str,
-        is_try: bool,
+        debug_id: &DebugId,
+        store: Store,
     ) -> Result<Option<ModuleRecord>, DbError> {
         self.newest_module(
             "file.debug_file = $1 AND file.debug_id = $2",
-            (debug_file, debug_id),
-            is_try,
+            (debug_file, debug_id.as_str()),
+            store,
         )
         .await
     }
@@ -29,13 +32,13 @@ impl FileRecords for PostgresDatabase {
     async fn module_by_code_id(
         &self,
         code_file: &str,
-        code_id: &str,
-        is_try: bool,
+        code_id: &DebugId,
+        store: Store,
     ) -> Result<Option<ModuleRecord>, DbError> {
         self.newest_module(
             "file.code_file = $1 AND file.code_id = $2",
-            (code_file, code_id),
-            is_try,
+            (code_file, code_id.as_str()),
+            store,
         )
         .await
     }
@@ -43,24 +46,25 @@ impl FileRecords for PostgresDatabase {
     async fn debug_ids(
         &self,
         debug_file: &str,
-        is_try: bool,
+        store: Store,
         limit: u32,
     ) -> Result<Vec<HeldId>, DbError> {
         let rows = self
             .query(
-                "SELECT file.debug_id, max(file.stored_at) AS stored_at
+                "SELECT file.debug_id, max(file.stored_at) AS stored_at, max(file.id) AS id
                  FROM upload_files AS file JOIN uploads AS upload ON upload.id = file.upload_id
                  WHERE file.debug_file = $1 AND file.debug_id IS NOT NULL
                      AND upload.is_try = $2 AND upload.completed_at IS NOT NULL
                  GROUP BY file.debug_id ORDER BY max(file.id) DESC LIMIT $3",
-                parameters![debug_file.to_owned(), is_try, i64::from(limit)],
+                parameters![debug_file.to_owned(), store.is_try(), i64::from(limit)],
             )
             .await?;
         let held = |row: &Row| {
+            let row = TableRow::new(UPLOAD_FILES, row);
             Ok(HeldId {
-                debug_id: column(row, "debug_id")?,
-                is_try,
-                stored_at: column(row, "stored_at")?,
+                debug_id: row.parse("debug_id")?,
+                store,
+                stored_at: row.get("stored_at")?,
             })
         };
         rows.iter().map(held).collect()
@@ -68,27 +72,31 @@ impl FileRecords for PostgresDatabase {
 
     async fn last_uploaders(
         &self,
-        is_try: bool,
-        keys: &[String],
-    ) -> Result<HashMap<String, String>, DbError> {
+        store: Store,
+        keys: &[SymbolKey],
+    ) -> Result<HashMap<SymbolKey, String>, DbError> {
+        let keys: Vec<String> = keys.iter().map(SymbolKey::to_string).collect();
         let rows = self
             .query(
-                "SELECT DISTINCT ON (file.key) file.key, upload.uploader
+                "SELECT DISTINCT ON (file.key) file.id, file.key, upload.uploader
                  FROM upload_files AS file JOIN uploads AS upload ON upload.id = file.upload_id
                  WHERE file.key = ANY ($2) AND upload.is_try = $1 AND NOT file.was_held
                  ORDER BY file.key, file.id DESC",
-                parameters![is_try, keys.to_vec()],
+                parameters![store.is_try(), keys],
             )
             .await?;
         rows.iter()
-            .map(|row| Ok((column(row, "key")?, column(row, "uploader")?)))
+            .map(|row| {
+                let row = TableRow::new(UPLOAD_FILES, row);
+                Ok((row.parse("key")?, row.get("uploader")?))
+            })
             .collect()
     }
 
     async fn replaced_files(&self, upload: i64) -> Result<Vec<ReplacedFile>, DbError> {
         let rows = self
             .query(
-                "SELECT DISTINCT ON (file.id) file.key, earlier.upload_id, of.uploader, earlier.stored_at
+                "SELECT DISTINCT ON (file.id) file.id, file.key, earlier.upload_id, of.uploader, earlier.stored_at
                  FROM upload_files AS file
                      JOIN uploads AS mine ON mine.id = file.upload_id
                      JOIN upload_files AS earlier ON earlier.key = file.key AND earlier.id < file.id
@@ -101,11 +109,12 @@ impl FileRecords for PostgresDatabase {
             .await?;
         rows.iter()
             .map(|row| {
+                let row = TableRow::new(UPLOAD_FILES, row);
                 Ok(ReplacedFile {
-                    key: column(row, "key")?,
-                    upload: column(row, "upload_id")?,
-                    user: column(row, "uploader")?,
-                    stored_at: column(row, "stored_at")?,
+                    key: row.parse("key")?,
+                    upload: row.get("upload_id")?,
+                    user: row.get("uploader")?,
+                    stored_at: row.get("stored_at")?,
                 })
             })
             .collect()
@@ -117,18 +126,19 @@ impl PostgresDatabase {
         &self,
         condition: &str,
         (name, id): (&str, &str),
-        is_try: bool,
+        store: Store,
     ) -> Result<Option<ModuleRecord>, DbError> {
         let rows = self
             .query(
                 format!(
-                    "SELECT file.key, file.debug_file, file.debug_id, file.code_file, file.code_id, file.generator
+                    "SELECT file.id, file.key, file.debug_file, file.debug_id, file.code_file, file.code_id,
+                         file.generator
                      FROM upload_files AS file JOIN uploads AS upload ON upload.id = file.upload_id
                      WHERE {condition} AND file.debug_file IS NOT NULL AND file.debug_id IS NOT NULL
                          AND upload.is_try = $3 AND upload.completed_at IS NOT NULL
                      ORDER BY file.id DESC LIMIT 1"
                 ),
-                parameters![name.to_owned(), id.to_owned(), is_try],
+                parameters![name.to_owned(), id.to_owned(), store.is_try()],
             )
             .await?;
         rows.first().map(module_record).transpose()
@@ -136,12 +146,13 @@ impl PostgresDatabase {
 }
 
 fn module_record(row: &Row) -> Result<ModuleRecord, DbError> {
+    let row = TableRow::new(UPLOAD_FILES, row);
     Ok(ModuleRecord {
-        key: column(row, "key")?,
-        debug_file: column(row, "debug_file")?,
-        debug_id: column(row, "debug_id")?,
-        code_file: column(row, "code_file")?,
-        code_id: column(row, "code_id")?,
-        generator: column(row, "generator")?,
+        key: row.parse("key")?,
+        debug_file: row.get("debug_file")?,
+        debug_id: row.parse("debug_id")?,
+        code_file: row.get("code_file")?,
+        code_id: row.parse_optional("code_id")?,
+        generator: row.get("generator")?,
     })
 }

@@ -17,7 +17,9 @@ mod failure;
 mod files;
 mod missing;
 mod nodes;
+mod row;
 mod schema;
+mod statement;
 #[cfg(test)]
 mod tests;
 mod tokens;
@@ -35,7 +37,7 @@ use tokio::runtime::Handle;
 use tokio::time::{Instant, sleep_until, timeout_at};
 use tokio_postgres::Row;
 
-use super::{Database, DatabaseConfig, DbError, migrations};
+use super::{DatabaseCheck, DatabaseConfig, DbError, migrations};
 use connect::Connector;
 use deadlines::Deadlines;
 use values::{Parameter, parameters};
@@ -100,8 +102,12 @@ impl PostgresDatabase {
     }
 
     /// Runs a statement that must not be carried out twice. When the connection breaks, it is unknown whether it was.
-    async fn query_once(&self, sql: &str, parameters: Vec<Parameter>) -> Result<Vec<Row>, DbError> {
-        let sql = sql.to_owned();
+    async fn query_once(
+        &self,
+        sql: impl Into<String>,
+        parameters: Vec<Parameter>,
+    ) -> Result<Vec<Row>, DbError> {
+        let sql = sql.into();
         self.run(Call {
             sql,
             parameters,
@@ -133,7 +139,7 @@ impl fmt::Debug for PostgresDatabase {
 }
 
 #[async_trait]
-impl Database for PostgresDatabase {
+impl DatabaseCheck for PostgresDatabase {
     async fn check(&self) -> Result<(), DbError> {
         self.query("SELECT max(number) FROM schema_migrations", parameters![])
             .await?;

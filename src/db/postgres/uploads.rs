@@ -4,58 +4,88 @@ use async_trait::async_trait;
 use time::OffsetDateTime;
 use tokio_postgres::Row;
 
-use super::values::{Parameter, array, column, inserted_id, natural, number, numbers, parameters};
+use super::row::TableRow;
+use super::statement::{Column, Rows, Values};
+use super::values::{Parameter, array, inserted_id, number, numbers, parameters};
 use super::{PostgresDatabase, build_ids};
 use crate::db::DbError;
+use crate::db::table::{UPLOAD_FILES, UPLOADS};
 use crate::db::uploads::{
     FileRecord, Hold, NewUpload, Outcome, UploadRecord, UploadRecords, UploadState, duration,
     milliseconds,
 };
+use symbols::{DebugId, Store, SymbolKey};
 
-/// All uploads claim their keys in one order, so that none can wait for another that waits for it.
-const BEGIN: &str = "
-    WITH begun AS (
-        INSERT INTO uploads (uploader, file_name, size, bucket, is_try, content_hash, download_url, redirect_urls,
-            ignored_keys, created_at, received_ms, checked_ms, node, ticket)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) RETURNING id, is_try
-    ), claimed AS (
-        INSERT INTO upload_claims (is_try, key, upload_id)
-        SELECT begun.is_try, key, begun.id FROM begun CROSS JOIN unnest($15::text[]) AS claim (key)
-        ORDER BY key COLLATE \"C\"
-    )
-    SELECT id FROM begun";
-
-/// The statement that completes an upload. The files are numbered in the order of the arrays: first those that it stored,
-/// `$25` in number, then those that were there.
-fn complete() -> String {
-    format!(
-        "{COMPLETE}, indexed AS ({} ) SELECT id FROM completed",
-        build_ids::INSERT
-    )
+/// The statement that records an upload as pending. All uploads claim their keys in one order, so that none can wait
+/// for another that waits for it.
+fn begin(upload: &NewUpload, hold: &Hold) -> Result<(String, Vec<Parameter>), DbError> {
+    let mut values = Values::default();
+    let claims: Vec<String> = hold.claims.iter().map(SymbolKey::to_string).collect();
+    let claims = values.add(claims);
+    let (columns, row) = values.row(vec![
+        ("uploader", Box::new(upload.user.clone())),
+        ("file_name", Box::new(upload.file_name.clone())),
+        ("size", Box::new(number(upload.size)?)),
+        ("bucket", Box::new(upload.bucket.clone())),
+        ("is_try", Box::new(upload.store.is_try())),
+        ("content_hash", Box::new(upload.content_hash.clone())),
+        ("download_url", Box::new(upload.download_url.clone())),
+        ("redirect_urls", Box::new(upload.redirect_urls.clone())),
+        ("ignored_keys", Box::new(upload.ignored_keys.clone())),
+        ("created_at", Box::new(upload.created_at)),
+        ("received_ms", Box::new(milliseconds(upload.received_in))),
+        ("checked_ms", Box::new(milliseconds(upload.checked_in))),
+        ("node", Box::new(hold.node.clone())),
+        ("ticket", Box::new(hold.ticket)),
+    ]);
+    let sql = format!(
+        "WITH begun AS (
+             INSERT INTO uploads ({columns}) VALUES ({row}) RETURNING id, is_try
+         ), claimed AS (
+             INSERT INTO upload_claims (is_try, key, upload_id)
+             SELECT begun.is_try, key, begun.id FROM begun CROSS JOIN unnest({claims}::text[]) AS claim (key)
+             ORDER BY key COLLATE \"C\"
+         )
+         SELECT id FROM begun"
+    );
+    Ok((sql, values.into_parameters()))
 }
 
-const COMPLETE: &str = "
-    WITH completed AS (
-        UPDATE uploads SET completed_at = $2, skipped_keys = $3, stored_ms = $17
-        WHERE id = $1 AND completed_at IS NULL AND failure IS NULL
-        RETURNING id, is_try
-    ), given_back AS (
-        DELETE FROM upload_claims USING completed WHERE upload_claims.upload_id = completed.id
-    ), recorded AS (
-        INSERT INTO upload_files (upload_id, key, is_update, is_compressed, stored_size, original_size, sha256,
-            replaced_sha256, debug_file, debug_id, code_file, code_id, generator, stored_at, was_held)
-        SELECT completed.id, key, is_update, is_compressed, stored_size, original_size, sha256,
-            replaced_sha256, debug_file, debug_id, code_file, code_id, generator, stored_at, place > $25
-        FROM completed CROSS JOIN unnest($4::text[], $5::boolean[], $6::boolean[], $7::bigint[], $8::bigint[],
-            $9::text[], $10::text[], $11::text[], $12::text[], $13::text[], $14::text[], $15::text[],
-            $16::timestamptz[]) WITH ORDINALITY
-            AS file (key, is_update, is_compressed, stored_size, original_size, sha256, replaced_sha256, debug_file,
-                debug_id, code_file, code_id, generator, stored_at, place)
-        WHERE place <= $25 OR NOT EXISTS (
-            SELECT 1 FROM upload_files AS known JOIN uploads AS earlier ON earlier.id = known.upload_id
-            WHERE known.key = file.key AND known.sha256 = file.sha256 AND earlier.is_try = completed.is_try)
-        ORDER BY place
-    )";
+/// The statement that completes an upload. Its files are numbered in the order of the arrays: first those that it
+/// stored, then those that were there.
+fn complete(
+    id: i64,
+    outcome: &Outcome,
+    at: OffsetDateTime,
+) -> Result<(String, Vec<Parameter>), DbError> {
+    let mut values = Values::default();
+    let (id, at) = (values.add(id), values.add(at));
+    let skipped_keys = values.add(outcome.skipped_keys.clone());
+    let stored_ms = values.add(milliseconds(outcome.stored_in));
+    let stored = values.add(number(outcome.files.len() as u64)?);
+    let files: Vec<&FileRecord> = outcome.files.iter().chain(&outcome.held).collect();
+    let Rows { columns, source } = values.rows(file_columns(&files)?);
+    let build_ids = build_ids::insert(&mut values, &outcome.build_ids)?;
+    let sql = format!(
+        "WITH completed AS (
+             UPDATE uploads SET completed_at = {at}, skipped_keys = {skipped_keys}, stored_ms = {stored_ms}
+             WHERE id = {id} AND completed_at IS NULL AND failure IS NULL
+             RETURNING id, is_try
+         ), given_back AS (
+             DELETE FROM upload_claims USING completed WHERE upload_claims.upload_id = completed.id
+         ), recorded AS (
+             INSERT INTO upload_files (upload_id, {columns}, was_held)
+             SELECT completed.id, {columns}, place > {stored}
+             FROM completed CROSS JOIN {source} WITH ORDINALITY AS file ({columns}, place)
+             WHERE place <= {stored} OR NOT EXISTS (
+                 SELECT 1 FROM upload_files AS known JOIN uploads AS earlier ON earlier.id = known.upload_id
+                 WHERE known.key = file.key AND known.sha256 = file.sha256 AND earlier.is_try = completed.is_try)
+             ORDER BY place
+         ), indexed AS ({build_ids})
+         SELECT id FROM completed"
+    );
+    Ok((sql, values.into_parameters()))
+}
 
 const FAIL: &str = "
     WITH failed AS (
@@ -66,29 +96,8 @@ const FAIL: &str = "
 #[async_trait]
 impl UploadRecords for PostgresDatabase {
     async fn begin_upload(&self, upload: &NewUpload, hold: &Hold) -> Result<i64, DbError> {
-        let (upload, hold) = (upload.clone(), hold.clone());
-        let rows = self
-            .query_once(
-                BEGIN,
-                parameters![
-                    upload.user,
-                    upload.file_name,
-                    number(upload.size)?,
-                    upload.bucket,
-                    upload.is_try,
-                    upload.content_hash,
-                    upload.download_url,
-                    upload.redirect_urls,
-                    upload.ignored_keys,
-                    upload.created_at,
-                    milliseconds(upload.received_in),
-                    milliseconds(upload.checked_in),
-                    hold.node,
-                    hold.ticket,
-                    hold.claims
-                ],
-            )
-            .await?;
+        let (sql, parameters) = begin(upload, hold)?;
+        let rows = self.query_once(sql, parameters).await?;
         inserted_id(&rows)
     }
 
@@ -98,13 +107,8 @@ impl UploadRecords for PostgresDatabase {
         outcome: &Outcome,
         at: OffsetDateTime,
     ) -> Result<(), DbError> {
-        let mut parameters = parameters![id, at, outcome.skipped_keys.clone()];
-        let files: Vec<&FileRecord> = outcome.files.iter().chain(&outcome.held).collect();
-        parameters.extend(arrays(&files)?);
-        parameters.push(Box::new(milliseconds(outcome.stored_in)));
-        parameters.extend(build_ids::arrays(&outcome.build_ids)?);
-        parameters.push(Box::new(number(outcome.files.len() as u64)?));
-        let completed = self.query_once(&complete(), parameters).await?;
+        let (sql, parameters) = complete(id, outcome, at)?;
+        let completed = self.query_once(sql, parameters).await?;
         if completed.is_empty() {
             return Err(DbError::Conflict(format!("upload {id} is not pending")));
         }
@@ -146,8 +150,8 @@ impl UploadRecords for PostgresDatabase {
         }
         let files = self
             .query(
-                "SELECT key, is_update, is_compressed, stored_size, original_size, sha256, replaced_sha256, debug_file,
-                     debug_id, code_file, code_id, generator, stored_at
+                "SELECT id, key, is_update, is_compressed, stored_size, original_size, sha256, replaced_sha256,
+                     debug_file, debug_id, code_file, code_id, generator, stored_at
                  FROM upload_files WHERE upload_id = $1 AND NOT was_held ORDER BY id",
                 parameters![id],
             )
@@ -157,69 +161,114 @@ impl UploadRecords for PostgresDatabase {
     }
 }
 
-/// The files, column by column.
-fn arrays(files: &[&FileRecord]) -> Result<Vec<Parameter>, DbError> {
-    Ok(vec![
-        array(files, |file| file.key.clone()),
-        array(files, |file| file.is_update),
-        array(files, |file| file.is_compressed),
-        numbers(files, |file| file.stored_size)?,
-        numbers(files, |file| file.original_size)?,
-        array(files, |file| file.sha256.clone()),
-        array(files, |file| file.replaced_sha256.clone()),
-        array(files, |file| file.debug_file.clone()),
-        array(files, |file| file.debug_id.clone()),
-        array(files, |file| file.code_file.clone()),
-        array(files, |file| file.code_id.clone()),
-        array(files, |file| file.generator.clone()),
-        array(files, |file| file.stored_at),
-    ])
+fn file_columns(files: &[&FileRecord]) -> Result<Vec<Column>, DbError> {
+    let text = |id: &Option<DebugId>| id.as_ref().map(DebugId::to_string);
+    let columns = [
+        ("key", "text", array(files, |file| file.key.to_string())),
+        ("is_update", "boolean", array(files, |file| file.is_update)),
+        (
+            "is_compressed",
+            "boolean",
+            array(files, |file| file.is_compressed),
+        ),
+        (
+            "stored_size",
+            "bigint",
+            numbers(files, |file| file.stored_size)?,
+        ),
+        (
+            "original_size",
+            "bigint",
+            numbers(files, |file| file.original_size)?,
+        ),
+        (
+            "sha256",
+            "text",
+            array(files, |file| file.sha256.to_string()),
+        ),
+        (
+            "replaced_sha256",
+            "text",
+            array(files, |file| {
+                file.replaced_sha256.map(|digest| digest.to_string())
+            }),
+        ),
+        (
+            "debug_file",
+            "text",
+            array(files, |file| file.debug_file.clone()),
+        ),
+        (
+            "debug_id",
+            "text",
+            array(files, |file| text(&file.debug_id)),
+        ),
+        (
+            "code_file",
+            "text",
+            array(files, |file| file.code_file.clone()),
+        ),
+        ("code_id", "text", array(files, |file| text(&file.code_id))),
+        (
+            "generator",
+            "text",
+            array(files, |file| file.generator.clone()),
+        ),
+        (
+            "stored_at",
+            "timestamptz",
+            array(files, |file| file.stored_at),
+        ),
+    ];
+    Ok(columns.map(Column::from).into())
 }
 
 fn upload_record(row: &Row) -> Result<UploadRecord, DbError> {
-    let completed_at: Option<OffsetDateTime> = column(row, "completed_at")?;
-    let failure: Option<String> = column(row, "failure")?;
+    let row = TableRow::new(UPLOADS, row);
+    let completed_at: Option<OffsetDateTime> = row.get("completed_at")?;
+    let failure: Option<String> = row.get("failure")?;
     let state = match (completed_at, failure) {
         (None, None) => UploadState::Pending,
         (Some(at), _) => UploadState::Completed(at),
         (None, Some(reason)) => UploadState::Failed(reason),
     };
     Ok(UploadRecord {
-        id: column(row, "id")?,
-        upload: NewUpload {
-            user: column(row, "uploader")?,
-            file_name: column(row, "file_name")?,
-            size: natural(row, "size")?,
-            bucket: column(row, "bucket")?,
-            is_try: column(row, "is_try")?,
-            content_hash: column(row, "content_hash")?,
-            download_url: column(row, "download_url")?,
-            redirect_urls: column(row, "redirect_urls")?,
-            ignored_keys: column(row, "ignored_keys")?,
-            created_at: column(row, "created_at")?,
-            received_in: duration(column(row, "received_ms")?),
-            checked_in: duration(column(row, "checked_ms")?),
+        id: row.get("id")?,
+        facts: NewUpload {
+            user: row.get("uploader")?,
+            file_name: row.get("file_name")?,
+            size: row.natural("size")?,
+            bucket: row.get("bucket")?,
+            store: Store::of(row.get("is_try")?),
+            content_hash: row.get("content_hash")?,
+            download_url: row.get("download_url")?,
+            redirect_urls: row.get("redirect_urls")?,
+            ignored_keys: row.get("ignored_keys")?,
+            created_at: row.get("created_at")?,
+            received_in: duration(row.get("received_ms")?),
+            checked_in: duration(row.get("checked_ms")?),
         },
         state,
-        skipped_keys: column(row, "skipped_keys")?,
-        stored_in: duration(column(row, "stored_ms")?),
+        skipped_keys: row.get("skipped_keys")?,
+        stored_in: duration(row.get("stored_ms")?),
     })
 }
 
 fn file_record(row: &Row) -> Result<FileRecord, DbError> {
+    let row = TableRow::new(UPLOAD_FILES, row);
     Ok(FileRecord {
-        key: column(row, "key")?,
-        is_update: column(row, "is_update")?,
-        is_compressed: column(row, "is_compressed")?,
-        stored_size: natural(row, "stored_size")?,
-        original_size: natural(row, "original_size")?,
-        sha256: column(row, "sha256")?,
-        replaced_sha256: column(row, "replaced_sha256")?,
-        debug_file: column(row, "debug_file")?,
-        debug_id: column(row, "debug_id")?,
-        code_file: column(row, "code_file")?,
-        code_id: column(row, "code_id")?,
-        generator: column(row, "generator")?,
-        stored_at: column(row, "stored_at")?,
+        key: row.parse("key")?,
+        is_update: row.get("is_update")?,
+        is_compressed: row.get("is_compressed")?,
+        stored_size: row.natural("stored_size")?,
+        original_size: row.natural("original_size")?,
+        sha256: row.parse("sha256")?,
+        replaced_sha256: row.parse_optional("replaced_sha256")?,
+        debug_file: row.get("debug_file")?,
+        debug_id: row.parse_optional("debug_id")?,
+        code_file: row.get("code_file")?,
+        code_id: row.parse_optional("code_id")?,
+        generator: row.get("generator")?,
+        stored_at: row.get("stored_at")?,
     })
 }

@@ -5,9 +5,12 @@ use time::OffsetDateTime;
 use tokio_postgres::Row;
 
 use super::PostgresDatabase;
-use super::values::{column, parameters};
+use super::row::TableRow;
+use super::values::parameters;
 use crate::db::DbError;
+use crate::db::table::WAITING_FILES;
 use crate::db::waiting::{WaitingFile, WaitingRecords};
+use symbols::Sha256;
 
 #[async_trait]
 impl WaitingRecords for PostgresDatabase {
@@ -20,7 +23,7 @@ impl WaitingRecords for PostgresDatabase {
                  WHERE (SELECT count(*) FROM waiting_files WHERE uploader = $2) < $5
                  RETURNING key_hash",
                 parameters![
-                    file.key_hash,
+                    file.key_hash.to_string(),
                     file.user,
                     file.token_id,
                     file.created_at,
@@ -31,11 +34,11 @@ impl WaitingRecords for PostgresDatabase {
         Ok(!recorded.is_empty())
     }
 
-    async fn waiting_file(&self, key_hash: &str) -> Result<Option<WaitingFile>, DbError> {
+    async fn waiting_file(&self, key_hash: &Sha256) -> Result<Option<WaitingFile>, DbError> {
         let rows = self
             .query(
                 "SELECT key_hash, uploader, token_id, created_at FROM waiting_files WHERE key_hash = $1",
-                parameters![key_hash.to_owned()],
+                parameters![key_hash.to_string()],
             )
             .await?;
         rows.first().map(waiting_file).transpose()
@@ -45,20 +48,22 @@ impl WaitingRecords for PostgresDatabase {
         &self,
         before: OffsetDateTime,
         limit: u32,
-    ) -> Result<Vec<String>, DbError> {
+    ) -> Result<Vec<Sha256>, DbError> {
         let rows = self
             .query(
                 "SELECT key_hash FROM waiting_files WHERE created_at < $1 ORDER BY created_at LIMIT $2",
                 parameters![before, i64::from(limit)],
             )
             .await?;
-        rows.iter().map(|row| column(row, "key_hash")).collect()
+        rows.iter()
+            .map(|row| TableRow::new(WAITING_FILES, row).parse("key_hash"))
+            .collect()
     }
 
-    async fn end_waiting(&self, key_hash: &str) -> Result<(), DbError> {
+    async fn end_waiting(&self, key_hash: &Sha256) -> Result<(), DbError> {
         self.query(
             "DELETE FROM waiting_files WHERE key_hash = $1",
-            parameters![key_hash.to_owned()],
+            parameters![key_hash.to_string()],
         )
         .await?;
         Ok(())
@@ -66,10 +71,11 @@ impl WaitingRecords for PostgresDatabase {
 }
 
 fn waiting_file(row: &Row) -> Result<WaitingFile, DbError> {
+    let row = TableRow::new(WAITING_FILES, row);
     Ok(WaitingFile {
-        key_hash: column(row, "key_hash")?,
-        user: column(row, "uploader")?,
-        token_id: column(row, "token_id")?,
-        created_at: column(row, "created_at")?,
+        key_hash: row.parse("key_hash")?,
+        user: row.get("uploader")?,
+        token_id: row.get("token_id")?,
+        created_at: row.get("created_at")?,
     })
 }

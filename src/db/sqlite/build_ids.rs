@@ -4,39 +4,43 @@ use async_trait::async_trait;
 use rusqlite::{Row, Transaction, named_params};
 
 use super::SqliteDatabase;
+use super::row::TableRow;
 use crate::db::DbError;
 use crate::db::build_ids::{BuildIdRecord, BuildIdRecords, MOST_ANSWERS, ModuleFolder};
+use crate::db::table::{BUILD_IDS, UPLOAD_FILES};
+use symbols::BuildId;
 
 #[async_trait]
 impl BuildIdRecords for SqliteDatabase {
-    async fn files_by_build_id(&self, build_id: &str) -> Result<Vec<BuildIdRecord>, DbError> {
-        let build_id = build_id.to_owned();
+    async fn files_by_build_id(&self, build_id: &BuildId) -> Result<Vec<BuildIdRecord>, DbError> {
+        let build_id = build_id.to_string();
         self.read(move |transaction| {
             let files = transaction
                 .prepare_cached(
                     "SELECT build_id, key, sha256, has_code, has_debug_info, is_gzipped, size FROM build_ids
                      WHERE build_id = ?1 ORDER BY upload_id DESC, key LIMIT ?2",
                 )?
-                .query_map((build_id, MOST_ANSWERS), build_id_record)?
+                .query_and_then((build_id, MOST_ANSWERS), build_id_record)?
                 .collect::<Result<Vec<_>, _>>()?;
             Ok(files)
         })
         .await
     }
 
-    async fn modules_by_build_id(&self, build_id: &str) -> Result<Vec<ModuleFolder>, DbError> {
-        let code_id = build_id.to_ascii_uppercase();
+    async fn modules_by_build_id(&self, build_id: &BuildId) -> Result<Vec<ModuleFolder>, DbError> {
+        let code_id = build_id.as_str().to_ascii_uppercase();
         self.read(move |transaction| {
             let modules = transaction
                 .prepare_cached(
-                    "SELECT DISTINCT file.debug_file, file.debug_id
+                    "SELECT file.debug_file, file.debug_id, max(file.id) AS id
                      FROM upload_files AS file JOIN uploads AS upload ON upload.id = file.upload_id
                      WHERE file.code_file IS NULL AND file.code_id = ?1
                          AND file.debug_file IS NOT NULL AND file.debug_id IS NOT NULL
                          AND NOT upload.is_try AND upload.completed_at IS NOT NULL
+                     GROUP BY file.debug_file, file.debug_id
                      ORDER BY file.debug_file, file.debug_id LIMIT ?2",
                 )?
-                .query_map((code_id, MOST_ANSWERS), module_folder)?
+                .query_and_then((code_id, MOST_ANSWERS), module_folder)?
                 .collect::<Result<Vec<_>, _>>()?;
             Ok(modules)
         })
@@ -59,9 +63,9 @@ pub(super) fn insert(
     )?;
     for file in files {
         insert.execute(named_params! {
-            ":build_id": file.build_id,
-            ":key": file.key,
-            ":sha256": file.sha256,
+            ":build_id": file.build_id.as_str(),
+            ":key": file.key.to_string(),
+            ":sha256": file.sha256.to_string(),
             ":has_code": file.has_code,
             ":has_debug_info": file.has_debug_info,
             ":is_gzipped": file.is_gzipped,
@@ -72,11 +76,12 @@ pub(super) fn insert(
     Ok(())
 }
 
-fn build_id_record(row: &Row<'_>) -> rusqlite::Result<BuildIdRecord> {
+fn build_id_record(row: &Row<'_>) -> Result<BuildIdRecord, DbError> {
+    let row = TableRow::new(BUILD_IDS, row);
     Ok(BuildIdRecord {
-        build_id: row.get("build_id")?,
-        key: row.get("key")?,
-        sha256: row.get("sha256")?,
+        build_id: row.parse("build_id")?,
+        key: row.parse("key")?,
+        sha256: row.parse("sha256")?,
         has_code: row.get("has_code")?,
         has_debug_info: row.get("has_debug_info")?,
         is_gzipped: row.get("is_gzipped")?,
@@ -84,9 +89,10 @@ fn build_id_record(row: &Row<'_>) -> rusqlite::Result<BuildIdRecord> {
     })
 }
 
-fn module_folder(row: &Row<'_>) -> rusqlite::Result<ModuleFolder> {
+fn module_folder(row: &Row<'_>) -> Result<ModuleFolder, DbError> {
+    let row = TableRow::new(UPLOAD_FILES, row);
     Ok(ModuleFolder {
         debug_file: row.get("debug_file")?,
-        debug_id: row.get("debug_id")?,
+        debug_id: row.parse("debug_id")?,
     })
 }

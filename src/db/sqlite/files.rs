@@ -3,25 +3,28 @@
 use std::collections::HashMap;
 
 use async_trait::async_trait;
-use rusqlite::{OptionalExtension, Row};
+use rusqlite::Row;
 
 use super::SqliteDatabase;
+use super::row::TableRow;
 use super::values::{Texts, Time};
 use crate::db::DbError;
 use crate::db::files::{FileRecords, HeldId, ModuleRecord, ReplacedFile};
+use crate::db::table::UPLOAD_FILES;
+use symbols::{DebugId, Store, SymbolKey};
 
 #[async_trait]
 impl FileRecords for SqliteDatabase {
     async fn module_by_debug_id(
         &self,
         debug_file: &str,
-        debug_id: &str,
-        is_try: bool,
+        debug_id: &DebugId,
+        store: Store,
     ) -> Result<Option<ModuleRecord>, DbError> {
         self.newest_module(
             "file.debug_file = ?1 AND file.debug_id = ?2",
-            (debug_file, debug_id),
-            is_try,
+            (debug_file, debug_id.as_str()),
+            store,
         )
         .await
     }
@@ -29,13 +32,13 @@ impl FileRecords for SqliteDatabase {
     async fn module_by_code_id(
         &self,
         code_file: &str,
-        code_id: &str,
-        is_try: bool,
+        code_id: &DebugId,
+        store: Store,
     ) -> Result<Option<ModuleRecord>, DbError> {
         self.newest_module(
             "file.code_file = ?1 AND file.code_id = ?2",
-            (code_file, code_id),
-            is_try,
+            (code_file, code_id.as_str()),
+            store,
         )
         .await
     }
@@ -43,24 +46,25 @@ impl FileRecords for SqliteDatabase {
     async fn debug_ids(
         &self,
         debug_file: &str,
-        is_try: bool,
+        store: Store,
         limit: u32,
     ) -> Result<Vec<HeldId>, DbError> {
         let debug_file = debug_file.to_owned();
         self.read(move |transaction| {
             let ids = transaction
                 .prepare_cached(
-                    "SELECT file.debug_id, max(file.stored_at) AS stored_at
+                    "SELECT file.debug_id, max(file.stored_at) AS stored_at, max(file.id) AS id
                      FROM upload_files AS file JOIN uploads AS upload ON upload.id = file.upload_id
                      WHERE file.debug_file = ?1 AND file.debug_id IS NOT NULL
                          AND upload.is_try = ?2 AND upload.completed_at IS NOT NULL
                      GROUP BY file.debug_id ORDER BY max(file.id) DESC LIMIT ?3",
                 )?
-                .query_map((debug_file, is_try, limit), |row| {
-                    Ok(HeldId {
-                        debug_id: row.get("debug_id")?,
-                        is_try,
-                        stored_at: row.get::<_, Time>("stored_at")?.0,
+                .query_and_then((debug_file, store.is_try(), limit), |row| {
+                    let row = TableRow::new(UPLOAD_FILES, row);
+                    Ok::<_, DbError>(HeldId {
+                        debug_id: row.parse("debug_id")?,
+                        store,
+                        stored_at: row.get::<Time>("stored_at")?.0,
                     })
                 })?
                 .collect::<Result<Vec<_>, _>>()?;
@@ -71,22 +75,25 @@ impl FileRecords for SqliteDatabase {
 
     async fn last_uploaders(
         &self,
-        is_try: bool,
-        keys: &[String],
-    ) -> Result<HashMap<String, String>, DbError> {
-        let keys = keys.to_vec();
+        store: Store,
+        keys: &[SymbolKey],
+    ) -> Result<HashMap<SymbolKey, String>, DbError> {
+        let keys: Vec<String> = keys.iter().map(SymbolKey::to_string).collect();
         self.read(move |transaction| {
             let uploaders = transaction
                 .prepare_cached(
-                    "SELECT wanted.value, uploads.user
-                     FROM json_each(?2) AS wanted JOIN uploads ON uploads.id = (
-                         SELECT upload.id
-                         FROM upload_files AS file JOIN uploads AS upload ON upload.id = file.upload_id
-                         WHERE file.key = wanted.value AND upload.is_try = ?1 AND NOT file.was_held
-                         ORDER BY file.id DESC LIMIT 1)",
+                    "SELECT stored.id, stored.key, uploads.user
+                     FROM json_each(?2) AS wanted
+                         JOIN upload_files AS stored ON stored.id = (
+                             SELECT file.id
+                             FROM upload_files AS file JOIN uploads AS upload ON upload.id = file.upload_id
+                             WHERE file.key = wanted.value AND upload.is_try = ?1 AND NOT file.was_held
+                             ORDER BY file.id DESC LIMIT 1)
+                         JOIN uploads ON uploads.id = stored.upload_id",
                 )?
-                .query_map((is_try, Texts(keys.as_slice())), |row| {
-                    Ok((row.get(0)?, row.get(1)?))
+                .query_and_then((store.is_try(), Texts(keys.as_slice())), |row| {
+                    let row = TableRow::new(UPLOAD_FILES, row);
+                    Ok::<_, DbError>((row.parse("key")?, row.get("user")?))
                 })?
                 .collect::<Result<_, _>>()?;
             Ok(uploaders)
@@ -99,7 +106,7 @@ impl FileRecords for SqliteDatabase {
             // SQLite takes the other columns from the row of the maximum.
             let replaced = transaction
                 .prepare_cached(
-                    "SELECT file.key, max(earlier.id), earlier.upload_id, of.user, earlier.stored_at
+                    "SELECT file.id, file.key, max(earlier.id), earlier.upload_id, of.user, earlier.stored_at
                      FROM upload_files AS file
                          JOIN uploads AS mine ON mine.id = file.upload_id
                          JOIN upload_files AS earlier ON earlier.key = file.key AND earlier.id < file.id
@@ -108,12 +115,13 @@ impl FileRecords for SqliteDatabase {
                      WHERE file.upload_id = ?1
                      GROUP BY file.id ORDER BY file.id",
                 )?
-                .query_map([upload], |row| {
-                    Ok(ReplacedFile {
-                        key: row.get("key")?,
+                .query_and_then([upload], |row| {
+                    let row = TableRow::new(UPLOAD_FILES, row);
+                    Ok::<_, DbError>(ReplacedFile {
+                        key: row.parse("key")?,
                         upload: row.get("upload_id")?,
                         user: row.get("user")?,
-                        stored_at: row.get::<_, Time>("stored_at")?.0,
+                        stored_at: row.get::<Time>("stored_at")?.0,
                     })
                 })?
                 .collect::<Result<Vec<_>, _>>()?;
@@ -128,33 +136,36 @@ impl SqliteDatabase {
         &self,
         condition: &'static str,
         (name, id): (&str, &str),
-        is_try: bool,
+        store: Store,
     ) -> Result<Option<ModuleRecord>, DbError> {
         let (name, id) = (name.to_owned(), id.to_owned());
         self.read(move |transaction| {
             let module = transaction
                 .prepare_cached(&format!(
-                    "SELECT file.key, file.debug_file, file.debug_id, file.code_file, file.code_id, file.generator
+                    "SELECT file.id, file.key, file.debug_file, file.debug_id, file.code_file, file.code_id,
+                         file.generator
                      FROM upload_files AS file JOIN uploads AS upload ON upload.id = file.upload_id
                      WHERE {condition} AND file.debug_file IS NOT NULL AND file.debug_id IS NOT NULL
                          AND upload.is_try = ?3 AND upload.completed_at IS NOT NULL
                      ORDER BY file.id DESC LIMIT 1"
                 ))?
-                .query_row((name, id, is_try), module_record)
-                .optional()?;
+                .query_and_then((name, id, store.is_try()), module_record)?
+                .next()
+                .transpose()?;
             Ok(module)
         })
         .await
     }
 }
 
-fn module_record(row: &Row<'_>) -> rusqlite::Result<ModuleRecord> {
+fn module_record(row: &Row<'_>) -> Result<ModuleRecord, DbError> {
+    let row = TableRow::new(UPLOAD_FILES, row);
     Ok(ModuleRecord {
-        key: row.get("key")?,
+        key: row.parse("key")?,
         debug_file: row.get("debug_file")?,
-        debug_id: row.get("debug_id")?,
+        debug_id: row.parse("debug_id")?,
         code_file: row.get("code_file")?,
-        code_id: row.get("code_id")?,
+        code_id: row.parse_optional("code_id")?,
         generator: row.get("generator")?,
     })
 }

@@ -11,6 +11,7 @@ mod file;
 mod files;
 mod missing;
 mod nodes;
+mod row;
 #[cfg(test)]
 mod tests;
 mod tokens;
@@ -29,7 +30,7 @@ use deadpool_sqlite::{
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 
 use super::migrate::{self, Applied};
-use super::{Database, DbError, migrations};
+use super::{DatabaseCheck, DbError, migrations};
 use crate::blocking;
 
 /// How long a call waits where no configuration says so.
@@ -94,7 +95,7 @@ impl SqliteDatabase {
 }
 
 #[async_trait]
-impl Database for SqliteDatabase {
+impl DatabaseCheck for SqliteDatabase {
     async fn check(&self) -> Result<(), DbError> {
         self.read(|transaction| {
             transaction

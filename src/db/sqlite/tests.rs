@@ -64,6 +64,17 @@ async fn keeps_the_contract() {
 }
 
 #[tokio::test]
+async fn unreadable_values_are_corrupt() {
+    let (_folder, path) = folder();
+    let database = SqliteDatabase::open(&path).await.unwrap();
+    let execute = async |sql: String| {
+        let change = database.write(move |transaction| Ok(transaction.execute(&sql, [])?));
+        change.await.unwrap();
+    };
+    contract::corrupt::check_all(&database, execute).await;
+}
+
+#[tokio::test]
 async fn records_survive_reopening() {
     let (_folder, path) = folder();
     let database = SqliteDatabase::open(&path).await.unwrap();

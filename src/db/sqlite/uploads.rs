@@ -4,13 +4,16 @@ use async_trait::async_trait;
 use rusqlite::{OptionalExtension, Row, Transaction, named_params};
 use time::OffsetDateTime;
 
+use super::row::TableRow;
 use super::values::{Texts, Time};
 use super::{SqliteDatabase, build_ids};
 use crate::db::DbError;
+use crate::db::table::{UPLOAD_FILES, UPLOADS};
 use crate::db::uploads::{
     FileRecord, Hold, NewUpload, Outcome, UploadRecord, UploadRecords, UploadState, duration,
     milliseconds,
 };
+use symbols::{DebugId, Store, SymbolKey};
 
 #[async_trait]
 impl UploadRecords for SqliteDatabase {
@@ -27,7 +30,7 @@ impl UploadRecords for SqliteDatabase {
                     ":file_name": upload.file_name,
                     ":size": upload.size,
                     ":bucket": upload.bucket,
-                    ":is_try": upload.is_try,
+                    ":is_try": upload.store.is_try(),
                     ":content_hash": upload.content_hash,
                     ":download_url": upload.download_url,
                     ":redirect_urls": Texts(upload.redirect_urls.as_slice()),
@@ -40,11 +43,12 @@ impl UploadRecords for SqliteDatabase {
                 },
             )?;
             let id = transaction.last_insert_rowid();
+            let claims: Vec<String> = hold.claims.iter().map(SymbolKey::to_string).collect();
             transaction
                 .prepare_cached(
                     "INSERT INTO upload_claims (is_try, key, upload_id) SELECT ?1, value, ?2 FROM json_each(?3)",
                 )?
-                .execute((upload.is_try, id, Texts(hold.claims.as_slice())))?;
+                .execute((upload.store.is_try(), id, Texts(claims.as_slice())))?;
             Ok(id)
         })
         .await
@@ -113,8 +117,9 @@ impl UploadRecords for SqliteDatabase {
         self.read(move |transaction| {
             let upload = transaction
                 .prepare_cached("SELECT * FROM uploads WHERE id = ?1")?
-                .query_row([id], upload_record)
-                .optional()?;
+                .query_and_then([id], upload_record)?
+                .next()
+                .transpose()?;
             let Some(upload) = upload else {
                 return Ok(None);
             };
@@ -122,7 +127,7 @@ impl UploadRecords for SqliteDatabase {
                 .prepare_cached(
                     "SELECT * FROM upload_files WHERE upload_id = ?1 AND NOT was_held ORDER BY id",
                 )?
-                .query_map([id], file_record)?
+                .query_and_then([id], file_record)?
                 .collect::<Result<Vec<_>, _>>()?;
             Ok(Some((upload, files)))
         })
@@ -159,17 +164,17 @@ fn insert_files(
     for (file, was_held) in stored.chain(held) {
         insert.execute(named_params! {
             ":upload_id": upload_id,
-            ":key": file.key,
+            ":key": file.key.to_string(),
             ":is_update": file.is_update,
             ":is_compressed": file.is_compressed,
             ":stored_size": file.stored_size,
             ":original_size": file.original_size,
-            ":sha256": file.sha256,
-            ":replaced_sha256": file.replaced_sha256,
+            ":sha256": file.sha256.to_string(),
+            ":replaced_sha256": file.replaced_sha256.map(|digest| digest.to_string()),
             ":debug_file": file.debug_file,
-            ":debug_id": file.debug_id,
+            ":debug_id": file.debug_id.as_ref().map(DebugId::as_str),
             ":code_file": file.code_file,
-            ":code_id": file.code_id,
+            ":code_id": file.code_id.as_ref().map(DebugId::as_str),
             ":generator": file.generator,
             ":stored_at": Time(file.stored_at),
             ":was_held": was_held,
@@ -178,7 +183,8 @@ fn insert_files(
     Ok(())
 }
 
-fn upload_record(row: &Row<'_>) -> rusqlite::Result<UploadRecord> {
+fn upload_record(row: &Row<'_>) -> Result<UploadRecord, DbError> {
+    let row = TableRow::new(UPLOADS, row);
     let completed_at: Option<Time> = row.get("completed_at")?;
     let failure: Option<String> = row.get("failure")?;
     let state = match (completed_at, failure) {
@@ -188,40 +194,41 @@ fn upload_record(row: &Row<'_>) -> rusqlite::Result<UploadRecord> {
     };
     Ok(UploadRecord {
         id: row.get("id")?,
-        upload: NewUpload {
+        facts: NewUpload {
             user: row.get("user")?,
             file_name: row.get("file_name")?,
             size: row.get("size")?,
             bucket: row.get("bucket")?,
-            is_try: row.get("is_try")?,
+            store: Store::of(row.get("is_try")?),
             content_hash: row.get("content_hash")?,
             download_url: row.get("download_url")?,
-            redirect_urls: row.get::<_, Texts<_>>("redirect_urls")?.0,
-            ignored_keys: row.get::<_, Texts<_>>("ignored_keys")?.0,
-            created_at: row.get::<_, Time>("created_at")?.0,
+            redirect_urls: row.get::<Texts<_>>("redirect_urls")?.0,
+            ignored_keys: row.get::<Texts<_>>("ignored_keys")?.0,
+            created_at: row.get::<Time>("created_at")?.0,
             received_in: duration(row.get("received_ms")?),
             checked_in: duration(row.get("checked_ms")?),
         },
         state,
-        skipped_keys: row.get::<_, Texts<_>>("skipped_keys")?.0,
+        skipped_keys: row.get::<Texts<_>>("skipped_keys")?.0,
         stored_in: duration(row.get("stored_ms")?),
     })
 }
 
-fn file_record(row: &Row<'_>) -> rusqlite::Result<FileRecord> {
+fn file_record(row: &Row<'_>) -> Result<FileRecord, DbError> {
+    let row = TableRow::new(UPLOAD_FILES, row);
     Ok(FileRecord {
-        key: row.get("key")?,
+        key: row.parse("key")?,
         is_update: row.get("is_update")?,
         is_compressed: row.get("is_compressed")?,
         stored_size: row.get("stored_size")?,
         original_size: row.get("original_size")?,
-        sha256: row.get("sha256")?,
-        replaced_sha256: row.get("replaced_sha256")?,
+        sha256: row.parse("sha256")?,
+        replaced_sha256: row.parse_optional("replaced_sha256")?,
         debug_file: row.get("debug_file")?,
-        debug_id: row.get("debug_id")?,
+        debug_id: row.parse_optional("debug_id")?,
         code_file: row.get("code_file")?,
-        code_id: row.get("code_id")?,
+        code_id: row.parse_optional("code_id")?,
         generator: row.get("generator")?,
-        stored_at: row.get::<_, Time>("stored_at")?.0,
+        stored_at: row.get::<Time>("stored_at")?.0,
     })
 }

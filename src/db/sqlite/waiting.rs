@@ -1,13 +1,16 @@
 //! Waiting files in SQLite.
 
 use async_trait::async_trait;
-use rusqlite::{OptionalExtension, Row, named_params};
+use rusqlite::{Row, named_params};
 use time::OffsetDateTime;
 
 use super::SqliteDatabase;
+use super::row::TableRow;
 use super::values::Time;
 use crate::db::DbError;
+use crate::db::table::WAITING_FILES;
 use crate::db::waiting::{WaitingFile, WaitingRecords};
+use symbols::Sha256;
 
 #[async_trait]
 impl WaitingRecords for SqliteDatabase {
@@ -19,7 +22,7 @@ impl WaitingRecords for SqliteDatabase {
                  SELECT :key_hash, :user, :token_id, :created_at
                  WHERE (SELECT count(*) FROM waiting_files WHERE user = :user) < :limit",
                 named_params! {
-                    ":key_hash": file.key_hash,
+                    ":key_hash": file.key_hash.to_string(),
                     ":user": file.user,
                     ":token_id": file.token_id,
                     ":created_at": Time(file.created_at),
@@ -31,13 +34,14 @@ impl WaitingRecords for SqliteDatabase {
         .await
     }
 
-    async fn waiting_file(&self, key_hash: &str) -> Result<Option<WaitingFile>, DbError> {
-        let key_hash = key_hash.to_owned();
+    async fn waiting_file(&self, key_hash: &Sha256) -> Result<Option<WaitingFile>, DbError> {
+        let key_hash = key_hash.to_string();
         self.read(move |transaction| {
             let file = transaction
                 .prepare_cached("SELECT * FROM waiting_files WHERE key_hash = ?1")?
-                .query_row([key_hash], waiting_file)
-                .optional()?;
+                .query_and_then([key_hash], waiting_file)?
+                .next()
+                .transpose()?;
             Ok(file)
         })
         .await
@@ -47,21 +51,23 @@ impl WaitingRecords for SqliteDatabase {
         &self,
         before: OffsetDateTime,
         limit: u32,
-    ) -> Result<Vec<String>, DbError> {
+    ) -> Result<Vec<Sha256>, DbError> {
         self.read(move |transaction| {
             let hashes = transaction
                 .prepare_cached(
                     "SELECT key_hash FROM waiting_files WHERE created_at < ?1 ORDER BY created_at LIMIT ?2",
                 )?
-                .query_map((Time(before), limit), |row| row.get(0))?
-                .collect::<Result<Vec<_>, _>>()?;
+                .query_and_then((Time(before), limit), |row| {
+                    TableRow::new(WAITING_FILES, row).parse("key_hash")
+                })?
+                .collect::<Result<Vec<_>, DbError>>()?;
             Ok(hashes)
         })
         .await
     }
 
-    async fn end_waiting(&self, key_hash: &str) -> Result<(), DbError> {
-        let key_hash = key_hash.to_owned();
+    async fn end_waiting(&self, key_hash: &Sha256) -> Result<(), DbError> {
+        let key_hash = key_hash.to_string();
         self.write(move |transaction| {
             transaction.execute("DELETE FROM waiting_files WHERE key_hash = ?1", [key_hash])?;
             Ok(())
@@ -70,11 +76,12 @@ impl WaitingRecords for SqliteDatabase {
     }
 }
 
-fn waiting_file(row: &Row<'_>) -> rusqlite::Result<WaitingFile> {
+fn waiting_file(row: &Row<'_>) -> Result<WaitingFile, DbError> {
+    let row = TableRow::new(WAITING_FILES, row);
     Ok(WaitingFile {
-        key_hash: row.get("key_hash")?,
+        key_hash: row.parse("key_hash")?,
         user: row.get("user")?,
         token_id: row.get("token_id")?,
-        created_at: row.get::<_, Time>("created_at")?.0,
+        created_at: row.get::<Time>("created_at")?.0,
     })
 }

@@ -23,7 +23,7 @@ use super::public;
 use super::symbol_url::{path_of, query_of};
 use crate::clock::{SharedClock, Stopwatch};
 use crate::download::{DownloadError, DownloadService, Place};
-use symbols::SymbolKey;
+use symbols::{Stores, SymbolKey};
 
 pub(super) use file::send;
 
@@ -84,7 +84,7 @@ async fn answer(
 ) -> Result<HttpResponse, DownloadError> {
     let query = SymbolQuery::read(request.query_string());
     let mut lookup = query.lookup();
-    lookup.includes_try |= symbol.is_try;
+    lookup.stores = lookup.stores.union(symbol.stores);
     // A client that only looks, or goes on with what it began, is not one more that misses the file.
     let is_get = request.method() != Method::HEAD;
     let is_counted = is_get && !range::is_continuation(request.headers());
@@ -103,15 +103,15 @@ async fn answer(
             let wanted = &symbol.wanted;
             Box::pin(file::send_unpacked(request, downloads, cabinet, wanted)).await
         }
-        Place::Renamed(key) => Ok(renamed_response(request, key, symbol.is_try)),
+        Place::Renamed(key) => Ok(renamed_response(request, key, symbol.stores)),
     }
 }
 
 /// Sends a client that asked by code id to the debug id, with the query that it came with. The next upload may change
 /// the answer.
-fn renamed_response(request: &HttpRequest, key: &SymbolKey, is_try: bool) -> HttpResponse {
+fn renamed_response(request: &HttpRequest, key: &SymbolKey, stores: Stores) -> HttpResponse {
     let query = query_of(request.query_string());
-    let location = format!("{}{query}", path_of(key, is_try));
+    let location = format!("{}{query}", path_of(key, stores));
     HttpResponse::Found()
         .insert_header((header::LOCATION, location))
         .finish()

@@ -10,15 +10,15 @@ use percent_encoding::percent_decode_str;
 use crate::catalog::Lookup;
 use crate::download::Wanted;
 use crate::missing::CodeInfo;
-use symbols::DebugId;
+use symbols::{DebugId, Stores};
 
 /// A path of the form of a symbol's.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::http) struct SymbolPath<'path> {
     /// What is wanted.
     pub(in crate::http) wanted: Wanted<'path>,
-    /// Whether the path begins with `/try/`.
-    pub(in crate::http) is_try: bool,
+    /// Which stores are asked: a path that begins with `/try/` asks for try symbols too.
+    pub(in crate::http) stores: Stores,
 }
 
 /// Products that once had their symbols under paths of their own; Tecken took these paths for the plain ones.
@@ -43,10 +43,11 @@ impl<'path> SymbolPath<'path> {
             (Some(fourth), None) => (Some(first), [second, third, fourth]),
             (Some(_), Some(_)) => return None,
         };
-        let is_try = prefix == Some("try");
-        if prefix.is_some_and(|prefix| !is_try && !LEGACY_PRODUCTS.contains(&prefix)) {
-            return None;
-        }
+        let stores = match prefix {
+            Some("try") => Stores::RegularAndTry,
+            Some(product) if !LEGACY_PRODUCTS.contains(&product) => return None,
+            Some(_) | None => Stores::Regular,
+        };
         if debug_file.is_empty() || file_name.is_empty() {
             return None;
         }
@@ -55,7 +56,7 @@ impl<'path> SymbolPath<'path> {
             id: DebugId::parse(id)?,
             file_name: decode(file_name),
         };
-        Some(Self { wanted, is_try })
+        Some(Self { wanted, stores })
     }
 }
 
@@ -82,8 +83,8 @@ impl ModulePath {
 /// What the query adds.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(in crate::http) struct SymbolQuery {
-    /// Whether `try` is present, whatever its value.
-    pub(in crate::http) includes_try: bool,
+    /// Which stores are asked: `try` asks for try symbols too, whatever its value.
+    pub(in crate::http) stores: Stores,
     /// Whether `_refresh` is present, whatever its value.
     pub(in crate::http) refreshes: bool,
     /// What the client says of the module.
@@ -96,7 +97,7 @@ impl SymbolQuery {
         let mut result = Self::default();
         for (name, value) in form_urlencoded::parse(query.as_bytes()) {
             match name.as_ref() {
-                "try" => result.includes_try = true,
+                "try" => result.stores = Stores::RegularAndTry,
                 "_refresh" => result.refreshes = true,
                 "code_file" => result.code.code_file = text(&value),
                 "code_id" => result.code.code_id = text(&value),
@@ -109,7 +110,7 @@ impl SymbolQuery {
     /// How the lookup is to be made.
     pub(in crate::http) fn lookup(&self) -> Lookup {
         Lookup {
-            includes_try: self.includes_try,
+            stores: self.stores,
             refreshes: self.refreshes,
         }
     }
@@ -139,12 +140,15 @@ fn text(value: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use symbols::Store;
+
     use super::*;
 
     fn read(path: &str) -> Option<(String, String, bool)> {
         let path = SymbolPath::read(path)?;
+        let asks_try = path.stores.includes(Store::Try);
         let names = (path.wanted.debug_file, path.wanted.file_name);
-        Some((names.0.into_owned(), names.1.into_owned(), path.is_try))
+        Some((names.0.into_owned(), names.1.into_owned(), asks_try))
     }
 
     #[test]
@@ -210,7 +214,7 @@ mod tests {
     #[test]
     fn queries() {
         let query = SymbolQuery::read("try=0&_refresh&code_file=+xul.dll%20&code_id=&x=y&&=");
-        assert!(query.includes_try && query.refreshes);
+        assert!(query.stores == Stores::RegularAndTry && query.refreshes);
         assert_eq!(
             query.code,
             CodeInfo {

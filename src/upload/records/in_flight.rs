@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::Notify;
 
 use crate::db::uploads::Hold;
+use symbols::SymbolKey;
 
 /// The tickets of this process.
 #[derive(Debug)]
@@ -81,7 +82,7 @@ impl InFlight {
 
 impl Ticket {
     /// The hold that is recorded with the upload.
-    pub(super) fn hold(&self, claims: Vec<String>) -> Hold {
+    pub(super) fn hold(&self, claims: Vec<SymbolKey>) -> Hold {
         Hold {
             node: self.in_flight.node.clone(),
             ticket: self.number,

@@ -16,6 +16,7 @@ use super::verify::{Content, Entry};
 use crate::db::files::ReplacedFile;
 use crate::db::uploads::{FileRecord, NewUpload, Outcome, UploadRecord};
 use crate::db::{Database, DbError};
+use symbols::{Store, SymbolKey};
 
 pub use abandoned::AbandonedUploads;
 pub use in_flight::InFlight;
@@ -73,7 +74,7 @@ impl UploadLog {
     pub(super) async fn begin(
         &self,
         upload: &NewUpload,
-        claims: Vec<String>,
+        claims: Vec<SymbolKey>,
     ) -> Result<(i64, Ticket), BeginError> {
         let ticket = self.in_flight.take();
         let hold = ticket.hold(claims);
@@ -140,7 +141,7 @@ pub(super) fn describe(
         file_name: archive.name.clone(),
         size: archive.size,
         bucket: target.bucket.to_owned(),
-        is_try: target.is_try,
+        store: target.store,
         content_hash: content_hash(entries),
         download_url: fetched_from.as_ref().map(|from| from.url.clone()),
         redirect_urls: fetched_from.map(|from| from.redirects).unwrap_or_default(),
@@ -158,8 +159,8 @@ pub(super) struct UploadTarget<'a> {
     pub(super) user: &'a str,
     /// The name of the storage.
     pub(super) bucket: &'a str,
-    /// Whether the files are try symbols.
-    pub(super) is_try: bool,
+    /// Which store the files go to.
+    pub(super) store: Store,
 }
 
 fn names_of_ignored(entries: &[Entry]) -> Vec<String> {

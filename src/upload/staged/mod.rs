@@ -11,7 +11,8 @@ mod sweep;
 use std::sync::Arc;
 use std::time::Duration;
 
-use sha2::{Digest, Sha256};
+use sha2::Digest as _;
+use symbols::{Sha256, Store};
 
 use crate::auth::Uploader;
 use crate::catalog::Catalog;
@@ -112,21 +113,21 @@ impl StagedFiles {
     ///
     /// # Errors
     /// The storage or the database is away.
-    pub async fn remove(&self, key_hash: &str) -> Result<(), StagedError> {
+    pub async fn remove(&self, key_hash: &Sha256) -> Result<(), StagedError> {
         self.storage().delete(&path(key_hash)).await?;
         Ok(self.records.end_waiting(key_hash).await?)
     }
 
     fn storage(&self) -> &dyn Storage {
-        self.catalog.upload_target(false).storage()
+        self.catalog.upload_target(Store::Regular).storage()
     }
 }
 
-fn hash(key: &str) -> String {
-    hex::encode(Sha256::digest(key.as_bytes()))
+fn hash(key: &str) -> Sha256 {
+    Sha256::new(sha2::Sha256::digest(key.as_bytes()).into())
 }
 
 /// The path of a staged file. It holds the hash of the key, so that a reader of the storage cannot put or complete.
-fn path(key_hash: &str) -> String {
+fn path(key_hash: &Sha256) -> String {
     format!("{FOLDER}/{key_hash}")
 }

@@ -8,9 +8,9 @@ use crate::db::build_ids::BuildIdRecord;
 use crate::db::uploads::FileRecord;
 use crate::storage::{ObjectInfo, ObjectMeta};
 use crate::upload::verify::{Entry, MemberFacts};
-use symbols::SymbolKey;
 use symbols::elf::ElfFile;
 use symbols::header::SymHeader;
+use symbols::{Sha256, SymbolKey};
 
 /// How long after a file was stored a cache may still remember it as absent. Rather too long, since the storage's clock
 /// may differ from ours.
@@ -21,8 +21,8 @@ const JUST_NOW: Duration = Duration::from_mins(10);
 pub(in crate::upload) struct Member {
     pub(super) key: SymbolKey,
     pub(super) entry: Entry,
-    /// SHA-256 of the original bytes, in lower-case hexadecimal.
-    sha256: String,
+    /// SHA-256 of the original bytes.
+    sha256: Sha256,
     /// MD5 of the original bytes, in lower-case hexadecimal, of files that are stored gzipped: Tecken's metadata.
     md5: Option<String>,
     header: SymHeader,
@@ -57,12 +57,11 @@ impl Member {
         facts: MemberFacts,
         gzipped: bool,
     ) -> Self {
-        let (sha256, md5) = (hex::encode(facts.sha256), facts.md5.map(hex::encode));
         Self {
             key,
             entry,
-            sha256,
-            md5,
+            sha256: Sha256::new(facts.sha256),
+            md5: facts.md5.map(hex::encode),
             header: facts.header.unwrap_or_default(),
             elf: facts.elf,
             gzipped,
@@ -73,9 +72,9 @@ impl Member {
     pub(super) fn build_id(&self) -> Option<BuildIdRecord> {
         let elf = self.elf.as_ref()?;
         Some(BuildIdRecord {
-            build_id: elf.build_id.to_string(),
-            key: self.key.to_string(),
-            sha256: self.sha256.clone(),
+            build_id: elf.build_id.clone(),
+            key: self.key.clone(),
+            sha256: self.sha256,
             has_code: elf.has_code,
             has_debug_info: elf.has_debug_info,
             is_gzipped: elf.is_gzipped,
@@ -90,7 +89,7 @@ impl Member {
             return false;
         }
         match (&meta.original_sha256, &meta.original_md5, &self.md5) {
-            (Some(sha256), _, _) => *sha256 == self.sha256,
+            (Some(sha256), _, _) => Sha256::parse(sha256) == Some(self.sha256),
             (None, Some(theirs), Some(ours)) => theirs == ours,
             _ => false,
         }
@@ -99,22 +98,26 @@ impl Member {
     pub(super) fn record(
         self,
         stored_size: u64,
-        replaced: Option<ObjectInfo>,
+        replaced: Option<&ObjectInfo>,
         stored_at: OffsetDateTime,
     ) -> FileRecord {
         let header = self.header;
+        let replaced_sha256 = replaced.and_then(|replaced| {
+            let sha256 = replaced.meta.original_sha256.as_ref()?;
+            Sha256::parse(sha256)
+        });
         FileRecord {
-            key: self.key.to_string(),
+            key: self.key,
             is_update: replaced.is_some(),
             is_compressed: self.gzipped,
             stored_size,
             original_size: self.entry.size,
             sha256: self.sha256,
-            replaced_sha256: replaced.and_then(|replaced| replaced.meta.original_sha256),
+            replaced_sha256,
             debug_file: header.debug_file,
-            debug_id: header.debug_id.map(|id| id.to_string()),
+            debug_id: header.debug_id,
             code_file: header.code_file,
-            code_id: header.code_id.map(|id| id.to_string()),
+            code_id: header.code_id,
             generator: header.generator,
             stored_at,
         }
@@ -126,7 +129,7 @@ impl Member {
             content_type: self.gzipped.then(|| "text/plain".to_owned()),
             original_size: Some(self.entry.size),
             original_md5: self.md5.clone(),
-            original_sha256: Some(self.sha256.clone()),
+            original_sha256: Some(self.sha256.to_string()),
         }
     }
 }

@@ -24,6 +24,7 @@ use crate::db::FileRecords;
 use crate::db::uploads::Outcome;
 use crate::metrics::Metrics;
 use crate::scratch::Scratch;
+use symbols::Store;
 
 use member::Stored;
 use room::MemberRoom;
@@ -80,8 +81,8 @@ impl MemberStore {
     }
 
     /// The name of the storage where uploads go, as the record has it.
-    pub(super) fn bucket(&self, is_try: bool) -> &str {
-        self.catalog.upload_target(is_try).storage().name()
+    pub(super) fn bucket(&self, store: Store) -> &str {
+        self.catalog.upload_target(store).storage().name()
     }
 
     /// Stores all members, some of them at once.
@@ -89,14 +90,13 @@ impl MemberStore {
         &self,
         archive: &Arc<File>,
         members: Vec<Member>,
-        is_try: bool,
+        store: Store,
     ) -> Result<Outcome, StoreError> {
-        let source = self.catalog.upload_target(is_try);
+        let source = self.catalog.upload_target(store);
         // Files that are there already too: the upload that stored them may have failed after that.
-        let build_ids = if is_try {
-            Vec::new()
-        } else {
-            members.iter().filter_map(Member::build_id).collect()
+        let build_ids = match store {
+            Store::Regular => members.iter().filter_map(Member::build_id).collect(),
+            Store::Try => Vec::new(),
         };
         let mut storing = stream::iter(members)
             .map(|member| self.store(Arc::clone(archive), member, Arc::clone(source)))
@@ -149,7 +149,7 @@ impl MemberStore {
         let now: OffsetDateTime = self.clock.now();
         Ok(Stored::File(Box::new(member.record(
             stored_size,
-            existing,
+            existing.as_ref(),
             now,
         ))))
     }

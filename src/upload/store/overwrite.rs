@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::member::Member;
 use super::{MemberStore, StoreError};
+use symbols::{Store, SymbolKey};
 
 /// Which files an upload may change.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -26,14 +27,11 @@ pub enum Overwrite {
 
 impl MemberStore {
     /// The keys that an upload has to claim.
-    pub(in crate::upload) fn claims(&self, members: &[Member]) -> Vec<String> {
+    pub(in crate::upload) fn claims(&self, members: &[Member]) -> Vec<SymbolKey> {
         if self.settings.overwrite == Overwrite::Allow {
             return Vec::new();
         }
-        members
-            .iter()
-            .map(|member| member.key.to_string())
-            .collect()
+        members.iter().map(|member| member.key.clone()).collect()
     }
 
     /// Refuses an upload that would change a file which it must not change.
@@ -41,33 +39,33 @@ impl MemberStore {
         &self,
         user: &str,
         members: &[Member],
-        is_try: bool,
+        store: Store,
     ) -> Result<(), StoreError> {
         if self.settings.overwrite == Overwrite::Allow {
             return Ok(());
         }
         let mut looking = stream::iter(members.to_vec())
-            .map(|member| self.change(member, is_try))
+            .map(|member| self.change(member, store))
             .buffered(self.settings.at_once.max(1));
         let mut changed = Vec::new();
         while let Some(change) = looking.try_next().await? {
             changed.extend(change);
         }
         if self.settings.overwrite == Overwrite::SameUploader && !changed.is_empty() {
-            let uploaders = self.files.last_uploaders(is_try, &changed).await?;
+            let uploaders = self.files.last_uploaders(store, &changed).await?;
             changed.retain(|key| uploaders.get(key).is_none_or(|uploader| uploader != user));
         }
         match changed.into_iter().next() {
             None => Ok(()),
-            Some(key) => Err(StoreError::AlreadyExists(key)),
+            Some(key) => Err(StoreError::AlreadyExists(key.to_string())),
         }
     }
 
     /// The key of a member that is stored with other bytes already.
-    async fn change(&self, member: Member, is_try: bool) -> Result<Option<String>, StoreError> {
-        let source = self.catalog.upload_target(is_try);
+    async fn change(&self, member: Member, store: Store) -> Result<Option<SymbolKey>, StoreError> {
+        let source = self.catalog.upload_target(store);
         let existing = source.storage().head(&source.path(&member.key)).await?;
         let differs = existing.is_some_and(|existing| !member.is_same_as(&existing));
-        Ok(differs.then(|| member.key.to_string()))
+        Ok(differs.then_some(member.key))
     }
 }

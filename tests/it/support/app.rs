@@ -229,7 +229,7 @@ impl App {
     pub(crate) async fn expired_token(&self, email: &str) -> String {
         let past = SystemClock::new().now() - Duration::from_hours(48);
         let clock = Arc::new(ManualClock::at(past));
-        let auth = AuthService::new(Arc::clone(&self.database), clock);
+        let auth = AuthService::new(Arc::clone(&self.database) as _, clock);
         let permissions = vec![Permission::UploadSymbols];
         let request = TokenRequest {
             email: email.to_owned(),

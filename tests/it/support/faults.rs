@@ -14,9 +14,10 @@ use symbold::db::nodes::{NodeBeat, NodeRecords};
 use symbold::db::tokens::{NewToken, TokenRecord, TokenRecords};
 use symbold::db::uploads::{FileRecord, Hold, NewUpload, Outcome, UploadRecord, UploadRecords};
 use symbold::db::waiting::{WaitingFile, WaitingRecords};
-use symbold::db::{Database, DbError};
+use symbold::db::{Database, DatabaseCheck, DbError};
 use symbold::server::Adaptors;
 use symbold::storage::{Address, Fetched, ObjectInfo, ObjectMeta, Payload, Storage, StorageError};
+use symbols::{BuildId, DebugId, Sha256, Store, SymbolKey};
 use time::OffsetDateTime;
 use tokio::sync::watch;
 
@@ -185,7 +186,7 @@ fn database_fault() -> DbError {
 }
 
 #[async_trait]
-impl Database for FaultyDatabase {
+impl DatabaseCheck for FaultyDatabase {
     async fn check(&self) -> Result<(), DbError> {
         self.sound.check().await
     }
@@ -228,40 +229,40 @@ impl FileRecords for FaultyDatabase {
     async fn module_by_debug_id(
         &self,
         debug_file: &str,
-        debug_id: &str,
-        is_try: bool,
+        debug_id: &DebugId,
+        store: Store,
     ) -> Result<Option<ModuleRecord>, DbError> {
         self.sound
-            .module_by_debug_id(debug_file, debug_id, is_try)
+            .module_by_debug_id(debug_file, debug_id, store)
             .await
     }
 
     async fn module_by_code_id(
         &self,
         code_file: &str,
-        code_id: &str,
-        is_try: bool,
+        code_id: &DebugId,
+        store: Store,
     ) -> Result<Option<ModuleRecord>, DbError> {
         self.sound
-            .module_by_code_id(code_file, code_id, is_try)
+            .module_by_code_id(code_file, code_id, store)
             .await
     }
 
     async fn debug_ids(
         &self,
         debug_file: &str,
-        is_try: bool,
+        store: Store,
         limit: u32,
     ) -> Result<Vec<HeldId>, DbError> {
-        self.sound.debug_ids(debug_file, is_try, limit).await
+        self.sound.debug_ids(debug_file, store, limit).await
     }
 
     async fn last_uploaders(
         &self,
-        is_try: bool,
-        keys: &[String],
-    ) -> Result<HashMap<String, String>, DbError> {
-        let call = self.sound.last_uploaders(is_try, keys);
+        store: Store,
+        keys: &[SymbolKey],
+    ) -> Result<HashMap<SymbolKey, String>, DbError> {
+        let call = self.sound.last_uploaders(store, keys);
         self.faults.around(database_fault, call).await
     }
 
@@ -273,11 +274,11 @@ impl FileRecords for FaultyDatabase {
 /// Not of an upload's own, so they do not count.
 #[async_trait]
 impl BuildIdRecords for FaultyDatabase {
-    async fn files_by_build_id(&self, build_id: &str) -> Result<Vec<BuildIdRecord>, DbError> {
+    async fn files_by_build_id(&self, build_id: &BuildId) -> Result<Vec<BuildIdRecord>, DbError> {
         self.sound.files_by_build_id(build_id).await
     }
 
-    async fn modules_by_build_id(&self, build_id: &str) -> Result<Vec<ModuleFolder>, DbError> {
+    async fn modules_by_build_id(&self, build_id: &BuildId) -> Result<Vec<ModuleFolder>, DbError> {
         self.sound.modules_by_build_id(build_id).await
     }
 }
@@ -315,7 +316,7 @@ impl WaitingRecords for FaultyDatabase {
         self.sound.begin_waiting(file, limit).await
     }
 
-    async fn waiting_file(&self, key_hash: &str) -> Result<Option<WaitingFile>, DbError> {
+    async fn waiting_file(&self, key_hash: &Sha256) -> Result<Option<WaitingFile>, DbError> {
         self.sound.waiting_file(key_hash).await
     }
 
@@ -323,11 +324,11 @@ impl WaitingRecords for FaultyDatabase {
         &self,
         before: OffsetDateTime,
         limit: u32,
-    ) -> Result<Vec<String>, DbError> {
+    ) -> Result<Vec<Sha256>, DbError> {
         self.sound.waiting_since(before, limit).await
     }
 
-    async fn end_waiting(&self, key_hash: &str) -> Result<(), DbError> {
+    async fn end_waiting(&self, key_hash: &Sha256) -> Result<(), DbError> {
         self.sound.end_waiting(key_hash).await
     }
 }

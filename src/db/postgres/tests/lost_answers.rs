@@ -80,22 +80,13 @@ async fn what_was_done_is_not_done_again() {
     let database = PostgresDatabase::open(&through).await.unwrap();
     let upload = NewUpload {
         user: "build@example.com".to_owned(),
-        file_name: "symbols.zip".to_owned(),
-        size: 1,
-        bucket: "symbols".to_owned(),
-        is_try: false,
-        content_hash: String::new(),
-        download_url: None,
-        redirect_urls: vec![],
-        ignored_keys: vec![],
         created_at: datetime!(2026-11-23 10:00 UTC),
-        received_in: None,
-        checked_in: None,
+        ..NewUpload::default()
     };
     let hold = Hold {
         node: "a node".to_owned(),
         ticket: 1,
-        claims: vec![],
+        ..Hold::default()
     };
     // The first time a statement is answered twice: when it is prepared, too.
     let first = database.begin_upload(&upload, &hold).await.unwrap();

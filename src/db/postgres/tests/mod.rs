@@ -74,6 +74,16 @@ async fn keeps_the_contract() {
 }
 
 #[tokio::test]
+async fn unreadable_values_are_corrupt() {
+    let Some(config) = database().await else {
+        return;
+    };
+    let database = PostgresDatabase::open(&config).await.unwrap();
+    let run = async |sql: String| execute(&config, &sql).await;
+    contract::corrupt::check_all(&database, run).await;
+}
+
+#[tokio::test]
 async fn every_session_is_set_up() {
     let Some(mut config) = database().await else {
         return;

@@ -59,17 +59,8 @@ impl Office {
         let ticket = process.in_flight.take();
         let upload = NewUpload {
             user: "build@example.com".to_owned(),
-            file_name: "symbols.zip".to_owned(),
-            size: 1,
-            bucket: "symbols".to_owned(),
-            is_try: false,
-            content_hash: String::new(),
-            download_url: None,
-            redirect_urls: vec![],
-            ignored_keys: vec![],
             created_at: NOW,
-            received_in: None,
-            checked_in: None,
+            ..NewUpload::default()
         };
         let id = self
             .database
