@@ -25,7 +25,7 @@ const LAYERS: &[(&str, u8)] = &[
     ("blocking", 0),
     ("clock", 0),
     ("cpu", 0),
-    ("folders", 0),
+    ("durable_dirs", 0),
     ("metrics", 0),
     ("scratch", 0),
     ("service_url", 0),

@@ -29,7 +29,7 @@ use super::{
     Address, Fetched, ObjectBytes, ObjectInfo, ObjectMeta, Payload, Storage, StorageError,
 };
 use crate::blocking;
-use crate::folders;
+use crate::durable_dirs;
 use crate::scratch::Scratch;
 use footer::{Footer, ReadError, footer, read_info};
 use reading::Reading;
@@ -97,7 +97,7 @@ impl DiskStorage {
     fn write(&self, path: &str, payload: &Payload, meta: ObjectMeta) -> io::Result<()> {
         let target = self.file_path(path);
         let folder = target.parent().ok_or(io::ErrorKind::InvalidInput)?;
-        folders::make(folder)?;
+        durable_dirs::make(folder)?;
         let file = self.scratch()?.named_file()?;
         let mut writer = BufWriter::with_capacity(WRITTEN, file.as_file());
         let stored_size = io::copy(&mut payload.reader(), &mut writer)?;
@@ -106,7 +106,7 @@ impl DiskStorage {
         drop(writer);
         file.as_file().sync_all()?;
         file.persist(&target).map_err(|error| error.error)?;
-        folders::sync(folder)
+        durable_dirs::sync(folder)
     }
 
     /// Makes sure that the storage itself is there: on a disk that is not mounted everything would look absent.
@@ -131,7 +131,7 @@ impl DiskStorage {
         match fs::remove_file(&target) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => self.check_root(),
             Err(error) => Err(error),
-            Ok(()) => folders::sync(target.parent().ok_or(io::ErrorKind::InvalidInput)?),
+            Ok(()) => durable_dirs::sync(target.parent().ok_or(io::ErrorKind::InvalidInput)?),
         }
     }
 
