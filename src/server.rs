@@ -21,7 +21,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::auth::AuthService;
 use crate::cache::{self, Memos};
-use crate::catalog::{Catalog, Source};
+use crate::catalog::{Catalog, SymbolSource, UploadTarget};
 use crate::clock::SharedClock;
 use crate::config::Config;
 use crate::cpu::CpuPool;
@@ -33,7 +33,7 @@ use crate::http::{HttpServices, Observation};
 use crate::metrics::Metrics;
 use crate::missing::{MissingLog, MissingReport, MissingWorker};
 use crate::scratch::Scratch;
-use crate::storage::{self, MeteredStorage, Storage, StorageConfig};
+use crate::storage::{self, Metered, ObjectSource, Storage, StorageConfig};
 use crate::upload::UploadService;
 use crate::upload::breakpad::BreakpadUploads;
 
@@ -46,7 +46,7 @@ pub struct Adaptors {
     /// The object store.
     pub storage: Arc<dyn Storage>,
     /// Further places that are only read, in the order of `storage.sources`.
-    pub sources: Vec<Arc<dyn Storage>>,
+    pub sources: Vec<Arc<dyn ObjectSource>>,
     /// The database.
     pub database: Arc<dyn Database>,
 }
@@ -77,15 +77,12 @@ impl Adaptors {
 
     /// The same with every storage's calls counted.
     fn metered(self, metrics: &Metrics, clock: &SharedClock) -> Self {
-        let metered = |storage| -> Arc<dyn Storage> {
-            Arc::new(MeteredStorage::new(
-                storage,
-                metrics.clone(),
-                Arc::clone(clock),
-            ))
+        let storage = Metered::new(self.storage, metrics.clone(), Arc::clone(clock));
+        let metered = |source| -> Arc<dyn ObjectSource> {
+            Arc::new(Metered::new(source, metrics.clone(), Arc::clone(clock)))
         };
         Self {
-            storage: metered(self.storage),
+            storage: Arc::new(storage),
             sources: self.sources.into_iter().map(metered).collect(),
             database: self.database,
         }
@@ -282,17 +279,17 @@ fn debuginfod(
 fn catalog(
     settings: &StorageConfig,
     storage: &Arc<dyn Storage>,
-    sources: Vec<Arc<dyn Storage>>,
+    sources: Vec<Arc<dyn ObjectSource>>,
     database: &Arc<dyn Database>,
     memos: &Memos,
 ) -> Arc<Catalog> {
-    let mut regular = vec![Source::new(Arc::clone(storage), &settings.prefix)];
-    for (storage, source) in sources.into_iter().zip(&settings.sources) {
-        regular.push(Source::new(storage, &source.prefix));
-    }
+    let target = |prefix: &str| UploadTarget::new(Arc::clone(storage), prefix);
+    let sources = sources.into_iter().zip(&settings.sources);
+    let further = sources.map(|(objects, source)| SymbolSource::new(objects, &source.prefix));
     Arc::new(Catalog::new(
-        regular,
-        Source::new(Arc::clone(storage), &settings.try_prefix),
+        target(&settings.prefix),
+        further.collect(),
+        target(&settings.try_prefix),
         Arc::clone(database) as _,
         Arc::clone(database) as _,
         memos,

@@ -8,7 +8,7 @@ use time::OffsetDateTime;
 
 use super::archive::{Digest, Entry};
 use super::{UploadError, UploadService, content};
-use crate::catalog::Source;
+use crate::catalog::UploadTarget;
 use crate::db::build_ids::BuildIdRecord;
 use crate::db::uploads::FileRecord;
 use crate::storage::{ObjectInfo, ObjectMeta};
@@ -55,14 +55,14 @@ impl UploadService {
         &self,
         archive: Arc<File>,
         member: Member,
-        source: Arc<Source>,
+        source: Arc<UploadTarget>,
     ) -> Result<Stored, UploadError> {
         let path = source.path(&member.key);
         let existing = source.storage().head(&path).await?;
         if let Some(existing) = existing.as_ref().filter(|it| member.is_same_as(it)) {
             // Who stored it just now may have failed before the other nodes were told.
             if self.is_recent(existing.modified_at) {
-                self.catalog.forget(&source, &path).await;
+                self.catalog.forget(source.source(), &path).await;
             }
             let name = member.entry.name.clone();
             let file = Box::new(member.record(existing.stored_size, None, existing.modified_at));
@@ -78,7 +78,7 @@ impl UploadService {
         let payload = making.await?;
         let stored_size = payload.len();
         source.storage().put(&path, payload, member.meta()).await?;
-        self.catalog.forget(&source, &path).await;
+        self.catalog.forget(source.source(), &path).await;
         let file = member.record(stored_size, existing, self.clock.now());
         Ok(Stored::File(Box::new(file)))
     }

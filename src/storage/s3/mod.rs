@@ -29,8 +29,8 @@ use tokio::runtime::Handle;
 
 use self::address::Addresses;
 use super::{
-    Address, Fetched, ObjectBytes, ObjectInfo, ObjectMeta, Payload, Storage, StorageConfig,
-    StorageError,
+    Address, Fetched, ObjectBytes, ObjectInfo, ObjectMeta, ObjectSource, Payload, Storage,
+    StorageConfig, StorageError,
 };
 
 pub use config::S3Config;
@@ -92,7 +92,7 @@ impl S3Storage {
 }
 
 #[async_trait]
-impl Storage for S3Storage {
+impl ObjectSource for S3Storage {
     fn name(&self) -> &str {
         &self.bucket
     }
@@ -107,19 +107,6 @@ impl Storage for S3Storage {
             Ok(answer) => object::info(&self.bucket, &(&answer).into()).map(Some),
             Err(failure) if error::is_absent(&failure) => Ok(None),
             Err(failure) => Err(error::unavailable(&self.bucket, "head", &failure)),
-        }
-    }
-
-    async fn put(
-        &self,
-        path: &str,
-        payload: Payload,
-        meta: ObjectMeta,
-    ) -> Result<(), StorageError> {
-        if payload.len() > self.settings.parts_from.as_u64() {
-            self.put_in_parts(path, &payload, &meta).await
-        } else {
-            self.put_whole(path, &payload, &meta).await
         }
     }
 
@@ -153,15 +140,6 @@ impl Storage for S3Storage {
         }))
     }
 
-    async fn delete(&self, path: &str) -> Result<(), StorageError> {
-        let request = self.client.delete_object().bucket(&*self.bucket).key(path);
-        match request.send().await {
-            Ok(_) => Ok(()),
-            Err(failure) if error::is_absent_for_sure(&failure) => Ok(()),
-            Err(failure) => Err(error::unavailable(&self.bucket, "delete", &failure)),
-        }
-    }
-
     async fn address(&self, path: &str) -> Result<Option<Address>, StorageError> {
         self.addresses
             .address(&self.client, &self.bucket, path)
@@ -173,5 +151,30 @@ impl Storage for S3Storage {
         asked
             .map(drop)
             .map_err(|failure| error::unavailable(&self.bucket, "check", &failure))
+    }
+}
+
+#[async_trait]
+impl Storage for S3Storage {
+    async fn put(
+        &self,
+        path: &str,
+        payload: Payload,
+        meta: ObjectMeta,
+    ) -> Result<(), StorageError> {
+        if payload.len() > self.settings.parts_from.as_u64() {
+            self.put_in_parts(path, &payload, &meta).await
+        } else {
+            self.put_whole(path, &payload, &meta).await
+        }
+    }
+
+    async fn delete(&self, path: &str) -> Result<(), StorageError> {
+        let request = self.client.delete_object().bucket(&*self.bucket).key(path);
+        match request.send().await {
+            Ok(_) => Ok(()),
+            Err(failure) if error::is_absent_for_sure(&failure) => Ok(()),
+            Err(failure) => Err(error::unavailable(&self.bucket, "delete", &failure)),
+        }
     }
 }

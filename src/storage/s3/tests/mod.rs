@@ -99,13 +99,13 @@ async fn read(storage: &S3Storage) -> Result<Vec<u8>, StorageError> {
 #[tokio::test]
 async fn keeps_the_contract() {
     let (_stub, storage) = start().await;
-    contract::check_all(&storage).await;
+    contract::check_storage(&storage).await;
 }
 
 #[tokio::test]
 async fn keeps_the_contract_with_presigned_addresses() {
     let (_stub, storage) = start_with(|config| config.access = Access::Presign).await;
-    contract::check_all(&storage).await;
+    contract::check_storage(&storage).await;
 }
 
 /// A bucket of its own on a real server, if one runs.
@@ -129,7 +129,7 @@ async fn real_store(change: impl FnOnce(&mut StorageConfig)) -> Option<S3Storage
 #[tokio::test]
 async fn keeps_the_contract_on_a_real_store() {
     if let Some(storage) = real_store(|_| {}).await {
-        contract::check_all(&storage).await;
+        contract::check_storage(&storage).await;
     }
 }
 
@@ -143,7 +143,7 @@ async fn keeps_the_contract_on_a_real_store_in_parts_with_checksums() {
     let Some(storage) = real_store(in_parts).await else {
         return;
     };
-    contract::check_all(&storage).await;
+    contract::check_storage(&storage).await;
     let object = bytes(12 << 20);
     let meta = ObjectMeta {
         is_gzipped: true,
