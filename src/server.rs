@@ -21,7 +21,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::auth::AuthService;
 use crate::cache::{self, Memos};
-use crate::catalog::{Catalog, SymbolSource, UploadTarget};
+use crate::catalog::{Catalog, Layout, SymbolSource, UploadTarget};
 use crate::clock::SharedClock;
 use crate::config::Config;
 use crate::cpu::CpuPool;
@@ -283,9 +283,10 @@ fn catalog(
     database: &Arc<dyn Database>,
     memos: &Memos,
 ) -> Arc<Catalog> {
-    let target = |prefix: &str| UploadTarget::new(Arc::clone(storage), prefix);
+    let target = |prefix: &str| UploadTarget::new(Arc::clone(storage), Layout::breakpad(prefix));
     let sources = sources.into_iter().zip(&settings.sources);
-    let further = sources.map(|(objects, source)| SymbolSource::new(objects, &source.prefix));
+    let further = sources
+        .map(|(objects, source)| SymbolSource::new(objects, Layout::breakpad(&source.prefix)));
     Arc::new(Catalog::new(
         target(&settings.prefix),
         further.collect(),

@@ -26,7 +26,7 @@ use symbols::SymbolKey;
 pub use builds::{Builds, BuildsError, KnownBuild};
 pub use modules::{Module, Modules, ModulesError, NamedBy};
 pub use origin::{Origin, Sourced, Unknown};
-pub use source::{SymbolSource, UploadTarget};
+pub use source::{Layout, SymbolSource, UploadTarget};
 
 /// How a lookup is to be made.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -5,21 +5,50 @@ use std::sync::Arc;
 use crate::storage::{ObjectSource, Storage};
 use symbols::SymbolKey;
 
-/// Objects and the prefix under which the symbols lie.
+/// How the path of an object is made of a symbol key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Layout {
+    /// `<prefix>/<debug file>/<id>/<file>`, as Breakpad and Tecken have it.
+    Breakpad {
+        /// Without slashes at its ends; an empty one means the root.
+        prefix: String,
+    },
+}
+
+impl Layout {
+    /// Breakpad's layout below a prefix; an empty one means the root.
+    #[must_use]
+    pub fn breakpad(prefix: &str) -> Self {
+        Self::Breakpad {
+            prefix: prefix.trim_matches('/').to_owned(),
+        }
+    }
+
+    /// The path of a key.
+    #[must_use]
+    pub fn path(&self, key: &SymbolKey) -> String {
+        let Self::Breakpad { prefix } = self;
+        let (debug_file, id, file_name) = (key.debug_file(), key.id().as_str(), key.file_name());
+        if prefix.is_empty() {
+            [debug_file, id, file_name].join("/")
+        } else {
+            [prefix, debug_file, id, file_name].join("/")
+        }
+    }
+}
+
+/// Objects and the layout of the symbols among them.
 #[derive(Clone, Debug)]
 pub struct SymbolSource {
     objects: Arc<dyn ObjectSource>,
-    prefix: String,
+    layout: Layout,
 }
 
 impl SymbolSource {
-    /// Looks for symbols among these objects; an empty prefix means the root.
+    /// Looks for symbols among these objects.
     #[must_use]
-    pub fn new(objects: Arc<dyn ObjectSource>, prefix: &str) -> Self {
-        Self {
-            objects,
-            prefix: prefix.trim_matches('/').to_owned(),
-        }
+    pub fn new(objects: Arc<dyn ObjectSource>, layout: Layout) -> Self {
+        Self { objects, layout }
     }
 
     /// The objects themselves.
@@ -28,16 +57,10 @@ impl SymbolSource {
         self.objects.as_ref()
     }
 
-    /// The path of a key: `<prefix>/<debug file>/<id>/<file>`, as Tecken has it.
+    /// The path of a key.
     #[must_use]
     pub fn path(&self, key: &SymbolKey) -> String {
-        let key = [key.debug_file(), key.id().as_str(), key.file_name()];
-        if self.prefix.is_empty() {
-            key.join("/")
-        } else {
-            let [debug_file, id, file_name] = key;
-            [&self.prefix, debug_file, id, file_name].join("/")
-        }
+        self.layout.path(key)
     }
 }
 
@@ -51,11 +74,11 @@ pub struct UploadTarget {
 impl UploadTarget {
     /// Stores and looks for symbols in this storage.
     #[must_use]
-    pub fn new(storage: Arc<dyn Storage>, prefix: &str) -> Self {
+    pub fn new(storage: Arc<dyn Storage>, layout: Layout) -> Self {
         let objects: Arc<dyn ObjectSource> = Arc::clone(&storage) as _;
         Self {
             storage,
-            source: Arc::new(SymbolSource::new(objects, prefix)),
+            source: Arc::new(SymbolSource::new(objects, layout)),
         }
     }
 
@@ -75,5 +98,20 @@ impl UploadTarget {
     #[must_use]
     pub fn path(&self, key: &SymbolKey) -> String {
         self.source.path(key)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_lies_below_the_prefix_or_at_the_root() {
+        let key = SymbolKey::new("a.pdb", "AB0", "a.sym").unwrap();
+        assert_eq!(
+            Layout::breakpad("/try/v1/").path(&key),
+            "try/v1/a.pdb/AB0/a.sym"
+        );
+        assert_eq!(Layout::breakpad("").path(&key), "a.pdb/AB0/a.sym");
     }
 }
