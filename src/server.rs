@@ -59,12 +59,12 @@ impl Adaptors {
     pub async fn open(config: &Config) -> anyhow::Result<Self> {
         let data_dir = Path::new(&config.data_dir);
         make_data_dir(config)?;
-        let storage = storage::open(&config.storage, data_dir)
+        let storage = storage::open(&config.storage.kind, data_dir)
             .await
             .context("cannot open [storage]")?;
         let mut sources = Vec::new();
         for (number, source) in config.storage.sources.iter().enumerate() {
-            let opened = storage::open_source(source, data_dir).await;
+            let opened = storage::open_source(&source.kind, data_dir).await;
             sources.push(opened.with_context(|| format!("cannot open storage.sources[{number}]"))?);
         }
         let database = open_database(config).await?;

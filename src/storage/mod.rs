@@ -26,13 +26,13 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
-pub use config::{Access, StorageConfig, StorageKind};
-pub use disk::{CachedPiece, DiskSource, DiskStorage, ObjectFile, SendError};
+pub use config::{SourceConfig, StorageConfig, StorageKind};
+pub use disk::{CachedPiece, DiskConfig, DiskSource, DiskStorage, ObjectFile, SendError};
 pub use error::StorageError;
 pub use fetched::{Fetched, ObjectBytes, ObjectStream};
 pub use metered::Metered;
 pub use payload::{Part, Payload};
-pub use s3::{S3Config, S3Storage};
+pub use s3::{Access, RequestConfig, S3Config, S3Storage};
 
 /// What is known of an object beside its bytes.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -117,16 +117,11 @@ pub trait Storage: ObjectSource {
 ///
 /// # Errors
 /// The storage cannot be reached or written to; the message names the setting to look at.
-pub async fn open(
-    config: &StorageConfig,
-    data_dir: &Path,
-) -> Result<Arc<dyn Storage>, StorageError> {
-    match config.kind {
-        StorageKind::Disk => Ok(Arc::new(DiskStorage::open(
-            &data_dir.join(&config.directory),
-        )?)),
-        StorageKind::S3 => Ok(Arc::new(S3Storage::open(config).await?)),
-    }
+pub async fn open(kind: &StorageKind, data_dir: &Path) -> Result<Arc<dyn Storage>, StorageError> {
+    Ok(match kind {
+        StorageKind::Disk(disk) => Arc::new(DiskStorage::open(&data_dir.join(&disk.directory))?),
+        StorageKind::S3(s3) => Arc::new(S3Storage::open(s3).await?),
+    })
 }
 
 /// Opens a further place of the configuration, for reading only.
@@ -134,13 +129,11 @@ pub async fn open(
 /// # Errors
 /// The place does not exist or cannot be reached; the message names the setting to look at.
 pub async fn open_source(
-    config: &StorageConfig,
+    kind: &StorageKind,
     data_dir: &Path,
 ) -> Result<Arc<dyn ObjectSource>, StorageError> {
-    match config.kind {
-        StorageKind::Disk => Ok(Arc::new(DiskSource::open(
-            &data_dir.join(&config.directory),
-        )?)),
-        StorageKind::S3 => Ok(Arc::new(S3Storage::open(config).await?)),
-    }
+    Ok(match kind {
+        StorageKind::Disk(disk) => Arc::new(DiskSource::open(&data_dir.join(&disk.directory))?),
+        StorageKind::S3(s3) => Arc::new(S3Storage::open(s3).await?),
+    })
 }

@@ -10,6 +10,7 @@
 //! Directories may be symbolic links, so that an operator can keep some on another disk; objects may not, so that a
 //! planted link never shows a file from elsewhere.
 
+mod config;
 mod footer;
 mod object_file;
 mod reading;
@@ -33,6 +34,7 @@ use crate::durable_dirs;
 use crate::scratch::Scratch;
 use footer::{Footer, footer};
 
+pub use config::DiskConfig;
 pub use object_file::{CachedPiece, ObjectFile, SendError};
 pub use source::DiskSource;
 

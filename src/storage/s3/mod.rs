@@ -30,10 +30,10 @@ use tokio::runtime::Handle;
 use self::address::Addresses;
 use super::{
     Address, Fetched, ObjectBytes, ObjectInfo, ObjectMeta, ObjectSource, Payload, Storage,
-    StorageConfig, StorageError,
+    StorageError,
 };
 
-pub use config::S3Config;
+pub use config::{Access, RequestConfig, S3Config};
 
 /// A bucket that holds objects. Clones share the connections.
 #[derive(Clone, Debug)]
@@ -41,7 +41,7 @@ pub struct S3Storage {
     client: Client,
     bucket: Arc<str>,
     location: Arc<str>,
-    settings: S3Config,
+    settings: RequestConfig,
     addresses: Arc<Addresses>,
     /// The runtime that opened the storage. Connections belong to the runtime on which they are made, and those that
     /// read bodies come and go.
@@ -54,12 +54,12 @@ impl S3Storage {
     ///
     /// # Errors
     /// There are no credentials, or the bucket cannot be used; the message names the setting to look at.
-    pub async fn open(config: &StorageConfig) -> Result<Self, StorageError> {
+    pub async fn open(config: &S3Config) -> Result<Self, StorageError> {
         let sdk_config = client::load(config).await?;
         Self::connect(config, &sdk_config).await
     }
 
-    async fn connect(config: &StorageConfig, sdk_config: &SdkConfig) -> Result<Self, StorageError> {
+    async fn connect(config: &S3Config, sdk_config: &SdkConfig) -> Result<Self, StorageError> {
         let client = client::new(config, sdk_config);
         let location = match config.endpoint.trim_end_matches('/') {
             "" => config.bucket.clone(),
@@ -70,7 +70,7 @@ impl S3Storage {
             client,
             bucket: config.bucket.as_str().into(),
             location: location.into(),
-            settings: config.s3.clone(),
+            settings: config.requests.clone(),
             runtime: Handle::current(),
         };
         storage.check_at_start().await?;
