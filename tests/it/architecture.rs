@@ -63,7 +63,15 @@ const HOMES: &[(&str, &[&str])] = &[
     ("moka", &["cache"]),
     ("tar", &["debuginfod"]),
     ("reqwest", &["client", "cli/healthcheck", "upload"]),
-    ("rustix", &["cpu", "server/connection", "storage/disk"]),
+    (
+        "rustix",
+        &[
+            "cpu",
+            "server/connection",
+            "storage/disk",
+            "storage/file_part",
+        ],
+    ),
 ];
 
 /// The most lines of a source file, without its tests.

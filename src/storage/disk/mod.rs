@@ -12,8 +12,6 @@
 
 mod config;
 mod footer;
-mod object_file;
-mod reading;
 mod source;
 #[cfg(test)]
 mod tests;
@@ -35,7 +33,6 @@ use crate::scratch::Scratch;
 use footer::{Footer, footer};
 
 pub use config::DiskConfig;
-pub use object_file::{CachedPiece, ObjectFile, SendError};
 pub use source::DiskSource;
 
 const NAME: &str = "disk";

@@ -12,10 +12,12 @@ use async_trait::async_trait;
 use rustix::io::Errno;
 
 use super::footer::{ReadError, read_info};
-use super::reading::Reading;
-use super::{NAME, ObjectFile, cannot_open};
+use super::{NAME, cannot_open};
 use crate::blocking;
-use crate::storage::{Address, Fetched, ObjectBytes, ObjectInfo, ObjectSource, StorageError};
+use crate::storage::file_part::Reading;
+use crate::storage::{
+    Address, Fetched, FilePart, ObjectBytes, ObjectInfo, ObjectSource, StorageError,
+};
 
 /// A directory whose objects are read.
 #[derive(Clone, Debug)]
@@ -96,7 +98,7 @@ impl DiskSource {
         };
         let size = info.stored_size;
         let range = range.map_or(0..size, |range| range.start.min(size)..range.end.min(size));
-        let file = ObjectFile::new(file, range.clone(), reading)?;
+        let file = FilePart::new(NAME, file, range.clone(), reading)?;
         Ok(Some(Fetched {
             info,
             range,
