@@ -61,6 +61,10 @@ impl Default for SourceConfig {
 /// The kinds of storage, each with its settings.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(tag = "kind", rename_all = "lowercase")]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "there are as many as storages, read once"
+)]
 pub enum StorageKind {
     /// A directory of this machine.
     Disk(DiskConfig),
