@@ -12,6 +12,7 @@ mod builds;
 mod modules;
 mod origin;
 mod source;
+mod spool;
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -27,6 +28,7 @@ pub use builds::{Builds, BuildsError, KnownBuild};
 pub use modules::{Module, Modules, ModulesError, NamedBy};
 pub use origin::{Origin, Sourced, Unknown};
 pub use source::{Layout, SymbolSource, UploadTarget};
+pub use spool::{SpoolError, SpoolLimit, Spooled, Spooler};
 
 /// How a lookup is to be made.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -15,7 +15,6 @@ use flate2::read::DeflateDecoder;
 use super::UploadError;
 use super::archive::{Entry, Method};
 use super::gzip::{self, Text};
-use crate::blocking;
 use crate::cpu::CpuPool;
 use crate::scratch::Scratch;
 use crate::storage::{Part, Payload};
@@ -70,9 +69,7 @@ pub async fn payload(
 }
 
 async fn new_file(scratch: &Arc<Scratch>) -> Result<File, UploadError> {
-    let scratch = Arc::clone(scratch);
-    let made = blocking::run(move || scratch.unnamed_file()).await;
-    made.map_err(UploadError::Temporary)
+    scratch.unnamed().await.map_err(UploadError::Temporary)
 }
 
 fn rewrapped(deflated: Part, entry: &Entry) -> Payload {

@@ -63,10 +63,8 @@ impl IncomingArchive {
     }
 
     async fn open(name: String, uploads: &UploadService) -> Result<Self, UploadError> {
-        let scratch = Arc::clone(&uploads.scratch);
-        let file = blocking::run(move || scratch.unnamed_file())
-            .await
-            .map_err(UploadError::Temporary)?;
+        let file = uploads.scratch.unnamed().await;
+        let file = file.map_err(UploadError::Temporary)?;
         Ok(Self {
             name,
             file: Arc::new(file),

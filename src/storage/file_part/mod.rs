@@ -1,8 +1,9 @@
 //! Parts of local files, on their way to a client.
 //!
 //! A part is read a piece at a time, each only when it is asked for. What the kernel has in memory need not be read at
-//! all to be sent to a client: the kernel copies it to the socket itself, with sendfile(2). That call waits for the disk
-//! if necessary, and cannot be asked not to; so it is made only for pieces that were found in memory just before.
+//! all to be sent to a client: the kernel copies it to the socket itself, with sendfile(2). That call waits for the
+//! disk if necessary, and cannot be asked not to; so it is made only for pieces that were found in memory just
+//! before.
 
 mod reading;
 mod sendfile;

@@ -1,9 +1,9 @@
 //! Opening and reading files, with or without waiting for the disk.
 //!
 //! Sending a call to another thread and back takes longer than reading from memory, and most of what is downloaded has
-//! been downloaded just before. Linux can be asked for what it has in memory alone: `RESOLVE_CACHED` of openat2(2), since
-//! Linux 5.12, and `RWF_NOWAIT` of preadv2(2). If such a call fails, for whatever reason, the caller repeats it on a thread
-//! that may wait. Other systems cannot be asked, so there every such call fails.
+//! been downloaded just before. Linux can be asked for what it has in memory alone: `RESOLVE_CACHED` of openat2(2),
+//! since Linux 5.12, and `RWF_NOWAIT` of preadv2(2). If such a call fails, for whatever reason, the caller repeats
+//! it on a thread that may wait. Other systems cannot be asked, so there every such call fails.
 
 use std::fs::File;
 use std::io;
