@@ -9,7 +9,7 @@ use symbold::clock::SystemClock;
 use symbold::config::Config;
 use symbold::first_run;
 use symbold::server::{Adaptors, Server};
-use symbold::storage::{Access, ObjectMeta, Part, Payload, StorageKind};
+use symbold::storage::{Access, ObjectMeta, Part, Payload, S3Config, StorageKind};
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 
@@ -37,10 +37,12 @@ impl Running {
         let stop = CancellationToken::new();
         let (address, token) = support::block_on(async {
             if let Some((access, endpoint)) = s3 {
-                config.storage.kind = StorageKind::S3;
-                config.storage.access = access;
-                config.storage.bucket = make_bucket(&endpoint).await;
-                config.storage.endpoint = endpoint;
+                config.storage.kind = StorageKind::S3(S3Config {
+                    access,
+                    bucket: make_bucket(&endpoint).await,
+                    endpoint,
+                    ..S3Config::default()
+                });
             }
             let adaptors = Adaptors::open(&config).await;
             let adaptors = adaptors.expect("storage and database open");

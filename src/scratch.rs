@@ -8,8 +8,11 @@
 use std::fs::{self, File};
 use std::io;
 use std::path::Path;
+use std::sync::Arc;
 
 use tempfile::{NamedTempFile, TempDir};
+
+use crate::blocking;
 
 /// A directory for temporary files of this process.
 #[derive(Debug)]
@@ -61,12 +64,21 @@ impl Scratch {
         &self.abandoned
     }
 
-    /// Makes a file without a name, open for reading and writing.
+    /// Makes a file without a name, open for reading and writing, with blocking calls.
     ///
     /// # Errors
     /// The disk is full, or the directory has become unwritable.
     pub fn unnamed_file(&self) -> io::Result<File> {
         tempfile::tempfile_in(self.folder.path())
+    }
+
+    /// [`Self::unnamed_file`] for async code.
+    ///
+    /// # Errors
+    /// The disk is full, or the directory has become unwritable.
+    pub async fn unnamed(self: &Arc<Self>) -> io::Result<File> {
+        let scratch = Arc::clone(self);
+        blocking::run(move || scratch.unnamed_file()).await
     }
 
     /// Makes a file that can be renamed into place; removed when dropped before.

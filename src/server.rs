@@ -23,7 +23,7 @@ use crate::auth::AuthService;
 use crate::background::Background;
 use crate::breakpad::BreakpadService;
 use crate::cache::{self, MemoFactory};
-use crate::catalog::{Catalog, Source};
+use crate::catalog::{Catalog, Layout, SymbolSource, UploadTarget};
 use crate::clock::SharedClock;
 use crate::config::Config;
 use crate::cpu::CpuPool;
@@ -35,7 +35,7 @@ use crate::http::{HttpServices, Observation};
 use crate::metrics::Metrics;
 use crate::missing::{MissingLog, MissingReport, MissingWorker};
 use crate::scratch::Scratch;
-use crate::storage::{self, MeteredStorage, Storage, StorageConfig};
+use crate::storage::{self, Metered, ObjectSource, Storage, StorageConfig};
 use crate::upload::{StagedFiles, UploadParts, UploadService};
 
 /// How long the last counts may take to be written.
@@ -47,7 +47,7 @@ pub struct Adaptors {
     /// The object store.
     pub storage: Arc<dyn Storage>,
     /// Further places that are only read, in the order of `storage.sources`.
-    pub sources: Vec<Arc<dyn Storage>>,
+    pub sources: Vec<Arc<dyn ObjectSource>>,
     /// The database.
     pub database: Arc<dyn Database>,
 }
@@ -60,12 +60,12 @@ impl Adaptors {
     pub async fn open(config: &Config) -> anyhow::Result<Self> {
         let data_dir = Path::new(&config.data_dir);
         make_data_dir(config)?;
-        let storage = storage::open(&config.storage, data_dir)
+        let storage = storage::open(&config.storage.kind, data_dir)
             .await
             .context("cannot open [storage]")?;
         let mut sources = Vec::new();
         for (number, source) in config.storage.sources.iter().enumerate() {
-            let opened = storage::open_source(source, data_dir).await;
+            let opened = storage::open_source(&source.kind, data_dir).await;
             sources.push(opened.with_context(|| format!("cannot open storage.sources[{number}]"))?);
         }
         let database = open_database(config).await?;
@@ -78,15 +78,12 @@ impl Adaptors {
 
     /// The same with every storage's calls counted.
     fn metered(self, metrics: &Metrics, clock: &SharedClock) -> Self {
-        let metered = |storage| -> Arc<dyn Storage> {
-            Arc::new(MeteredStorage::new(
-                storage,
-                metrics.clone(),
-                Arc::clone(clock),
-            ))
+        let storage = Metered::new(self.storage, metrics.clone(), Arc::clone(clock));
+        let metered = |source| -> Arc<dyn ObjectSource> {
+            Arc::new(Metered::new(source, metrics.clone(), Arc::clone(clock)))
         };
         Self {
-            storage: metered(self.storage),
+            storage: Arc::new(storage),
             sources: self.sources.into_iter().map(metered).collect(),
             database: self.database,
         }
@@ -297,17 +294,18 @@ fn debuginfod(
 fn catalog(
     settings: &StorageConfig,
     storage: &Arc<dyn Storage>,
-    sources: Vec<Arc<dyn Storage>>,
+    sources: Vec<Arc<dyn ObjectSource>>,
     database: &Arc<dyn Database>,
     memos: &MemoFactory,
 ) -> Arc<Catalog> {
-    let mut regular = vec![Source::new(Arc::clone(storage), &settings.prefix)];
-    for (storage, source) in sources.into_iter().zip(&settings.sources) {
-        regular.push(Source::new(storage, &source.prefix));
-    }
+    let target = |prefix: &str| UploadTarget::new(Arc::clone(storage), Layout::breakpad(prefix));
+    let sources = sources.into_iter().zip(&settings.sources);
+    let further = sources
+        .map(|(objects, source)| SymbolSource::new(objects, Layout::breakpad(&source.prefix)));
     Arc::new(Catalog::new(
-        regular,
-        Source::new(Arc::clone(storage), &settings.try_prefix),
+        target(&settings.prefix),
+        further.collect(),
+        target(&settings.try_prefix),
         Arc::clone(database) as _,
         Arc::clone(database) as _,
         memos,

@@ -12,6 +12,7 @@ mod builds;
 mod modules;
 mod origin;
 mod source;
+mod spool;
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -26,7 +27,8 @@ use symbols::{Store, Stores, SymbolKey};
 pub use builds::{Builds, BuildsError, KnownBuild};
 pub use modules::{Module, Modules, ModulesError, NamedBy};
 pub use origin::{Origin, Sourced, Unknown};
-pub use source::Source;
+pub use source::{Layout, SymbolSource, UploadTarget};
+pub use spool::{SpoolError, SpoolLimit, Spooled, Spooler};
 
 /// How a lookup is to be made.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -41,7 +43,7 @@ pub struct Lookup {
 #[derive(Clone, Debug)]
 pub struct Found {
     /// The source that holds it.
-    pub source: Arc<Source>,
+    pub source: Arc<SymbolSource>,
     /// Its path there.
     pub path: String,
     /// What is known of it.
@@ -92,8 +94,10 @@ pub struct CatalogError(#[source] pub Arc<StorageError>);
 /// All sources, and what is remembered of them.
 #[derive(Debug)]
 pub struct Catalog {
-    regular: Vec<Arc<Source>>,
-    try_source: Arc<Source>,
+    /// The regular sources; the first is that of `target`.
+    regular: Vec<Arc<SymbolSource>>,
+    target: Arc<UploadTarget>,
+    try_target: Arc<UploadTarget>,
     memo: Memo<Arc<ObjectInfo>>,
     modules: Modules,
     builds: Builds,
@@ -101,30 +105,26 @@ pub struct Catalog {
 }
 
 impl Catalog {
-    /// Makes a catalog of regular sources, of which the first takes the uploads, and the source of try symbols; `files`
-    /// and `build_ids` are the records of what was uploaded.
-    /// Storages are asked from the tasks of `runtime`, where a client that leaves does not end a question that
-    /// others wait for.
-    ///
-    /// # Panics
-    /// There is no regular source.
+    /// Makes a catalog of the targets of regular and of try uploads, and of further regular sources in the order in
+    /// which they are asked; `files` and `build_ids` are the records of what was uploaded.
+    /// Sources are asked from tasks of `runtime`, so that a client that disconnects does not end a lookup that other
+    /// requests wait for.
     #[must_use]
     pub fn new(
-        regular: Vec<Source>,
-        try_source: Source,
+        target: UploadTarget,
+        further: Vec<SymbolSource>,
+        try_target: UploadTarget,
         files: Arc<dyn FileRecords>,
         build_ids: Arc<dyn BuildIdRecords>,
         memos: &MemoFactory,
         runtime: Handle,
     ) -> Self {
-        assert!(
-            !regular.is_empty(),
-            "a catalog has at least one regular source"
-        );
-        let regular = regular.into_iter().map(Arc::new).collect();
+        let mut regular = vec![Arc::clone(target.source())];
+        regular.extend(further.into_iter().map(Arc::new));
         Self {
             regular,
-            try_source: Arc::new(try_source),
+            target: Arc::new(target),
+            try_target: Arc::new(try_target),
             memo: memos.memo(MemoKind::Catalog),
             modules: Modules::new(files, memos),
             builds: Builds::new(build_ids, memos),
@@ -144,12 +144,12 @@ impl Catalog {
         &self.builds
     }
 
-    /// The source that takes the uploads to a store.
+    /// Where the files of a store are stored.
     #[must_use]
-    pub fn upload_target(&self, store: Store) -> &Arc<Source> {
+    pub fn upload_target(&self, store: Store) -> &Arc<UploadTarget> {
         match store {
-            Store::Regular => &self.regular[0],
-            Store::Try => &self.try_source,
+            Store::Regular => &self.target,
+            Store::Try => &self.try_target,
         }
     }
 
@@ -163,7 +163,7 @@ impl Catalog {
         lookup: Lookup,
     ) -> Result<Option<Found>, CatalogError> {
         let asks_try = lookup.stores.includes(Store::Try);
-        let try_source = asks_try.then_some(&self.try_source);
+        let try_source = asks_try.then(|| self.try_target.source());
         for source in self.regular.iter().chain(try_source) {
             let path = source.path(key);
             if let Some(info) = self.ask(source, &path, lookup.refreshes).await? {
@@ -181,7 +181,7 @@ impl Catalog {
     /// What every source says of a file, and from where. What nobody remembers is asked for, and not remembered.
     pub async fn explain(&self, key: &SymbolKey, stores: Stores) -> Vec<SourceAnswer> {
         let asks_try = stores.includes(Store::Try);
-        let try_source = asks_try.then_some((&self.try_source, Store::Try));
+        let try_source = asks_try.then(|| (self.try_target.source(), Store::Try));
         let regular = self.regular.iter().map(|source| (source, Store::Regular));
         let mut answers = Vec::new();
         for (source, store) in regular.chain(try_source) {
@@ -189,7 +189,7 @@ impl Catalog {
             let remembered = self.memo.peek(&cache_key(source, &path)).await;
             let held = Sourced::of(remembered, self.head(source, &path)).await;
             answers.push(SourceAnswer {
-                storage: source.storage().name().to_owned(),
+                storage: source.objects().name().to_owned(),
                 path,
                 store,
                 held,
@@ -207,7 +207,7 @@ impl Catalog {
             // The storage would send it as the gzip file that it is.
             return Ok(None);
         }
-        let address = found.source.storage().address(&found.path).await;
+        let address = found.source.objects().address(&found.path).await;
         address.map_err(|error| CatalogError(Arc::new(error)))
     }
 
@@ -221,7 +221,7 @@ impl Catalog {
         found: &Found,
         range: Option<Range<u64>>,
     ) -> Result<Option<Fetched>, CatalogError> {
-        let fetched = found.source.storage().fetch(&found.path, range).await;
+        let fetched = found.source.objects().fetch(&found.path, range).await;
         let fetched = fetched.map_err(|error| CatalogError(Arc::new(error)))?;
         let Some(mut fetched) = fetched else {
             self.forget(&found.source, &found.path).await;
@@ -234,13 +234,13 @@ impl Catalog {
     }
 
     /// Drops what is remembered of a path of a source, because it has just changed.
-    pub async fn forget(&self, source: &Source, path: &str) {
+    pub async fn forget(&self, source: &SymbolSource, path: &str) {
         self.memo.forget(&cache_key(source, path)).await;
     }
 
     async fn ask(
         &self,
-        source: &Arc<Source>,
+        source: &Arc<SymbolSource>,
         path: &str,
         refreshes: bool,
     ) -> Result<Option<Arc<ObjectInfo>>, CatalogError> {
@@ -255,18 +255,18 @@ impl Catalog {
 
     async fn head(
         &self,
-        source: &Arc<Source>,
+        source: &Arc<SymbolSource>,
         path: &str,
     ) -> Result<Option<Arc<ObjectInfo>>, StorageError> {
         let (source, path) = (Arc::clone(source), path.to_owned());
-        let head = async move { source.storage().head(&path).await };
+        let head = async move { source.objects().head(&path).await };
         let info = flatten(self.runtime.spawn(head).await)?;
         Ok(info.map(Arc::new))
     }
 }
 
-fn cache_key(source: &Source, path: &str) -> CacheKey {
-    CacheKey::new("object", &[source.storage().location(), path])
+fn cache_key(source: &SymbolSource, path: &str) -> CacheKey {
+    CacheKey::new("object", &[source.objects().location(), path])
 }
 
 /// A task that panicked is a storage that could not be asked.

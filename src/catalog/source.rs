@@ -1,24 +1,84 @@
-//! One place that symbols are looked for in.
+//! The places where symbols are looked for, and where uploads store them.
 
 use std::sync::Arc;
 
-use crate::storage::Storage;
+use crate::storage::{ObjectSource, Storage};
 use symbols::SymbolKey;
 
-/// A storage and the prefix under which the symbols lie there.
-#[derive(Clone, Debug)]
-pub struct Source {
-    storage: Arc<dyn Storage>,
-    prefix: String,
+/// How the path of an object is made of a symbol key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Layout {
+    /// `<prefix>/<debug file>/<id>/<file>`, as Breakpad and Tecken have it.
+    Breakpad {
+        /// Without slashes at its ends; an empty one means the root.
+        prefix: String,
+    },
 }
 
-impl Source {
-    /// Makes a source; an empty prefix means the storage's root.
+impl Layout {
+    /// Breakpad's layout below a prefix; an empty one means the root.
     #[must_use]
-    pub fn new(storage: Arc<dyn Storage>, prefix: &str) -> Self {
+    pub fn breakpad(prefix: &str) -> Self {
+        Self::Breakpad {
+            prefix: prefix.trim_matches('/').to_owned(),
+        }
+    }
+
+    /// The path of a key.
+    #[must_use]
+    pub fn path(&self, key: &SymbolKey) -> String {
+        let Self::Breakpad { prefix } = self;
+        let (debug_file, id, file_name) = (key.debug_file(), key.id().as_str(), key.file_name());
+        if prefix.is_empty() {
+            [debug_file, id, file_name].join("/")
+        } else {
+            [prefix, debug_file, id, file_name].join("/")
+        }
+    }
+}
+
+/// Objects and the layout of the symbols among them.
+#[derive(Clone, Debug)]
+pub struct SymbolSource {
+    objects: Arc<dyn ObjectSource>,
+    layout: Layout,
+}
+
+impl SymbolSource {
+    /// Looks for symbols among these objects.
+    #[must_use]
+    pub fn new(objects: Arc<dyn ObjectSource>, layout: Layout) -> Self {
+        Self { objects, layout }
+    }
+
+    /// The objects themselves.
+    #[must_use]
+    pub fn objects(&self) -> &dyn ObjectSource {
+        self.objects.as_ref()
+    }
+
+    /// The path of a key.
+    #[must_use]
+    pub fn path(&self, key: &SymbolKey) -> String {
+        self.layout.path(key)
+    }
+}
+
+/// A symbol source that uploads are stored in.
+#[derive(Clone, Debug)]
+pub struct UploadTarget {
+    storage: Arc<dyn Storage>,
+    source: Arc<SymbolSource>,
+}
+
+impl UploadTarget {
+    /// Stores and looks for symbols in this storage.
+    #[must_use]
+    pub fn new(storage: Arc<dyn Storage>, layout: Layout) -> Self {
+        let objects: Arc<dyn ObjectSource> = Arc::clone(&storage) as _;
         Self {
             storage,
-            prefix: prefix.trim_matches('/').to_owned(),
+            source: Arc::new(SymbolSource::new(objects, layout)),
         }
     }
 
@@ -28,15 +88,30 @@ impl Source {
         self.storage.as_ref()
     }
 
-    /// The path of a key: `<prefix>/<debug file>/<id>/<file>`, as Tecken has it.
+    /// The reading side.
+    #[must_use]
+    pub fn source(&self) -> &Arc<SymbolSource> {
+        &self.source
+    }
+
+    /// The path of a key.
     #[must_use]
     pub fn path(&self, key: &SymbolKey) -> String {
-        let key = [key.debug_file(), key.id().as_str(), key.file_name()];
-        if self.prefix.is_empty() {
-            key.join("/")
-        } else {
-            let [debug_file, id, file_name] = key;
-            [&self.prefix, debug_file, id, file_name].join("/")
-        }
+        self.source.path(key)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_lies_below_the_prefix_or_at_the_root() {
+        let key = SymbolKey::new("a.pdb", "AB0", "a.sym").unwrap();
+        assert_eq!(
+            Layout::breakpad("/try/v1/").path(&key),
+            "try/v1/a.pdb/AB0/a.sym"
+        );
+        assert_eq!(Layout::breakpad("").path(&key), "a.pdb/AB0/a.sym");
     }
 }

@@ -4,7 +4,7 @@ use std::io;
 
 use bytesize::ByteSize;
 
-use crate::catalog::{BuildsError, CatalogError};
+use crate::catalog::{BuildsError, CatalogError, SpoolError};
 use crate::cpu::JobPanicked;
 use crate::storage::StorageError;
 
@@ -66,6 +66,19 @@ impl DebuginfodError {
             Self::Storage(_) | Self::Catalog(_) => "storage_unavailable",
             Self::Builds(_) => "database_unavailable",
             Self::Panicked(_) => "internal",
+        }
+    }
+}
+
+impl From<SpoolError> for DebuginfodError {
+    fn from(error: SpoolError) -> Self {
+        match error {
+            SpoolError::TooLarge(limit) => Self::NotExtracted(limit),
+            SpoolError::TimedOut(_) => Self::Timeout,
+            SpoolError::Damaged(error) => Self::Damaged(error.to_string()),
+            SpoolError::Temporary(error) => Self::Temporary(error),
+            SpoolError::Storage(error) => Self::Storage(error),
+            SpoolError::Panicked(error) => Self::Panicked(error),
         }
     }
 }

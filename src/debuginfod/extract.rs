@@ -1,33 +1,25 @@
 //! Taking a part out of a stored file.
 
 use std::fs::File;
-use std::io::{self, BufReader, Read};
+use std::io;
 use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
-use flate2::read::MultiGzDecoder;
-use futures_util::TryStreamExt;
 use tar::Archive;
 use time::OffsetDateTime;
-use tokio::io::{AsyncWriteExt, BufWriter};
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::timeout;
 
 use super::{BuildFile, DebuginfodError, DebuginfodService};
-use crate::blocking;
-use crate::catalog::Found;
-use crate::scratch::Scratch;
+use crate::catalog::SpoolLimit;
 use symbols::elf::{SectionError, find_section};
 
 /// How long a request waits for its turn.
 const TURN: Duration = Duration::from_secs(10);
 
-/// How long reading a file from its source may take.
+/// How long opening a file may take, and how long reading it from its source.
 const COPY: Duration = Duration::from_mins(1);
-
-/// How much is written or inflated at a time, in bytes.
-const PIECE: usize = 256 * 1024;
 
 /// Bytes of a temporary file.
 #[derive(Clone, Debug)]
@@ -38,14 +30,6 @@ pub struct Extract {
     pub range: Range<u64>,
     /// When the file that they were taken out of was stored.
     pub modified_at: OffsetDateTime,
-}
-
-/// A stored file in a temporary one.
-struct Copied {
-    file: File,
-    /// Whether it is gzipped.
-    is_gzipped: bool,
-    modified_at: OffsetDateTime,
 }
 
 impl DebuginfodService {
@@ -89,83 +73,23 @@ impl DebuginfodService {
     where
         F: FnOnce(&File) -> Result<Option<Range<u64>>, DebuginfodError> + Send + 'static,
     {
-        let copied = self.copy(&file.found).await?;
-        let scratch = Arc::clone(&self.scratch);
-        let limit = self.config.extract_from;
+        let opening = timeout(COPY, self.catalog.open(&file.found, None)).await;
+        let fetched = opening.map_err(|_| DebuginfodError::Timeout)??;
+        let fetched = fetched.ok_or(DebuginfodError::NotFound)?;
+        let limit = SpoolLimit {
+            bytes: self.config.extract_from,
+            time: COPY,
+        };
+        let spooled = self.spooler.spool(fetched, limit).await?;
         let job = move || {
-            let plain = if copied.is_gzipped {
-                let inflated = inflate(copied.file, &scratch, limit.as_u64())?;
-                inflated.ok_or(DebuginfodError::NotExtracted(limit))?
-            } else {
-                copied.file
-            };
-            let range = find(&plain)?;
+            let range = find(&spooled.file)?;
             Ok(range.map(|range| Extract {
-                file: Arc::new(plain),
+                file: Arc::new(spooled.file),
                 range,
-                modified_at: copied.modified_at,
+                modified_at: spooled.modified_at,
             }))
         };
         self.cpu.run(job).await?
-    }
-
-    /// Copies a stored file into a temporary one, as it is stored.
-    async fn copy(&self, found: &Found) -> Result<Copied, DebuginfodError> {
-        timeout(COPY, self.copy_unhurried(found))
-            .await
-            .unwrap_or(Err(DebuginfodError::Timeout))
-    }
-
-    async fn copy_unhurried(&self, found: &Found) -> Result<Copied, DebuginfodError> {
-        let fetched = self.catalog.open(found, None).await?;
-        let fetched = fetched.ok_or(DebuginfodError::NotFound)?;
-        let limit = self.config.extract_from;
-        if fetched.info.stored_size > limit.as_u64() {
-            return Err(DebuginfodError::NotExtracted(limit));
-        }
-        let scratch = Arc::clone(&self.scratch);
-        let file = blocking::run(move || scratch.unnamed_file()).await;
-        let file = tokio::fs::File::from_std(file.map_err(DebuginfodError::Temporary)?);
-        let mut file = BufWriter::with_capacity(PIECE, file);
-        let mut written = 0;
-        let mut stream = fetched.bytes.into_stream();
-        while let Some(piece) = stream.try_next().await? {
-            written += piece.len() as u64;
-            if written > limit.as_u64() {
-                return Err(DebuginfodError::NotExtracted(limit));
-            }
-            let write = file.write_all(&piece).await;
-            write.map_err(DebuginfodError::Temporary)?;
-        }
-        file.flush().await.map_err(DebuginfodError::Temporary)?;
-        Ok(Copied {
-            file: file.into_inner().into_std().await,
-            is_gzipped: fetched.info.meta.is_gzipped,
-            modified_at: fetched.info.modified_at,
-        })
-    }
-}
-
-/// Inflates a file into another one; `None` if that would have more than `limit` bytes.
-fn inflate(
-    mut gzipped: File,
-    scratch: &Scratch,
-    limit: u64,
-) -> Result<Option<File>, DebuginfodError> {
-    io::Seek::rewind(&mut gzipped).map_err(DebuginfodError::Temporary)?;
-    let mut plain = scratch.unnamed_file().map_err(DebuginfodError::Temporary)?;
-    let reader = BufReader::with_capacity(PIECE, gzipped);
-    let mut decoder = MultiGzDecoder::new(reader).take(limit.saturating_add(1));
-    let mut piece = vec![0; PIECE];
-    let mut length = 0;
-    loop {
-        let read = decoder.read(&mut piece);
-        let count = read.map_err(|error| DebuginfodError::Damaged(error.to_string()))?;
-        if count == 0 {
-            return Ok((length <= limit).then_some(plain));
-        }
-        length += count as u64;
-        io::Write::write_all(&mut plain, &piece[..count]).map_err(DebuginfodError::Temporary)?;
     }
 }
 
@@ -208,22 +132,9 @@ impl From<SectionError> for DebuginfodError {
 
 #[cfg(test)]
 mod tests {
-    use std::io::Write;
     use std::os::unix::fs::FileExt;
 
-    use flate2::Compression;
-    use flate2::write::GzEncoder;
-
     use super::*;
-
-    fn inflated(bytes: &[u8], limit: u64) -> Result<Option<u64>, DebuginfodError> {
-        let folder = tempfile::tempdir().unwrap();
-        let scratch = Scratch::open(folder.path()).unwrap();
-        let mut file = scratch.unnamed_file().unwrap();
-        file.write_all(bytes).unwrap();
-        let plain = inflate(file, &scratch, limit)?;
-        Ok(plain.map(|plain| plain.metadata().unwrap().len()))
-    }
 
     #[test]
     fn a_source_is_found_where_it_lies() {
@@ -248,18 +159,5 @@ mod tests {
         file.set_len(515).unwrap();
         let cut = find_source(&file, b"/usr/src/a.c");
         assert!(matches!(cut, Err(DebuginfodError::Damaged(_))), "{cut:?}");
-    }
-
-    #[test]
-    fn no_more_is_inflated_than_the_limit() {
-        let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
-        encoder.write_all(&vec![0; 3 << 20]).unwrap();
-        let bomb = encoder.finish().unwrap();
-        assert_eq!(inflated(&bomb, 3 << 20).unwrap(), Some(3 << 20));
-        assert_eq!(inflated(&bomb, (3 << 20) - 1).unwrap(), None);
-        let cut = inflated(&bomb[..bomb.len() / 2], 3 << 20);
-        assert!(matches!(cut, Err(DebuginfodError::Damaged(_))), "{cut:?}");
-        let text = inflated(b"no gzip", 10);
-        assert!(matches!(text, Err(DebuginfodError::Damaged(_))), "{text:?}");
     }
 }

@@ -4,10 +4,10 @@
 //! holds, with the digest that it had when its build id was read, is the answer. `.dbg.gz` files are sent as what they
 //! are the gzip file of. Try symbols are never an answer.
 //!
-//! A section has to be taken out of a file, and a source file out of the archive of sources that was uploaded beside it:
-//! `extract.rs` copies that file into a temporary one, inflated and bounded, and tells which of its bytes are wanted.
-//! Sources come from nowhere else, whatever paths the debug information names. Few do so at a time; the others wait a moment and are then told to
-//! come back.
+//! A section has to be taken out of a file, and a source file out of the archive of sources that was uploaded beside
+//! it: that file is spooled into a temporary one, inflated and bounded, and `extract.rs` finds the wanted bytes in
+//! it. Sources come from nowhere else, whatever paths the debug information names. A few requests do so at a time;
+//! the others wait a moment and are then refused as busy.
 
 mod config;
 mod error;
@@ -18,7 +18,7 @@ use std::sync::Arc;
 
 use tokio::sync::Semaphore;
 
-use crate::catalog::{Catalog, Found, KnownBuild, Lookup};
+use crate::catalog::{Catalog, Found, KnownBuild, Lookup, Spooler};
 use crate::cpu::CpuPool;
 use crate::db::build_ids::BuildIdRecord;
 use crate::metrics::{CountResult, Metrics};
@@ -67,7 +67,7 @@ struct Candidate {
 pub struct DebuginfodService {
     config: DebuginfodConfig,
     catalog: Arc<Catalog>,
-    scratch: Arc<Scratch>,
+    spooler: Spooler,
     cpu: CpuPool,
     extracts: Arc<Semaphore>,
     metrics: Metrics,
@@ -87,7 +87,7 @@ impl DebuginfodService {
             extracts: Arc::new(Semaphore::new(config.extracts)),
             config,
             catalog,
-            scratch,
+            spooler: Spooler::new(scratch, cpu.clone()),
             cpu,
             metrics,
         }

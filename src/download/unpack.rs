@@ -1,8 +1,8 @@
 //! Files out of the cabinets in which symbol servers keep them compressed.
 //!
-//! A cabinet is spooled to a temporary file, since it is read from several places, and unpacked to another one on the CPU
-//! pool; only what has been unpacked to its last byte, with every checksum right, is sent. A cabinet that cannot be
-//! unpacked can still be asked for by its own name.
+//! A cabinet is spooled to a temporary file, since it is read in several places, and unpacked to another one on the CPU
+//! pool; a file is sent only after it has been unpacked to its last byte, with every checksum right. A cabinet that
+//! cannot be unpacked can still be asked for by its own name.
 //!
 //! Source: Microsoft Cabinet Format, [MS-CAB]. MSZIP, LZX and files that are stored are understood, Quantum is not, and
 //! no cabinet that is one of several.
@@ -12,21 +12,22 @@ use std::io::{self, BufReader, Seek, Write};
 use std::sync::Arc;
 use std::time::Duration;
 
-use async_compression::tokio::bufread::GzipDecoder;
 use bytesize::ByteSize;
 use cab::Cabinet;
 use futures_util::{StreamExt, TryStreamExt};
-use tokio::io::{AsyncRead, AsyncWriteExt};
 use tokio::sync::Semaphore;
-use tokio_util::io::{ReaderStream, StreamReader};
+use tokio_util::io::ReaderStream;
 
-use crate::blocking;
+use crate::catalog::{SpoolError, SpoolLimit, Spooler};
 use crate::cpu::CpuPool;
 use crate::scratch::Scratch;
 use crate::storage::{Fetched, ObjectBytes, ObjectInfo, ObjectMeta, StorageError};
 
 /// How long a request waits for its turn.
 const PATIENCE: Duration = Duration::from_secs(30);
+
+/// How long reading a cabinet from its storage may take.
+const COPY: Duration = Duration::from_mins(1);
 
 /// How much of an unpacked file is read at a time, in bytes.
 const PIECE: usize = 64 * 1024;
@@ -37,15 +38,15 @@ pub enum UnpackError {
     /// The cabinet is not one that can be unpacked, for the reason told.
     #[error("Symbol Not Found (the cabinet that holds it cannot be unpacked: {0})")]
     Cabinet(String),
-    /// The file is larger than may be.
+    /// The file is larger than allowed, or the cabinet is, as stored or inflated.
     #[error("Symbol Not Found (the file in its cabinet is larger than {0})")]
     TooLarge(ByteSize),
     /// Too many files are being unpacked.
     #[error("too many files are being unpacked")]
     Busy,
-    /// The cabinet could not be read to its end.
+    /// The cabinet could not be read to its end, or not in time.
     #[error("a cabinet could not be read to its end: {0}")]
-    Read(#[source] io::Error),
+    Read(#[source] SpoolError),
     /// There is no room for temporary files.
     #[error("no temporary file: {0}")]
     Temporary(#[source] io::Error),
@@ -55,6 +56,7 @@ pub enum UnpackError {
 #[derive(Clone, Debug)]
 pub struct Unpacker {
     cpu: CpuPool,
+    spooler: Spooler,
     scratch: Arc<Scratch>,
     slots: Arc<Semaphore>,
 }
@@ -65,6 +67,7 @@ impl Unpacker {
     pub fn new(cpu: CpuPool, scratch: Arc<Scratch>) -> Self {
         Self {
             slots: Arc::new(Semaphore::new(cpu.threads())),
+            spooler: Spooler::new(Arc::clone(&scratch), cpu.clone()),
             cpu,
             scratch,
         }
@@ -84,11 +87,17 @@ impl Unpacker {
         let _slot = slot
             .map_err(|_| UnpackError::Busy)?
             .map_err(|_| UnpackError::Busy)?;
-        let modified_at = cabinet.info.modified_at;
-        let spooled = self.spool(cabinet).await?;
-        let target = self.temporary_file().await?;
+        let limit = SpoolLimit {
+            bytes: largest_cabinet(largest),
+            time: COPY,
+        };
+        let spooled = self.spooler.spool(cabinet, limit).await;
+        let spooled = spooled.map_err(|error| not_spooled(error, largest))?;
+        let modified_at = spooled.modified_at;
+        let target = self.scratch.unnamed().await;
+        let target = target.map_err(UnpackError::Temporary)?;
         let name = name.to_owned();
-        let job = move || extract(spooled, target, &name, largest);
+        let job = move || extract(spooled.file, target, &name, largest);
         let unpacked = self.cpu.run(job).await;
         let (file, length) =
             unpacked.unwrap_or_else(|panic| Err(UnpackError::Cabinet(panic.to_string())))?;
@@ -109,39 +118,31 @@ impl Unpacker {
             bytes: ObjectBytes::Stream(stream.boxed()),
         })
     }
+}
 
-    /// Reads a cabinet to a temporary file; one that is stored gzipped is inflated.
-    async fn spool(&self, cabinet: Fetched) -> Result<File, UnpackError> {
-        let bytes = StreamReader::new(cabinet.bytes.into_stream().map_err(io::Error::other));
-        let mut file = tokio::fs::File::from_std(self.temporary_file().await?);
-        let mut source: Box<dyn AsyncRead + Send + Unpin> = if cabinet.info.meta.is_gzipped {
-            Box::new(GzipDecoder::new(bytes))
-        } else {
-            Box::new(bytes)
-        };
-        tokio::io::copy(&mut source, &mut file)
-            .await
-            .map_err(UnpackError::Read)?;
-        file.flush().await.map_err(UnpackError::Temporary)?;
-        Ok(file.into_std().await)
-    }
+/// The largest cabinet of one file of this size: data that cannot be compressed grow by a header and 8 bytes for every
+/// 32 KiB.
+fn largest_cabinet(largest: ByteSize) -> ByteSize {
+    let file = largest.as_u64();
+    ByteSize::b(file.saturating_add(file / 1024 + ByteSize::kib(64).as_u64()))
+}
 
-    async fn temporary_file(&self) -> Result<File, UnpackError> {
-        let scratch = Arc::clone(&self.scratch);
-        let file = blocking::run(move || scratch.unnamed_file()).await;
-        file.map_err(UnpackError::Temporary)
+fn not_spooled(error: SpoolError, largest: ByteSize) -> UnpackError {
+    match error {
+        SpoolError::TooLarge(_) => UnpackError::TooLarge(largest),
+        SpoolError::Temporary(error) => UnpackError::Temporary(error),
+        error => UnpackError::Read(error),
     }
 }
 
 /// Unpacks a file and returns it, read from its start, with its length.
 fn extract(
-    mut spooled: File,
+    spooled: File,
     mut target: File,
     name: &str,
     largest: ByteSize,
 ) -> Result<(File, u64), UnpackError> {
     let refuse = |error: io::Error| UnpackError::Cabinet(error.to_string());
-    spooled.rewind().map_err(UnpackError::Temporary)?;
     let mut cabinet = Cabinet::new(BufReader::new(spooled)).map_err(refuse)?;
     let (member, length) = choose(&cabinet, name)?;
     if length > largest.as_u64() {
@@ -195,5 +196,62 @@ fn copy(reader: &mut impl io::Read, target: &mut File) -> Result<u64, UnpackErro
             .write_all(&buffer[..read])
             .map_err(UnpackError::Temporary)?;
         copied += read as u64;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use flate2::Compression;
+    use flate2::write::GzEncoder;
+    use futures_util::stream;
+    use time::OffsetDateTime;
+
+    use super::*;
+    use crate::storage::ObjectStream;
+
+    const LARGEST: ByteSize = ByteSize::kib(64);
+
+    /// What comes of unpacking an object that is stored gzipped.
+    async fn unpacked(stored_size: u64, bytes: ObjectStream) -> Result<Fetched, UnpackError> {
+        let folder = tempfile::tempdir().unwrap();
+        let scratch = Arc::new(Scratch::open(folder.path()).unwrap());
+        let unpacker = Unpacker::new(CpuPool::new(1).unwrap(), scratch);
+        let cabinet = Fetched {
+            info: ObjectInfo {
+                meta: ObjectMeta {
+                    is_gzipped: true,
+                    ..ObjectMeta::default()
+                },
+                stored_size,
+                modified_at: OffsetDateTime::UNIX_EPOCH,
+                version: None,
+            },
+            range: 0..stored_size,
+            bytes: ObjectBytes::Stream(bytes),
+        };
+        unpacker.unpack(cabinet, "x.pdb", LARGEST).await
+    }
+
+    #[tokio::test]
+    async fn a_cabinet_that_inflates_to_too_much_is_refused() {
+        let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+        encoder.write_all(&vec![0; 4 << 20]).unwrap();
+        let gzipped = encoder.finish().unwrap();
+        let length = gzipped.len() as u64;
+        assert!(length < LARGEST.as_u64());
+        let bytes = stream::once(async { Ok(gzipped.into()) }).boxed();
+        let refused = unpacked(length, bytes).await.unwrap_err();
+        assert!(
+            matches!(refused, UnpackError::TooLarge(LARGEST)),
+            "{refused:?}"
+        );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_cabinet_that_stops_coming_is_given_up() {
+        let unpacking = unpacked(1000, stream::pending().boxed());
+        let given_up = tokio::time::timeout(Duration::from_hours(24), unpacking);
+        let error = given_up.await.expect("it has a deadline").unwrap_err();
+        assert!(matches!(error, UnpackError::Read(_)), "{error:?}");
     }
 }

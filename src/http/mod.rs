@@ -14,8 +14,8 @@ mod health;
 mod middleware;
 mod missing;
 mod operations;
-mod outlet;
 mod public;
+mod sendfile;
 mod symbol_url;
 mod syminfo;
 mod upload;
@@ -38,7 +38,7 @@ use crate::upload::UploadService;
 
 pub use config::ServerConfig;
 pub use middleware::{Observation, observe};
-pub use outlet::Outlet;
+pub use sendfile::Outlet;
 
 /// What the handlers call.
 #[derive(Clone, Debug)]

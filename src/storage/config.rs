@@ -1,160 +1,198 @@
-//! Where objects lie, as the configuration says it.
+//! The section `[storage]`: which kind of storage, and what is common to all kinds.
+//!
+//! The settings of a kind are a struct beside its driver. In the file they stand next to the common ones, and
+//! `kind` says whose they are.
 
-use serde::{Deserialize, Serialize};
+use serde::de::Error;
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::{Map, Value};
 
+use super::disk::DiskConfig;
 use super::s3::S3Config;
 use symbols::check_name;
 
-/// Which storage to use and where it lies. An empty text means that the setting is not set.
+/// A check of one key: the key, whether its value is good, and what it should be.
+pub(super) type Check = (&'static str, bool, &'static str);
+
+/// The main storage, and where in it symbols lie.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[serde(default)]
 pub struct StorageConfig {
-    /// The kind of storage: `disk` or `s3`.
+    /// The kind of storage with the settings of that kind.
+    #[serde(flatten)]
     pub kind: StorageKind,
-    /// Directory of the disk storage; a relative one lies under `data_dir`.
-    pub directory: String,
-    /// Bucket of the S3 storage.
-    pub bucket: String,
-    /// Address of a store other than Amazon's, as in `https://s3.example.com:9000`.
-    pub endpoint: String,
-    /// Region of the bucket; empty means the one of the environment or the profile.
-    pub region: String,
-    /// Path prefix of regular symbols; only that of a further place may be empty.
+    /// Path prefix of regular symbols.
     pub prefix: String,
     /// Path prefix of try symbols.
     pub try_prefix: String,
-    /// How clients get at the objects of an S3 storage; those of a disk are always sent by this server.
-    pub access: Access,
-    /// Address under which everybody can read the bucket's objects, for `redirect`; empty means the store's own.
-    pub public_url: String,
-    /// How the S3 storage is spoken to.
-    pub s3: S3Config,
-    /// Further places to look for regular symbols in, in this order, after this one. They are only read.
-    pub sources: Vec<StorageConfig>,
+    /// Further places to look for regular symbols in, in this order, after this one.
+    pub sources: Vec<SourceConfig>,
 }
 
 impl Default for StorageConfig {
     fn default() -> Self {
         Self {
-            kind: StorageKind::Disk,
-            directory: "objects".to_owned(),
-            bucket: String::new(),
-            endpoint: String::new(),
-            region: String::new(),
+            kind: StorageKind::default(),
             prefix: "v1".to_owned(),
             try_prefix: "try/v1".to_owned(),
-            access: Access::Redirect,
-            public_url: String::new(),
-            s3: S3Config::default(),
             sources: Vec::new(),
         }
     }
 }
 
-/// The kinds of storage.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum StorageKind {
-    /// A directory of this machine.
-    Disk,
-    /// A bucket of Amazon S3, or of a store that speaks its protocol.
-    S3,
+/// A further place to look for regular symbols in. It is only read.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct SourceConfig {
+    /// The kind of storage with the settings of that kind.
+    #[serde(flatten)]
+    pub kind: StorageKind,
+    /// Path prefix of the symbols; an empty one means the root.
+    pub prefix: String,
 }
 
-/// How clients get at an object.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Access {
-    /// They are sent to its public address.
-    Redirect,
-    /// They are sent to an address that lets whoever has it read this object for a limited time.
-    Presign,
-    /// This server sends the bytes.
-    Proxy,
+impl Default for SourceConfig {
+    fn default() -> Self {
+        let StorageConfig { kind, prefix, .. } = StorageConfig::default();
+        Self { kind, prefix }
+    }
+}
+
+/// The kinds of storage, each with its settings.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "kind", rename_all = "lowercase")]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "there are as many as storages, read once"
+)]
+pub enum StorageKind {
+    /// A directory of this machine.
+    Disk(DiskConfig),
+    /// A bucket of Amazon S3, or of a store that speaks its protocol.
+    S3(S3Config),
+}
+
+impl Default for StorageKind {
+    fn default() -> Self {
+        Self::Disk(DiskConfig::default())
+    }
+}
+
+impl StorageKind {
+    /// Every kind with the defaults of its settings.
+    #[must_use]
+    pub fn all() -> [Self; 2] {
+        [
+            Self::Disk(DiskConfig::default()),
+            Self::S3(S3Config::default()),
+        ]
+    }
+
+    /// The value of the setting `kind`.
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Disk(_) => "disk",
+            Self::S3(_) => "s3",
+        }
+    }
+
+    fn checks(&self) -> Vec<Check> {
+        match self {
+            Self::Disk(config) => config.checks(),
+            Self::S3(config) => config.checks(),
+        }
+    }
+
+    /// Reads the settings of the kind that they name. A setting of another kind is refused unless it has its default,
+    /// so that a file that lists every setting stays valid.
+    fn read(mut settings: Map<String, Value>) -> Result<Self, String> {
+        let default = Value::from(Self::default().name());
+        let name = settings.remove("kind").unwrap_or(default);
+        let all = Self::all();
+        let kind = all.iter().find(|kind| name == kind.name()).ok_or_else(|| {
+            let names = all.each_ref().map(Self::name).join(" or ");
+            format!("there is no such kind of storage, only {names}")
+        })?;
+        let own = keys_of(kind)?;
+        for other in &all {
+            for key in keys_of(other)? {
+                if own.contains(&key) {
+                    continue;
+                }
+                if let Some(setting) = settings.remove_entry(&key)
+                    && other.with(Map::from_iter([setting])).ok().as_ref() != Some(other)
+                {
+                    let (other, kind) = (other.name(), kind.name());
+                    return Err(format!(
+                        "{key} is a setting of kind {other}, and kind is {kind}"
+                    ));
+                }
+            }
+        }
+        kind.with(settings).map_err(|error| error.to_string())
+    }
+
+    /// The same kind with these settings, and the defaults of the others.
+    fn with(&self, settings: Map<String, Value>) -> serde_json::Result<Self> {
+        let settings = Value::Object(settings);
+        match self {
+            Self::Disk(_) => serde_json::from_value(settings).map(Self::Disk),
+            Self::S3(_) => serde_json::from_value(settings).map(Self::S3),
+        }
+    }
+}
+
+/// The keys of a kind's settings, without `kind` itself.
+fn keys_of(kind: &StorageKind) -> Result<Vec<String>, String> {
+    let settings = serde_json::to_value(kind).and_then(serde_json::from_value);
+    let settings: Map<String, Value> = settings.map_err(|error| error.to_string())?;
+    Ok(settings
+        .into_iter()
+        .map(|(key, _)| key)
+        .filter(|key| key != "kind")
+        .collect())
+}
+
+// By hand, because a derived one would refuse every setting of another kind, even in a file that lists all defaults.
+impl<'de> Deserialize<'de> for StorageKind {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Self::read(Map::deserialize(deserializer)?).map_err(D::Error::custom)
+    }
 }
 
 const PREFIX_RULE: &str =
     "must be a path such as v1 or try/v1, without empty parts or parts that begin with a dot";
 
-const URL_RULE: &str =
-    "must begin with http:// or https://, without a user, a question mark or a number sign";
-
 impl StorageConfig {
-    /// What is wrong with values that are of the right kind: each key, from `storage` on, and what it should be.
+    /// What is wrong with values of the right type: each key, from `storage` on, and what it should be.
     #[must_use]
     pub fn contradictions(&self) -> Vec<(String, &'static str)> {
-        let mut problems = self.contradictions_of_place("storage");
-        problems.extend(failed(
-            "storage",
-            &[
-                ("prefix", is_prefix(&self.prefix), PREFIX_RULE),
-                ("try_prefix", is_prefix(&self.try_prefix), PREFIX_RULE),
-                (
-                    "try_prefix",
-                    self.prefix != self.try_prefix,
-                    "is the same as storage.prefix, so try symbols would be regular ones",
-                ),
-            ],
-        ));
+        let mut checks = self.kind.checks();
+        checks.extend([
+            ("prefix", is_prefix(&self.prefix), PREFIX_RULE),
+            ("try_prefix", is_prefix(&self.try_prefix), PREFIX_RULE),
+            (
+                "try_prefix",
+                self.prefix != self.try_prefix,
+                "is the same as storage.prefix, so try symbols would be regular ones",
+            ),
+        ]);
+        let mut problems = failed("storage", checks);
         for (number, source) in self.sources.iter().enumerate() {
-            let section = format!("storage.sources[{number}]");
-            problems.extend(source.contradictions_of_place(&section));
-            problems.extend(failed(
-                &section,
-                &[
-                    (
-                        "prefix",
-                        source.prefix.is_empty() || is_prefix(&source.prefix),
-                        PREFIX_RULE,
-                    ),
-                    (
-                        "sources",
-                        source.sources.is_empty(),
-                        "belongs to [storage]: a further place has none of its own",
-                    ),
-                    (
-                        "try_prefix",
-                        source.try_prefix == Self::default().try_prefix,
-                        "belongs to [storage]: try symbols are looked for there alone",
-                    ),
-                ],
-            ));
+            let mut checks = source.kind.checks();
+            let is_good = source.prefix.is_empty() || is_prefix(&source.prefix);
+            checks.push(("prefix", is_good, PREFIX_RULE));
+            problems.extend(failed(&format!("storage.sources[{number}]"), checks));
         }
-        problems
-    }
-
-    fn contradictions_of_place(&self, section: &str) -> Vec<(String, &'static str)> {
-        let is_s3 = self.kind == StorageKind::S3;
-        let mut problems = failed(
-            section,
-            &[
-                (
-                    "directory",
-                    is_s3 || !self.directory.is_empty(),
-                    "names no directory",
-                ),
-                (
-                    "bucket",
-                    !is_s3 || !self.bucket.is_empty(),
-                    "names no bucket, and kind is \"s3\"",
-                ),
-                ("endpoint", is_url(&self.endpoint), URL_RULE),
-                ("public_url", is_url(&self.public_url), URL_RULE),
-            ],
-        );
-        problems.extend(failed(&format!("{section}.s3"), &self.s3.checks()));
         problems
     }
 }
 
-/// The keys of a section whose check does not hold.
-fn failed(
-    section: &str,
-    checks: &[(&'static str, bool, &'static str)],
-) -> Vec<(String, &'static str)> {
-    let failed = checks.iter().filter(|(_, holds, _)| !holds);
+/// The keys of a section whose check fails.
+fn failed(section: &str, checks: Vec<Check>) -> Vec<(String, &'static str)> {
+    let failed = checks.into_iter().filter(|(_, is_good, _)| !is_good);
     failed
-        .map(|(key, _, message)| (format!("{section}.{key}"), *message))
+        .map(|(key, _, message)| (format!("{section}.{key}"), message))
         .collect()
 }
 
@@ -164,45 +202,26 @@ fn is_prefix(prefix: &str) -> bool {
         .all(|part| !part.starts_with('.') && check_name(part).is_ok())
 }
 
-/// Tells whether a text is empty or an address that a path can be appended to.
-fn is_url(text: &str) -> bool {
-    let rest = text
-        .strip_prefix("https://")
-        .or_else(|| text.strip_prefix("http://"));
-    text.is_empty()
-        || rest.is_some_and(|rest| !rest.is_empty() && !rest.contains(['@', '?', '#', ' ']))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    #[test]
-    fn only_addresses_that_a_path_can_follow_are_taken() {
-        for good in ["", "http://127.0.0.1:9000", "https://s3.example.com/path/"] {
-            assert!(is_url(good), "{good}");
-        }
-        for bad in [
-            "s3.example.com",
-            "ftp://x",
-            "http://",
-            "https://user:password@x",
-            "http://x/?a",
-            "http://x/#a",
-        ] {
-            assert!(!is_url(bad), "{bad}");
-        }
+    fn read(text: &str) -> Result<StorageConfig, String> {
+        toml::from_str(text).map_err(|error| error.message().to_owned())
     }
 
     #[test]
-    fn what_cannot_be_meant_is_told_with_its_place() {
+    fn contradictions_are_reported_with_their_place() {
         let config = StorageConfig {
-            kind: StorageKind::S3,
-            endpoint: "localhost:9000".to_owned(),
-            sources: vec![StorageConfig {
-                directory: String::new(),
-                sources: vec![StorageConfig::default()],
-                ..StorageConfig::default()
+            kind: StorageKind::S3(S3Config {
+                endpoint: "localhost:9000".to_owned(),
+                ..S3Config::default()
+            }),
+            sources: vec![SourceConfig {
+                kind: StorageKind::Disk(DiskConfig {
+                    directory: String::new(),
+                }),
+                prefix: "/".to_owned(),
             }],
             ..StorageConfig::default()
         };
@@ -217,9 +236,62 @@ mod tests {
                 "storage.bucket",
                 "storage.endpoint",
                 "storage.sources[0].directory",
-                "storage.sources[0].sources"
+                "storage.sources[0].prefix"
             ]
         );
         assert!(StorageConfig::default().contradictions().is_empty());
+    }
+
+    #[test]
+    fn every_kind_reads_what_it_writes() {
+        for kind in StorageKind::all() {
+            let config = StorageConfig {
+                kind,
+                ..StorageConfig::default()
+            };
+            let text = toml::to_string(&config).unwrap();
+            assert!(text.contains(&format!("kind = \"{}\"", config.kind.name())));
+            assert_eq!(read(&text), Ok(config));
+        }
+    }
+
+    #[test]
+    fn a_setting_of_another_kind_is_refused_unless_it_has_its_default() {
+        assert_eq!(
+            read("bucket = \"\"\n[s3]\npart_size = \"16 MiB\""),
+            Ok(StorageConfig::default())
+        );
+        for (text, message) in [
+            (
+                "bucket = \"x\"",
+                "bucket is a setting of kind s3, and kind is disk",
+            ),
+            (
+                "[s3]\nlookup = \"9s\"",
+                "s3 is a setting of kind s3, and kind is disk",
+            ),
+            (
+                "kind = \"s3\"\ndirectory = \"x\"",
+                "directory is a setting of kind disk, and kind is s3",
+            ),
+            (
+                "kind = \"tape\"",
+                "there is no such kind of storage, only disk or s3",
+            ),
+            (
+                "buckt = \"x\"",
+                "unknown field `buckt`, expected `directory`",
+            ),
+            (
+                "[[sources]]\ntry_prefix = \"x\"",
+                "unknown field `try_prefix`, expected `directory`",
+            ),
+            (
+                "[[sources]]\nsources = []",
+                "unknown field `sources`, expected `directory`",
+            ),
+        ] {
+            assert_eq!(read(text), Err(message.to_owned()), "{text}");
+        }
     }
 }

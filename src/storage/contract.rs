@@ -1,28 +1,33 @@
-//! What every storage must do, told as tests that each kind runs.
+//! The contracts of object sources and of storages, as tests that each kind runs.
 
 use bytes::Bytes;
 use futures_util::TryStreamExt;
 
-use super::{Fetched, ObjectMeta, Part, Payload, Storage, StorageError};
+use super::{Fetched, ObjectMeta, ObjectSource, Part, Payload, Storage, StorageError};
 
 const PATH: &str = "v1/xul.pdb/44E4EC8C2F41492B9369D6B9A059577C2/xul.sym";
 
-/// Runs the whole suite on an empty storage.
-pub(crate) async fn check_all(storage: &dyn Storage) {
-    absence_is_not_an_error(storage).await;
-    bytes_and_metadata_come_back(storage).await;
-    an_object_is_replaced_as_a_whole(storage).await;
-    an_open_reader_keeps_its_version(storage).await;
-    unusual_names_are_kept_apart(storage).await;
-    empty_and_large_objects(storage).await;
-    ranges_are_read_as_far_as_the_object_reaches(storage).await;
-    a_removed_object_is_absent(storage).await;
-    addresses_are_urls(storage).await;
-    storage.check().await.unwrap();
+/// Runs the suite of object sources on one that reads what `writer` stores; `writer` is empty.
+pub(crate) async fn check_source(source: &dyn ObjectSource, writer: &dyn Storage) {
+    absence_is_not_an_error(source).await;
+    bytes_and_metadata_come_back(source, writer).await;
+    an_open_reader_keeps_its_version(source, writer).await;
+    unusual_names_are_kept_apart(source, writer).await;
+    empty_and_large_objects(source, writer).await;
+    ranges_are_read_as_far_as_the_object_reaches(source, writer).await;
+    addresses_are_urls(source).await;
+    source.check().await.unwrap();
 }
 
-async fn read(storage: &dyn Storage, path: &str) -> Bytes {
-    let fetched = storage
+/// Runs the suite of object sources, and that of storages on top, on an empty storage.
+pub(crate) async fn check_storage(storage: &dyn Storage) {
+    check_source(storage, storage).await;
+    an_object_is_replaced_as_a_whole(storage).await;
+    a_removed_object_is_absent(storage).await;
+}
+
+async fn read(source: &dyn ObjectSource, path: &str) -> Bytes {
+    let fetched = source
         .fetch(path, None)
         .await
         .unwrap()
@@ -50,10 +55,10 @@ async fn put(storage: &dyn Storage, path: &str, bytes: &[u8]) {
         .unwrap();
 }
 
-async fn absence_is_not_an_error(storage: &dyn Storage) {
-    assert_eq!(storage.head("v1/none/AB/none.sym").await.unwrap(), None);
+async fn absence_is_not_an_error(source: &dyn ObjectSource) {
+    assert_eq!(source.head("v1/none/AB/none.sym").await.unwrap(), None);
     assert!(
-        storage
+        source
             .fetch("v1/none/AB/none.sym", None)
             .await
             .unwrap()
@@ -61,7 +66,7 @@ async fn absence_is_not_an_error(storage: &dyn Storage) {
     );
 }
 
-async fn bytes_and_metadata_come_back(storage: &dyn Storage) {
+async fn bytes_and_metadata_come_back(source: &dyn ObjectSource, writer: &dyn Storage) {
     let meta = ObjectMeta {
         is_gzipped: true,
         content_type: Some("text/plain".to_owned()),
@@ -73,14 +78,14 @@ async fn bytes_and_metadata_come_back(storage: &dyn Storage) {
         Part::Memory(Bytes::from_static(b"in ")),
         Part::Memory(Bytes::from_static(b"two parts")),
     ]);
-    storage.put(PATH, payload, meta.clone()).await.unwrap();
-    let info = storage
+    writer.put(PATH, payload, meta.clone()).await.unwrap();
+    let info = source
         .head(PATH)
         .await
         .unwrap()
         .expect("it was just stored");
     assert_eq!((info.meta, info.stored_size), (meta, 12));
-    assert_eq!(read(storage, PATH).await, "in two parts");
+    assert_eq!(read(source, PATH).await, "in two parts");
 }
 
 async fn an_object_is_replaced_as_a_whole(storage: &dyn Storage) {
@@ -93,15 +98,15 @@ async fn an_object_is_replaced_as_a_whole(storage: &dyn Storage) {
     );
 }
 
-async fn an_open_reader_keeps_its_version(storage: &dyn Storage) {
-    put(storage, PATH, b"first").await;
-    let fetched = storage.fetch(PATH, None).await.unwrap().unwrap();
-    put(storage, PATH, b"second version").await;
+async fn an_open_reader_keeps_its_version(source: &dyn ObjectSource, writer: &dyn Storage) {
+    put(writer, PATH, b"first").await;
+    let fetched = source.fetch(PATH, None).await.unwrap().unwrap();
+    put(writer, PATH, b"second version").await;
     let bytes = bytes_of(fetched).await.unwrap();
     assert_eq!(bytes, b"first");
 }
 
-async fn unusual_names_are_kept_apart(storage: &dyn Storage) {
+async fn unusual_names_are_kept_apart(source: &dyn ObjectSource, writer: &dyn Storage) {
     let names = [
         "c++filt",
         "a b",
@@ -114,28 +119,31 @@ async fn unusual_names_are_kept_apart(storage: &dyn Storage) {
         "a",
     ];
     for name in names {
-        put(storage, &format!("v1/{name}/AB/{name}"), name.as_bytes()).await;
+        put(writer, &format!("v1/{name}/AB/{name}"), name.as_bytes()).await;
     }
     for name in names {
-        assert_eq!(read(storage, &format!("v1/{name}/AB/{name}")).await, name);
+        assert_eq!(read(source, &format!("v1/{name}/AB/{name}")).await, name);
     }
 }
 
-async fn empty_and_large_objects(storage: &dyn Storage) {
-    put(storage, PATH, b"").await;
-    assert!(read(storage, PATH).await.is_empty());
+async fn empty_and_large_objects(source: &dyn ObjectSource, writer: &dyn Storage) {
+    put(writer, PATH, b"").await;
+    assert!(read(source, PATH).await.is_empty());
     let large: Vec<u8> = (0..1_000_003_u32)
         .map(|number| number.to_le_bytes()[0])
         .collect();
-    put(storage, PATH, &large).await;
-    assert_eq!(read(storage, PATH).await, large);
+    put(writer, PATH, &large).await;
+    assert_eq!(read(source, PATH).await, large);
 }
 
-async fn ranges_are_read_as_far_as_the_object_reaches(storage: &dyn Storage) {
+async fn ranges_are_read_as_far_as_the_object_reaches(
+    source: &dyn ObjectSource,
+    writer: &dyn Storage,
+) {
     let whole: Vec<u8> = (0..600_000_u32)
         .map(|number| number.wrapping_mul(2_654_435_761).to_be_bytes()[0])
         .collect();
-    put(storage, PATH, &whole).await;
+    put(writer, PATH, &whole).await;
     let size = whole.len();
     for (wanted, given) in [
         (0..1, 0..1),
@@ -148,13 +156,13 @@ async fn ranges_are_read_as_far_as_the_object_reaches(storage: &dyn Storage) {
         (size + 5..size + 9, size..size),
     ] {
         let range = Some(wanted.start as u64..wanted.end as u64);
-        let fetched = storage.fetch(PATH, range).await.unwrap().unwrap();
+        let fetched = source.fetch(PATH, range).await.unwrap().unwrap();
         assert_eq!(fetched.info.stored_size, size as u64, "{wanted:?}");
         assert_eq!(fetched.range, given.start as u64..given.end as u64);
         let bytes = bytes_of(fetched).await.unwrap();
         assert!(bytes == whole[given], "{wanted:?}");
     }
-    let absent = storage.fetch("v1/none/AB/none.sym", Some(0..9)).await;
+    let absent = source.fetch("v1/none/AB/none.sym", Some(0..9)).await;
     assert!(absent.unwrap().is_none());
 }
 
@@ -174,8 +182,8 @@ async fn a_removed_object_is_absent(storage: &dyn Storage) {
     assert_eq!(read(storage, path).await, "second");
 }
 
-async fn addresses_are_urls(storage: &dyn Storage) {
-    let Some(address) = storage.address("v1/a b+ü.pdb/AB/汉?.sym").await.unwrap() else {
+async fn addresses_are_urls(source: &dyn ObjectSource) {
+    let Some(address) = source.address("v1/a b+ü.pdb/AB/汉?.sym").await.unwrap() else {
         return;
     };
     assert!(address.url.starts_with("http"), "{}", address.url);

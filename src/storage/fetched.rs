@@ -1,7 +1,7 @@
 //! An object on its way out of a storage.
 //!
-//! Its bytes come as a stream, from wherever they are. Those that lie in a file of this machine can also be had as that
-//! file, so that who sends them to a client can leave it to the kernel.
+//! Its bytes come as a stream, wherever they are. Those in a local file are also available as a [`FilePart`], so that
+//! the kernel can send them to a client.
 
 use std::fmt::{self, Debug, Formatter};
 use std::ops::Range;
@@ -9,7 +9,7 @@ use std::ops::Range;
 use bytes::Bytes;
 use futures_util::stream::BoxStream;
 
-use super::{ObjectFile, ObjectInfo, StorageError};
+use super::{FilePart, ObjectInfo, StorageError};
 
 /// The bytes of an object, a piece at a time. An error in the middle means that the rest cannot be had.
 pub type ObjectStream = BoxStream<'static, Result<Bytes, StorageError>>;
@@ -27,8 +27,8 @@ pub struct Fetched {
 
 /// Where the bytes of an object come from.
 pub enum ObjectBytes {
-    /// A file of this machine.
-    File(ObjectFile),
+    /// A local file.
+    File(FilePart),
     /// Elsewhere.
     Stream(ObjectStream),
 }

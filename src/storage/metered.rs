@@ -1,26 +1,28 @@
-//! Counts and times the calls of a storage.
+//! Counts and times the calls of a storage or of a source.
 
 use std::ops::Range;
 use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use super::{Address, Fetched, ObjectInfo, ObjectMeta, Payload, Storage, StorageError};
+use super::{
+    Address, Fetched, ObjectInfo, ObjectMeta, ObjectSource, Payload, Storage, StorageError,
+};
 use crate::clock::{SharedClock, Stopwatch};
 use crate::metrics::{Metrics, OperationLabel, StorageLabels};
 
-/// A storage whose calls are counted.
+/// A `dyn Storage` or a `dyn ObjectSource` whose calls are counted.
 #[derive(Debug)]
-pub struct MeteredStorage {
-    inner: Arc<dyn Storage>,
+pub struct Metered<S: ?Sized> {
+    inner: Arc<S>,
     metrics: Metrics,
     clock: SharedClock,
 }
 
-impl MeteredStorage {
-    /// Wraps a storage.
+impl<S: ?Sized> Metered<S> {
+    /// Wraps a storage or a source.
     #[must_use]
-    pub fn new(inner: Arc<dyn Storage>, metrics: Metrics, clock: SharedClock) -> Self {
+    pub fn new(inner: Arc<S>, metrics: Metrics, clock: SharedClock) -> Self {
         Self {
             inner,
             metrics,
@@ -54,7 +56,7 @@ impl MeteredStorage {
 }
 
 #[async_trait]
-impl Storage for MeteredStorage {
+impl<S: ObjectSource + ?Sized> ObjectSource for Metered<S> {
     fn name(&self) -> &str {
         self.inner.name()
     }
@@ -68,6 +70,27 @@ impl Storage for MeteredStorage {
             .await
     }
 
+    async fn fetch(
+        &self,
+        path: &str,
+        range: Option<Range<u64>>,
+    ) -> Result<Option<Fetched>, StorageError> {
+        self.measure("fetch", self.inner.fetch(path, range), Option::is_none)
+            .await
+    }
+
+    /// Not counted: addresses are made locally.
+    async fn address(&self, path: &str) -> Result<Option<Address>, StorageError> {
+        self.inner.address(path).await
+    }
+
+    async fn check(&self) -> Result<(), StorageError> {
+        self.measure("check", self.inner.check(), |()| false).await
+    }
+}
+
+#[async_trait]
+impl<S: Storage + ?Sized> Storage for Metered<S> {
     async fn put(
         &self,
         path: &str,
@@ -78,26 +101,8 @@ impl Storage for MeteredStorage {
             .await
     }
 
-    async fn fetch(
-        &self,
-        path: &str,
-        range: Option<Range<u64>>,
-    ) -> Result<Option<Fetched>, StorageError> {
-        self.measure("fetch", self.inner.fetch(path, range), Option::is_none)
-            .await
-    }
-
     async fn delete(&self, path: &str) -> Result<(), StorageError> {
         self.measure("delete", self.inner.delete(path), |()| false)
             .await
-    }
-
-    /// Not counted: an address is made here, without asking anybody.
-    async fn address(&self, path: &str) -> Result<Option<Address>, StorageError> {
-        self.inner.address(path).await
-    }
-
-    async fn check(&self) -> Result<(), StorageError> {
-        self.measure("check", self.inner.check(), |()| false).await
     }
 }

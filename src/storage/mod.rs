@@ -1,13 +1,15 @@
 //! Where the files of symbols lie: objects with metadata, by path.
 //!
-//! A storage knows paths and bytes and nothing of the product. Each kind is a file or a folder of its own; [`open`]
-//! picks by configuration. `contract` is the suite that every kind passes. An object is visible whole or not at
-//! all, and what `put` has acknowledged stays.
+//! A storage knows paths and bytes and nothing of the product. The seam has two sides: an [`ObjectSource`] is read, and
+//! a [`Storage`] is an object source that is also written to. Each kind has a folder of its own; [`open`] and
+//! [`open_source`] pick by configuration. `contract` holds the suite that every source passes, and on top of it the one
+//! for storages. An object is visible whole or not at all, and a `put` that has returned is durable.
 
 mod config;
 mod disk;
 mod error;
 mod fetched;
+mod file_part;
 mod metered;
 mod payload;
 mod s3;
@@ -25,13 +27,14 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
-pub use config::{Access, StorageConfig, StorageKind};
-pub use disk::{CachedPiece, DiskStorage, ObjectFile, SendError};
+pub use config::{SourceConfig, StorageConfig, StorageKind};
+pub use disk::{DiskConfig, DiskSource, DiskStorage};
 pub use error::StorageError;
 pub use fetched::{Fetched, ObjectBytes, ObjectStream};
-pub use metered::MeteredStorage;
+pub use file_part::FilePart;
+pub use metered::Metered;
 pub use payload::{Part, Payload};
-pub use s3::{S3Config, S3Storage};
+pub use s3::{Access, RequestConfig, S3Config, S3Storage};
 
 /// What is known of an object beside its bytes.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -72,70 +75,67 @@ pub struct Address {
     pub good_for: Option<Duration>,
 }
 
-/// A place that holds objects.
+/// A place whose objects can be read.
 #[async_trait]
-pub trait Storage: Debug + Send + Sync {
-    /// The name that people know it by: a bucket's name, or `disk`.
+pub trait ObjectSource: Debug + Send + Sync {
+    /// The name shown to people: a bucket's name, or `disk`.
     fn name(&self) -> &str;
 
-    /// What tells it from every other storage, and is the same on every node: a bucket's address, or a directory.
+    /// Identifies the place among all others, the same on every node: a bucket's address, or a directory.
     fn location(&self) -> &str;
 
-    /// What is known of the object at a path.
+    /// Returns the metadata of the object at a path.
     async fn head(&self, path: &str) -> Result<Option<ObjectInfo>, StorageError>;
 
-    /// Stores an object, replacing the one at this path. When it returns, the object is durable.
-    async fn put(&self, path: &str, payload: Payload, meta: ObjectMeta)
-    -> Result<(), StorageError>;
-
-    /// Opens the object at a path for reading: all of it, or a range, of which only what the object has is given. No
-    /// other bytes are read.
+    /// Opens the object at a path for reading: all of it, or the part of a range that the object has. No other bytes
+    /// are read.
     async fn fetch(
         &self,
         path: &str,
         range: Option<Range<u64>>,
     ) -> Result<Option<Fetched>, StorageError>;
 
-    /// Removes the object at a path, if there is one. When it returns, nobody finds it; readers that have it open keep
-    /// it.
-    async fn delete(&self, path: &str) -> Result<(), StorageError>;
-
-    /// The address to send clients to for the object at a path, without looking whether it is there. `None` when
-    /// they are to get its bytes from this server.
+    /// The address to send clients to for the object at a path, without checking that it exists. `None` when this
+    /// server has to send the bytes.
     async fn address(&self, path: &str) -> Result<Option<Address>, StorageError>;
 
-    /// Asks the storage for a sign of life.
+    /// Checks that the place can be reached.
     async fn check(&self) -> Result<(), StorageError>;
+}
+
+/// A place whose objects can be read and written.
+#[async_trait]
+pub trait Storage: ObjectSource {
+    /// Stores an object, replacing the one at this path. When it returns, the object is durable.
+    async fn put(&self, path: &str, payload: Payload, meta: ObjectMeta)
+    -> Result<(), StorageError>;
+
+    /// Removes the object at a path, if there is one. When it returns, no call finds it; readers that have it open
+    /// keep it.
+    async fn delete(&self, path: &str) -> Result<(), StorageError>;
 }
 
 /// Opens the storage of the configuration. Relative directories lie under `data_dir`.
 ///
 /// # Errors
 /// The storage cannot be reached or written to; the message names the setting to look at.
-pub async fn open(
-    config: &StorageConfig,
-    data_dir: &Path,
-) -> Result<Arc<dyn Storage>, StorageError> {
-    match config.kind {
-        StorageKind::Disk => Ok(Arc::new(DiskStorage::open(
-            &data_dir.join(&config.directory),
-        )?)),
-        StorageKind::S3 => Ok(Arc::new(S3Storage::open(config).await?)),
-    }
+pub async fn open(kind: &StorageKind, data_dir: &Path) -> Result<Arc<dyn Storage>, StorageError> {
+    Ok(match kind {
+        StorageKind::Disk(disk) => Arc::new(DiskStorage::open(&data_dir.join(&disk.directory))?),
+        StorageKind::S3(s3) => Arc::new(S3Storage::open(s3).await?),
+    })
 }
 
-/// Opens a further place of the configuration, which is only read.
+/// Opens a further place of the configuration, for reading only.
 ///
 /// # Errors
 /// The place does not exist or cannot be reached; the message names the setting to look at.
 pub async fn open_source(
-    config: &StorageConfig,
+    kind: &StorageKind,
     data_dir: &Path,
-) -> Result<Arc<dyn Storage>, StorageError> {
-    match config.kind {
-        StorageKind::Disk => Ok(Arc::new(DiskStorage::open_for_reading(
-            &data_dir.join(&config.directory),
-        )?)),
-        StorageKind::S3 => Ok(Arc::new(S3Storage::open(config).await?)),
-    }
+) -> Result<Arc<dyn ObjectSource>, StorageError> {
+    Ok(match kind {
+        StorageKind::Disk(disk) => Arc::new(DiskSource::open(&data_dir.join(&disk.directory))?),
+        StorageKind::S3(s3) => Arc::new(S3Storage::open(s3).await?),
+    })
 }

@@ -7,10 +7,9 @@ use reqwest::StatusCode;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use symbold::auth::Permission;
-use symbold::storage::{ObjectMeta, StorageConfig};
+use symbold::storage::{ObjectMeta, StorageKind};
 use symbold::upload::Overwrite;
 
-use crate::support::backends::are_services;
 use crate::support::object_store;
 use crate::support::{Answer, App, ID, Zip, random_bytes, sym};
 
@@ -264,21 +263,24 @@ async fn sixteen_identical_uploads_at_once_are_one() {
 }
 
 /// Removes an object without telling the server.
-async fn remove(app: &App, storage: &StorageConfig, key: &str) {
+async fn remove(app: &App, storage: &StorageKind, key: &str) {
     let path = format!("v1/{key}");
-    if are_services() {
-        let client = object_store::client(&storage.endpoint).await;
-        let request = client.delete_object().bucket(&storage.bucket).key(path);
-        request.send().await.unwrap();
-    } else {
-        std::fs::remove_file(app.data_dir().join("objects").join(path)).unwrap();
+    match storage {
+        StorageKind::S3(s3) => {
+            let client = object_store::client(&s3.endpoint).await;
+            let request = client.delete_object().bucket(&s3.bucket).key(path);
+            request.send().await.unwrap();
+        }
+        StorageKind::Disk(disk) => {
+            std::fs::remove_file(app.data_dir().join(&disk.directory).join(path)).unwrap();
+        }
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_object_that_was_removed_behind_our_back_is_stored_again() {
     let mut storage = None;
-    let app = App::with(|config| storage = Some(config.storage.clone())).await;
+    let app = App::with(|config| storage = Some(config.storage.kind.clone())).await;
     let archive = || one("a.dl_", "first").file(&key("b.dl_"), "second");
     id(&app.upload(archive()).await);
     assert_eq!(app.fetch(&key("a.dl_")).await, b"first");

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use reqwest::StatusCode;
-use symbold::storage::{Access, StorageKind};
+use symbold::storage::{Access, RequestConfig, S3Config, StorageKind};
 use tokio::time::Instant;
 
 use crate::support::gate::{Gate, Way};
@@ -39,14 +39,19 @@ async fn behind_a_gate(access: Access) -> Option<(App, Gate)> {
         .unwrap();
     let gate = Gate::to(endpoint.trim_start_matches("http://").to_owned()).await;
     let app = App::with(|config| {
-        config.storage.kind = StorageKind::S3;
-        config.storage.access = access;
-        config.storage.endpoint = format!("http://{}", gate.address);
-        config.storage.bucket = bucket;
-        config.storage.s3.lookup_attempt = Duration::from_millis(1500);
-        config.storage.s3.lookup = Duration::from_secs(4);
-        config.storage.s3.put = Duration::from_secs(10);
-        config.storage.s3.stall = Duration::from_secs(3);
+        config.storage.kind = StorageKind::S3(S3Config {
+            access,
+            endpoint: format!("http://{}", gate.address),
+            bucket,
+            requests: RequestConfig {
+                lookup_attempt: Duration::from_millis(1500),
+                lookup: Duration::from_secs(4),
+                put: Duration::from_secs(10),
+                stall: Duration::from_secs(3),
+                ..RequestConfig::default()
+            },
+            ..S3Config::default()
+        });
     })
     .await;
     Some((app, gate))

@@ -13,7 +13,7 @@ use reqwest::header::HeaderMap;
 use serde_json::json;
 use symbold::config::Config;
 use symbold::server::Adaptors;
-use symbold::storage::{Access, StorageConfig, StorageKind};
+use symbold::storage::{Access, DiskConfig, S3Config, SourceConfig, StorageKind};
 
 use crate::support::object_store;
 use crate::support::{App, ID, Zip, random_bytes, sym};
@@ -52,19 +52,18 @@ impl Bucket {
         })
     }
 
-    fn settings(&self, access: Access) -> StorageConfig {
-        StorageConfig {
-            kind: StorageKind::S3,
+    fn settings(&self, access: Access) -> S3Config {
+        S3Config {
             endpoint: self.endpoint.clone(),
             bucket: self.name.clone(),
             access,
-            ..StorageConfig::default()
+            ..S3Config::default()
         }
     }
 
     /// A server that keeps its symbols here.
     async fn app(&self, access: Access) -> App {
-        App::with(|config| config.storage = self.settings(access)).await
+        App::with(|config| config.storage.kind = StorageKind::S3(self.settings(access))).await
     }
 }
 
@@ -203,10 +202,12 @@ async fn a_bucket_that_is_not_there_is_told_at_the_start() {
     let data = tempfile::tempdir().unwrap();
     let mut config = Config {
         data_dir: data.path().display().to_string(),
-        storage: bucket.settings(Access::Redirect),
         ..Config::default()
     };
-    "no-such-bucket".clone_into(&mut config.storage.bucket);
+    config.storage.kind = StorageKind::S3(S3Config {
+        bucket: "no-such-bucket".to_owned(),
+        ..bucket.settings(Access::Redirect)
+    });
     let error = format!("{:#}", Adaptors::open(&config).await.unwrap_err());
     assert!(
         error.contains("look at storage.bucket") && error.contains("NoSuchBucket"),
@@ -221,9 +222,11 @@ async fn further_places_are_asked_in_order_and_never_written_to() {
     upload(&first, archive_of(&shared, 1)).await;
     upload(&second, archive_of(&shared, 2)).await;
     upload(&second, archive_of(&only_second, 3)).await;
-    let place = |data: &Path| StorageConfig {
-        directory: data.join("objects").display().to_string(),
-        ..StorageConfig::default()
+    let place = |data: &Path| SourceConfig {
+        kind: StorageKind::Disk(DiskConfig {
+            directory: data.join("objects").display().to_string(),
+        }),
+        ..SourceConfig::default()
     };
     let sources = vec![place(first.data_dir()), place(second.data_dir())];
     let app = App::with(|config| config.storage.sources = sources).await;
@@ -243,7 +246,10 @@ async fn a_bucket_can_be_a_further_place() {
     };
     let owner = bucket.app(Access::Proxy).await;
     upload(&owner, archive()).await;
-    let source = bucket.settings(Access::Redirect);
+    let source = SourceConfig {
+        kind: StorageKind::S3(bucket.settings(Access::Redirect)),
+        ..SourceConfig::default()
+    };
     let app = App::with(|config| config.storage.sources = vec![source]).await;
     let response = app.get(&format!("/{URL_PATH}")).await;
     assert_eq!(response.status(), StatusCode::FOUND);

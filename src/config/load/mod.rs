@@ -1,7 +1,8 @@
 //! Putting a configuration together.
 //!
-//! The defaults, written as a TOML table, are the list of valid keys and of their kinds. Every setting of the file
-//! and of the environment is tried on the defaults alone, so that each problem is found and told by itself.
+//! The defaults, written as a TOML table, are the list of valid keys and of the types of their values. Every setting
+//! of the file and of the environment is tried on the defaults alone, so that each problem is found and reported by
+//! itself.
 
 use std::path::Path;
 
@@ -9,6 +10,7 @@ use serde::Deserialize;
 use toml::{Table, Value};
 
 use super::{Config, ConfigError, Problem};
+use crate::storage::StorageKind;
 
 /// What names of environment variables for settings begin with.
 const PREFIX: &str = "SYMBOLD_";
@@ -44,7 +46,7 @@ pub fn load(
     file: Option<&Path>,
     environment: impl IntoIterator<Item = (String, String)>,
 ) -> Result<Config, ConfigError> {
-    let defaults = Table::try_from(Config::default()).expect("every setting has a form in TOML");
+    let defaults = every_setting();
     let mut problems = Vec::new();
     let mut settings = Vec::new();
     if let Some(file) = file {
@@ -68,14 +70,45 @@ pub fn load(
             }
         }
     }
-    let mut effective = defaults.clone();
+    let base = with_kind(&defaults, &settings).unwrap_or_else(|problem| {
+        problems.push(problem);
+        settings.retain(|setting| setting.path[0] != "storage");
+        defaults
+    });
+    let mut effective = base.clone();
     for setting in settings {
-        match try_on(&defaults, &setting) {
+        match try_on(&base, &setting) {
             Ok(()) => set(&mut effective, &setting),
             Err(problem) => problems.push(problem),
         }
     }
     finish(effective, problems)
+}
+
+/// Every setting with its default. [`Config`] has those of one kind of storage, the table those of all.
+fn every_setting() -> Table {
+    const FORM: &str = "every setting has a form in TOML";
+    let mut settings = Table::try_from(Config::default()).expect(FORM);
+    if let Some(Value::Table(storage)) = settings.get_mut("storage") {
+        for kind in StorageKind::all() {
+            for (key, value) in Table::try_from(kind).expect(FORM) {
+                storage.entry(key).or_insert(value);
+            }
+        }
+    }
+    settings
+}
+
+/// The defaults with the chosen kind of storage, which decides what the other settings of `[storage]` may be.
+fn with_kind(defaults: &Table, settings: &[Setting]) -> Result<Table, Problem> {
+    let mut base = defaults.clone();
+    for setting in settings {
+        if setting.path == ["storage", "kind"] {
+            try_on(defaults, setting)?;
+            set(&mut base, setting);
+        }
+    }
+    Ok(base)
 }
 
 fn finish(effective: Table, mut problems: Vec<Problem>) -> Result<Config, ConfigError> {
@@ -179,7 +212,7 @@ fn list(text: &str) -> Value {
     Value::Array(parts.map(|part| Value::String(part.to_owned())).collect())
 }
 
-/// Tells whether a value is of the right kind.
+/// Checks that the configuration can have this value.
 fn try_on(defaults: &Table, setting: &Setting) -> Result<(), Problem> {
     let mut table = defaults.clone();
     set(&mut table, setting);
@@ -217,8 +250,7 @@ fn set(table: &mut Table, setting: &Setting) {
 
 fn unknown(key: &str, source: &str) -> Problem {
     let mut keys = Vec::new();
-    let defaults = Table::try_from(Config::default()).expect("every setting has a form in TOML");
-    list_keys(&defaults, "", &mut keys);
+    list_keys(&every_setting(), "", &mut keys);
     let likeness = |known: &String| strsim::jaro_winkler(known, key);
     let nearest = keys
         .iter()

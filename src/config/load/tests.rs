@@ -20,7 +20,7 @@ fn the_default_file_lists_every_setting_with_its_default() {
     assert_eq!(load_text(text, &[]).unwrap(), Config::default());
     let table: Table = text.parse().unwrap();
     let mut keys = Vec::new();
-    list_keys(&Table::try_from(Config::default()).unwrap(), "", &mut keys);
+    list_keys(&every_setting(), "", &mut keys);
     for key in &keys {
         let path: Vec<_> = key.split('.').map(str::to_owned).collect();
         assert!(
@@ -59,8 +59,11 @@ fn further_places_are_sections_of_their_own() {
     let [one, two] = &config.storage.sources[..] else {
         panic!("two places: {config:?}");
     };
-    assert_eq!((one.bucket.as_str(), one.prefix.as_str()), ("one", "v1"));
-    assert_eq!((two.directory.as_str(), two.prefix.as_str()), ("/two", ""));
+    let (StorageKind::S3(bucket), StorageKind::Disk(disk)) = (&one.kind, &two.kind) else {
+        panic!("a bucket and a directory: {config:?}");
+    };
+    assert_eq!((bucket.bucket.as_str(), one.prefix.as_str()), ("one", "v1"));
+    assert_eq!((disk.directory.as_str(), two.prefix.as_str()), ("/two", ""));
     assert_eq!(load_text(&config.to_toml(), &[]).unwrap(), config);
     let error = load_text(&text.replace("bucket", "buckt"), &[]).unwrap_err();
     assert!(
@@ -68,6 +71,44 @@ fn further_places_are_sections_of_their_own() {
         "{error}"
     );
     assert!(error.contains("unknown field `buckt`"), "{error}");
+}
+
+#[test]
+fn settings_of_another_kind_of_storage_are_found() {
+    let config = load_text(
+        "[storage]\nkind = \"s3\"",
+        &[("SYMBOLD_STORAGE__BUCKET", "one")],
+    );
+    assert!(matches!(config.unwrap().storage.kind, StorageKind::S3(s3) if s3.bucket == "one"));
+    let text =
+        "[storage]\nbucket = \"one\"\n[storage.s3]\nlookup = \"9s\"\n[upload]\nlevel = \"x\"";
+    let error = load_text(text, &[("SYMBOLD_STORAGE__ACCESS", "proxy")]).unwrap_err();
+    for expected in [
+        "storage.bucket (from FILE) cannot be \"one\": bucket is a setting of kind s3, and kind is disk",
+        "storage.s3.lookup (from FILE) cannot be \"9s\": s3 is a setting of kind s3, and kind is disk",
+        "storage.access (from environment variable SYMBOLD_STORAGE__ACCESS) cannot be \"proxy\": access is a setting",
+        "upload.level (from FILE) cannot be \"x\"",
+    ] {
+        assert!(error.contains(expected), "{expected} is not in {error}");
+    }
+    let error = load_text(
+        &format!("{text}\n").replace("[storage]", "[storage]\nkind = \"tape\""),
+        &[],
+    );
+    let error = error.unwrap_err();
+    assert!(
+        error.contains(
+            "storage.kind (from FILE) cannot be \"tape\": there is no such kind of storage"
+        ),
+        "{error}"
+    );
+    assert_eq!(error.lines().count(), 3, "the kind and the level: {error}");
+    let error = load_text("[storage]\nkind = \"s3\"\nbuket = \"one\"", &[]).unwrap_err();
+    assert!(error.contains("did you mean storage.bucket?"), "{error}");
+    assert!(
+        error.contains("storage.bucket (from the configuration as a whole) names no bucket"),
+        "{error}"
+    );
 }
 
 #[test]

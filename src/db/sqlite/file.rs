@@ -6,7 +6,7 @@ use std::path::Path;
 use rusqlite::Connection;
 use tempfile::NamedTempFile;
 
-use crate::folders;
+use crate::durable_dirs;
 
 /// Makes a database without tables that its owner alone can read, and the folders above it, unless there is a file of
 /// this name. SQLite gives the files beside it the same mode.
@@ -19,12 +19,12 @@ pub(super) fn prepare(path: &Path) -> io::Result<()> {
         return Ok(());
     }
     let folder = path.parent().ok_or(ErrorKind::IsADirectory)?;
-    folders::make(folder)?;
+    durable_dirs::make(folder)?;
     let file = NamedTempFile::new_in(folder)?.into_temp_path();
     turn_on_write_ahead_log(&file).map_err(io::Error::other)?;
     match file.persist_noclobber(path) {
         Err(failure) if failure.error.kind() != ErrorKind::AlreadyExists => Err(failure.error),
-        _ => folders::sync(folder),
+        _ => durable_dirs::sync(folder),
     }
 }
 

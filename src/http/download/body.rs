@@ -14,8 +14,8 @@ use futures_util::{Stream, TryStreamExt, stream};
 use tokio_util::io::{ReaderStream, StreamReader};
 
 use super::representation::Form;
-use crate::http::outlet::Outlet;
-use crate::storage::{ObjectBytes, ObjectFile, ObjectStream, StorageError};
+use crate::http::sendfile::Outlet;
+use crate::storage::{FilePart, ObjectBytes, ObjectStream, StorageError};
 
 /// How much is inflated at a time, in bytes.
 const PIECE: usize = 64 * 1024;
@@ -51,11 +51,11 @@ pub(super) fn send_none(response: &mut HttpResponseBuilder, length: Option<u64>)
 fn send_file(
     response: &mut HttpResponseBuilder,
     length: u64,
-    file: ObjectFile,
+    file: FilePart,
     outlet: Outlet,
 ) -> HttpResponse {
     let stream = stream::try_unfold((file, outlet), async |(mut file, outlet)| {
-        while let Some(piece) = file.next_in_memory() {
+        while let Some(piece) = file.split_cached() {
             outlet.send(piece).await?;
         }
         let read = file.next().await?;

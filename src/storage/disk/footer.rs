@@ -7,7 +7,7 @@ use std::io;
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
-use super::reading::Reading;
+use crate::storage::file_part::Reading;
 use crate::storage::{ObjectInfo, ObjectMeta};
 
 /// The last bytes of every file; the digit is the format's version.

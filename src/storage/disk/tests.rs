@@ -14,9 +14,16 @@ fn open() -> (tempfile::TempDir, DiskStorage) {
 }
 
 #[tokio::test]
-async fn keeps_the_contract() {
+async fn a_directory_keeps_the_contract_of_storages() {
     let (_root, storage) = open();
-    contract::check_all(&storage).await;
+    contract::check_storage(&storage).await;
+}
+
+#[tokio::test]
+async fn a_directory_that_is_only_read_keeps_the_contract_of_sources() {
+    let (root, storage) = open();
+    let source = DiskSource::open(root.path()).unwrap();
+    contract::check_source(&source, &storage).await;
 }
 
 #[tokio::test]
@@ -46,19 +53,18 @@ async fn objects_survive_reopening() {
 #[tokio::test]
 async fn a_directory_that_is_only_read_is_neither_made_nor_changed() {
     let (root, storage) = open();
-    let put = async |storage: &DiskStorage| {
-        let bytes = Bytes::from_static(b"text").into();
-        storage
-            .put("v1/a/AB/a.sym", bytes, ObjectMeta::default())
-            .await
-    };
-    put(&storage).await.unwrap();
-    let source = DiskStorage::open_for_reading(root.path()).unwrap();
+    let bytes = Bytes::from_static(b"text").into();
+    let stored = storage.put("v1/a/AB/a.sym", bytes, ObjectMeta::default());
+    stored.await.unwrap();
+    drop(storage);
+    let entries = || fs::read_dir(root.path()).unwrap().count();
+    let before = entries();
+    let source = DiskSource::open(root.path()).unwrap();
     assert!(source.head("v1/a/AB/a.sym").await.unwrap().is_some());
     source.check().await.unwrap();
-    put(&source).await.unwrap_err();
+    assert_eq!(entries(), before);
     let missing = root.path().join("misspelt");
-    let error = DiskStorage::open_for_reading(&missing).unwrap_err();
+    let error = DiskSource::open(&missing).unwrap_err();
     assert!(error.to_string().contains("storage.directory"), "{error}");
     assert!(!missing.exists());
 }
@@ -96,11 +102,12 @@ async fn damage_is_an_error_and_not_absence() {
 #[tokio::test]
 async fn a_storage_that_has_gone_holds_nothing_absent() {
     let (root, storage) = open();
-    let source = DiskStorage::open_for_reading(root.path()).unwrap();
+    let source = DiskSource::open(root.path()).unwrap();
     let path = root.path().to_owned();
     fs::rename(&path, path.with_extension("elsewhere")).unwrap();
-    for storage in [&storage, &source] {
-        let error = storage.head("v1/a/AB/a.sym").await.unwrap_err();
+    let sources: [&dyn ObjectSource; 2] = [&storage, &source];
+    for source in sources {
+        let error = source.head("v1/a/AB/a.sym").await.unwrap_err();
         assert!(error.to_string().contains("mounted"), "{error}");
     }
     // What a mount point is without its disk.

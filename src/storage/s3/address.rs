@@ -6,8 +6,8 @@ use aws_sdk_s3::Client;
 use aws_sdk_s3::presigning::PresigningConfig;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
-use super::error;
-use crate::storage::{Access, Address, StorageConfig, StorageError};
+use super::{Access, S3Config, error};
+use crate::storage::{Address, StorageError};
 
 /// Every byte except the unreserved ones (RFC 3986, 2.3) and the slash.
 const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC
@@ -30,16 +30,17 @@ pub(super) enum Addresses {
 
 impl Addresses {
     /// Takes what the configuration says, or the address that the client itself uses.
-    pub(super) async fn new(config: &StorageConfig, client: &Client) -> Result<Self, StorageError> {
+    pub(super) async fn new(config: &S3Config, client: &Client) -> Result<Self, StorageError> {
         match config.access {
             Access::Proxy => Ok(Self::None),
-            Access::Presign => Ok(Self::Presigned(config.s3.presigned_for)),
+            Access::Presign => Ok(Self::Presigned(config.requests.presigned_for)),
             Access::Redirect if !config.public_url.is_empty() => {
                 let base = config.public_url.trim_end_matches('/');
                 Ok(Self::Public(base.to_owned()))
             }
             Access::Redirect => {
-                let any = presign(client, &config.bucket, "x", config.s3.presigned_for).await?;
+                let any =
+                    presign(client, &config.bucket, "x", config.requests.presigned_for).await?;
                 let address = any.split('?').next().unwrap_or_default();
                 Ok(Self::Public(
                     address.strip_suffix("/x").unwrap_or(address).to_owned(),

@@ -15,8 +15,8 @@ use aws_sdk_s3::config::{
 };
 use aws_smithy_http_client::tls::{self, rustls_provider::CryptoMode};
 
-use super::{S3Config, error};
-use crate::storage::{StorageConfig, StorageError};
+use super::{RequestConfig, S3Config, error};
+use crate::storage::StorageError;
 
 /// How often a request is tried.
 const ATTEMPTS: u32 = 3;
@@ -35,7 +35,7 @@ const IDLE_CONNECTIONS: usize = 64;
 const ANY_REGION: &str = "us-east-1";
 
 /// Finds region and credentials where Amazon's tools look for them.
-pub(super) async fn load(config: &StorageConfig) -> Result<SdkConfig, StorageError> {
+pub(super) async fn load(config: &S3Config) -> Result<SdkConfig, StorageError> {
     let loader = aws_config::defaults(BehaviorVersion::v2026_01_12())
         .http_client(http_client())
         .region(region(config));
@@ -59,7 +59,7 @@ pub(super) async fn load(config: &StorageConfig) -> Result<SdkConfig, StorageErr
 
 /// The setting, or what the environment or the profile says. Only Amazon's own store needs one that is right, and only
 /// there the machine is asked, too.
-fn region(config: &StorageConfig) -> RegionProviderChain {
+fn region(config: &S3Config) -> RegionProviderChain {
     if !config.region.is_empty() {
         return RegionProviderChain::first_try(Region::new(config.region.clone()));
     }
@@ -80,8 +80,8 @@ pub(super) fn http_client() -> SharedHttpClient {
 }
 
 /// Makes the client of a storage; its deadlines are those of lookups.
-pub(super) fn new(config: &StorageConfig, sdk_config: &SdkConfig) -> Client {
-    let settings = &config.s3;
+pub(super) fn new(config: &S3Config, sdk_config: &SdkConfig) -> Client {
+    let settings = &config.requests;
     // There is no read timeout: it would run while a body is still being sent, and a second value of it would mean
     // a second pool of connections. The attempt's deadline covers the same wait.
     let timeouts = TimeoutConfig::builder()
@@ -110,7 +110,7 @@ pub(super) fn new(config: &StorageConfig, sdk_config: &SdkConfig) -> Client {
 
 /// The deadlines of a request that sends so many bytes: each attempt gets the time that the slowest store we accept
 /// needs, and a second one fits in.
-pub(super) fn deadlines_of_put(settings: &S3Config, length: u64) -> Builder {
+pub(super) fn deadlines_of_put(settings: &RequestConfig, length: u64) -> Builder {
     let sending = Duration::from_secs(length / settings.put_rate.as_u64().max(1));
     let attempt = settings.put + sending;
     let timeouts = TimeoutConfig::builder()

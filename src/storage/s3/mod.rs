@@ -29,11 +29,11 @@ use tokio::runtime::Handle;
 
 use self::address::Addresses;
 use super::{
-    Address, Fetched, ObjectBytes, ObjectInfo, ObjectMeta, Payload, Storage, StorageConfig,
+    Address, Fetched, ObjectBytes, ObjectInfo, ObjectMeta, ObjectSource, Payload, Storage,
     StorageError,
 };
 
-pub use config::S3Config;
+pub use config::{Access, RequestConfig, S3Config};
 
 /// A bucket that holds objects. Clones share the connections.
 #[derive(Clone, Debug)]
@@ -41,7 +41,7 @@ pub struct S3Storage {
     client: Client,
     bucket: Arc<str>,
     location: Arc<str>,
-    settings: S3Config,
+    settings: RequestConfig,
     addresses: Arc<Addresses>,
     /// The runtime that opened the storage. Connections belong to the runtime on which they are made, and those that
     /// read bodies come and go.
@@ -54,12 +54,12 @@ impl S3Storage {
     ///
     /// # Errors
     /// There are no credentials, or the bucket cannot be used; the message names the setting to look at.
-    pub async fn open(config: &StorageConfig) -> Result<Self, StorageError> {
+    pub async fn open(config: &S3Config) -> Result<Self, StorageError> {
         let sdk_config = client::load(config).await?;
         Self::connect(config, &sdk_config).await
     }
 
-    async fn connect(config: &StorageConfig, sdk_config: &SdkConfig) -> Result<Self, StorageError> {
+    async fn connect(config: &S3Config, sdk_config: &SdkConfig) -> Result<Self, StorageError> {
         let client = client::new(config, sdk_config);
         let location = match config.endpoint.trim_end_matches('/') {
             "" => config.bucket.clone(),
@@ -70,7 +70,7 @@ impl S3Storage {
             client,
             bucket: config.bucket.as_str().into(),
             location: location.into(),
-            settings: config.s3.clone(),
+            settings: config.requests.clone(),
             runtime: Handle::current(),
         };
         storage.check_at_start().await?;
@@ -92,7 +92,7 @@ impl S3Storage {
 }
 
 #[async_trait]
-impl Storage for S3Storage {
+impl ObjectSource for S3Storage {
     fn name(&self) -> &str {
         &self.bucket
     }
@@ -107,19 +107,6 @@ impl Storage for S3Storage {
             Ok(answer) => object::info(&self.bucket, &(&answer).into()).map(Some),
             Err(failure) if error::is_absent(&failure) => Ok(None),
             Err(failure) => Err(error::unavailable(&self.bucket, "head", &failure)),
-        }
-    }
-
-    async fn put(
-        &self,
-        path: &str,
-        payload: Payload,
-        meta: ObjectMeta,
-    ) -> Result<(), StorageError> {
-        if payload.len() > self.settings.parts_from.as_u64() {
-            self.put_in_parts(path, &payload, &meta).await
-        } else {
-            self.put_whole(path, &payload, &meta).await
         }
     }
 
@@ -153,15 +140,6 @@ impl Storage for S3Storage {
         }))
     }
 
-    async fn delete(&self, path: &str) -> Result<(), StorageError> {
-        let request = self.client.delete_object().bucket(&*self.bucket).key(path);
-        match request.send().await {
-            Ok(_) => Ok(()),
-            Err(failure) if error::is_absent_for_sure(&failure) => Ok(()),
-            Err(failure) => Err(error::unavailable(&self.bucket, "delete", &failure)),
-        }
-    }
-
     async fn address(&self, path: &str) -> Result<Option<Address>, StorageError> {
         self.addresses
             .address(&self.client, &self.bucket, path)
@@ -173,5 +151,30 @@ impl Storage for S3Storage {
         asked
             .map(drop)
             .map_err(|failure| error::unavailable(&self.bucket, "check", &failure))
+    }
+}
+
+#[async_trait]
+impl Storage for S3Storage {
+    async fn put(
+        &self,
+        path: &str,
+        payload: Payload,
+        meta: ObjectMeta,
+    ) -> Result<(), StorageError> {
+        if payload.len() > self.settings.parts_from.as_u64() {
+            self.put_in_parts(path, &payload, &meta).await
+        } else {
+            self.put_whole(path, &payload, &meta).await
+        }
+    }
+
+    async fn delete(&self, path: &str) -> Result<(), StorageError> {
+        let request = self.client.delete_object().bucket(&*self.bucket).key(path);
+        match request.send().await {
+            Ok(_) => Ok(()),
+            Err(failure) if error::is_absent_for_sure(&failure) => Ok(()),
+            Err(failure) => Err(error::unavailable(&self.bucket, "delete", &failure)),
+        }
     }
 }

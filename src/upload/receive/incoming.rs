@@ -62,10 +62,7 @@ impl IncomingFile {
         limit: ByteSize,
         clock: &SharedClock,
     ) -> Result<Self, ReceiveError> {
-        let scratch = Arc::clone(scratch);
-        let file = blocking::run(move || scratch.unnamed_file())
-            .await
-            .map_err(ReceiveError::Temporary)?;
+        let file = scratch.unnamed().await.map_err(ReceiveError::Temporary)?;
         Ok(Self {
             name: String::new(),
             file: Arc::new(file),

@@ -17,7 +17,7 @@ use std::sync::Arc;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use time::OffsetDateTime;
 
-use crate::catalog::{Catalog, Source};
+use crate::catalog::{Catalog, UploadTarget};
 use crate::clock::SharedClock;
 use crate::cpu::CpuPool;
 use crate::db::FileRecords;
@@ -92,14 +92,14 @@ impl MemberStore {
         members: Vec<Member>,
         store: Store,
     ) -> Result<Outcome, StoreError> {
-        let source = self.catalog.upload_target(store);
+        let target = self.catalog.upload_target(store);
         // Files that are there already too: the upload that stored them may have failed after that.
         let build_ids = match store {
             Store::Regular => members.iter().filter_map(Member::build_id).collect(),
             Store::Try => Vec::new(),
         };
         let mut storing = stream::iter(members)
-            .map(|member| self.store(Arc::clone(archive), member, Arc::clone(source)))
+            .map(|member| self.store(Arc::clone(archive), member, Arc::clone(target)))
             .buffered(self.settings.at_once.max(1));
         let mut outcome = Outcome {
             build_ids,
@@ -122,14 +122,14 @@ impl MemberStore {
         &self,
         archive: Arc<File>,
         member: Member,
-        source: Arc<Source>,
+        target: Arc<UploadTarget>,
     ) -> Result<Stored, StoreError> {
-        let path = source.path(&member.key);
-        let existing = source.storage().head(&path).await?;
+        let path = target.path(&member.key);
+        let existing = target.storage().head(&path).await?;
         if let Some(existing) = existing.as_ref().filter(|it| member.is_same_as(it)) {
             // The upload that stored it just now may have failed before the other nodes were told.
             if is_recent(existing.modified_at, self.clock.now()) {
-                self.catalog.forget(&source, &path).await;
+                self.catalog.forget(target.source(), &path).await;
             }
             let name = member.entry.name.clone();
             let file = Box::new(member.record(existing.stored_size, None, existing.modified_at));
@@ -144,8 +144,8 @@ impl MemberStore {
         let making = stored_bytes::payload(&archive, &entry, gzipped, level, scratch, cpu);
         let payload = making.await?;
         let stored_size = payload.len();
-        source.storage().put(&path, payload, member.meta()).await?;
-        self.catalog.forget(&source, &path).await;
+        target.storage().put(&path, payload, member.meta()).await?;
+        self.catalog.forget(target.source(), &path).await;
         let now: OffsetDateTime = self.clock.now();
         Ok(Stored::File(Box::new(member.record(
             stored_size,

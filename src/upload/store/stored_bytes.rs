@@ -15,7 +15,6 @@ use strict_zip::Method;
 
 use super::StoreError;
 use super::gzip::{self, Text};
-use crate::blocking;
 use crate::cpu::CpuPool;
 use crate::scratch::Scratch;
 use crate::storage::{Part, Payload};
@@ -71,9 +70,7 @@ pub async fn payload(
 }
 
 async fn new_file(scratch: &Arc<Scratch>) -> Result<File, StoreError> {
-    let scratch = Arc::clone(scratch);
-    let made = blocking::run(move || scratch.unnamed_file()).await;
-    made.map_err(StoreError::Temporary)
+    scratch.unnamed().await.map_err(StoreError::Temporary)
 }
 
 fn rewrapped(deflated: Part, entry: &Entry) -> Payload {

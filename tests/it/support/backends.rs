@@ -7,7 +7,7 @@ use std::io::Write;
 use std::path::Path;
 
 use symbold::config::Config;
-use symbold::storage::{Access, StorageKind};
+use symbold::storage::{Access, S3Config, StorageKind};
 use tokio_postgres::NoTls;
 
 use super::object_store;
@@ -40,11 +40,14 @@ pub(crate) async fn arrange(config: &mut Config, data: &Path) {
     config.database.url = database(&service("TEST_POSTGRES_URL"), &name).await.into();
     config.cache.redis_url = service("TEST_REDIS_URL").into();
     config.cache.namespace.clone_from(&name);
-    config.storage.kind = StorageKind::S3;
-    config.storage.access = Access::Proxy;
-    config.storage.endpoint = service("TEST_S3_ENDPOINT");
-    config.storage.bucket.clone_from(&name);
-    make_bucket(&config.storage.endpoint, &name).await;
+    let s3 = S3Config {
+        access: Access::Proxy,
+        endpoint: service("TEST_S3_ENDPOINT"),
+        bucket: name.clone(),
+        ..S3Config::default()
+    };
+    make_bucket(&s3.endpoint, &name).await;
+    config.storage.kind = StorageKind::S3(s3);
 }
 
 async fn database(url: &str, name: &str) -> String {

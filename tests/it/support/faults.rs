@@ -16,7 +16,9 @@ use symbold::db::uploads::{FileRecord, Hold, NewUpload, Outcome, UploadRecord, U
 use symbold::db::waiting::{WaitingFile, WaitingRecords};
 use symbold::db::{Database, DatabaseCheck, DbError};
 use symbold::server::Adaptors;
-use symbold::storage::{Address, Fetched, ObjectInfo, ObjectMeta, Payload, Storage, StorageError};
+use symbold::storage::{
+    Address, Fetched, ObjectInfo, ObjectMeta, ObjectSource, Payload, Storage, StorageError,
+};
 use symbols::{BuildId, DebugId, Sha256, Store, SymbolKey};
 use time::OffsetDateTime;
 use tokio::sync::watch;
@@ -130,7 +132,7 @@ fn storage_fault() -> StorageError {
 }
 
 #[async_trait]
-impl Storage for FaultyStorage {
+impl ObjectSource for FaultyStorage {
     fn name(&self) -> &str {
         self.sound.name()
     }
@@ -144,6 +146,25 @@ impl Storage for FaultyStorage {
         self.faults.around(storage_fault, call).await
     }
 
+    async fn fetch(
+        &self,
+        path: &str,
+        range: Option<Range<u64>>,
+    ) -> Result<Option<Fetched>, StorageError> {
+        self.sound.fetch(path, range).await
+    }
+
+    async fn address(&self, path: &str) -> Result<Option<Address>, StorageError> {
+        self.sound.address(path).await
+    }
+
+    async fn check(&self) -> Result<(), StorageError> {
+        self.sound.check().await
+    }
+}
+
+#[async_trait]
+impl Storage for FaultyStorage {
     async fn put(
         &self,
         path: &str,
@@ -154,24 +175,8 @@ impl Storage for FaultyStorage {
         self.faults.around(storage_fault, call).await
     }
 
-    async fn fetch(
-        &self,
-        path: &str,
-        range: Option<Range<u64>>,
-    ) -> Result<Option<Fetched>, StorageError> {
-        self.sound.fetch(path, range).await
-    }
-
     async fn delete(&self, path: &str) -> Result<(), StorageError> {
         self.sound.delete(path).await
-    }
-
-    async fn address(&self, path: &str) -> Result<Option<Address>, StorageError> {
-        self.sound.address(path).await
-    }
-
-    async fn check(&self) -> Result<(), StorageError> {
-        self.sound.check().await
     }
 }
 

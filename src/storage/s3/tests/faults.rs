@@ -105,7 +105,7 @@ async fn a_body_that_is_cut_is_an_error() {
 
 #[tokio::test]
 async fn a_body_that_stands_still_is_an_error() {
-    let stall = |config: &mut StorageConfig| config.s3.stall = Duration::from_millis(10);
+    let stall = |config: &mut S3Config| config.requests.stall = Duration::from_millis(10);
     let (stub, storage) = start_with(stall).await;
     stub.store(PATH, &[], bytes(500_000));
     stub.spoil(Call::Get, 1, Fault::StallAfter(100_000));
@@ -114,10 +114,10 @@ async fn a_body_that_stands_still_is_an_error() {
 
 #[tokio::test]
 async fn silence_has_an_end() {
-    let impatient = |config: &mut StorageConfig| {
-        config.s3.lookup_attempt = Duration::from_millis(150);
-        config.s3.lookup = Duration::from_millis(600);
-        config.s3.put = Duration::from_millis(200);
+    let impatient = |config: &mut S3Config| {
+        config.requests.lookup_attempt = Duration::from_millis(150);
+        config.requests.lookup = Duration::from_millis(600);
+        config.requests.put = Duration::from_millis(200);
     };
     let (stub, storage) = start_with(impatient).await;
     for call in [Call::Head, Call::Get, Call::Put, Call::HeadBucket] {

@@ -17,7 +17,7 @@ use futures_util::TryStreamExt;
 use self::stub::{BUCKET, Stub};
 use self::wire::Call;
 use super::*;
-use crate::storage::{Access, Part, StorageKind, contract};
+use crate::storage::{Part, contract};
 
 const PATH: &str = "v1/xul.pdb/44E4EC8C2F41492B9369D6B9A059577C2/xul.sym";
 
@@ -31,19 +31,15 @@ async fn sdk_config() -> SdkConfig {
         .await
 }
 
-fn settings(endpoint: &str) -> StorageConfig {
-    StorageConfig {
-        kind: StorageKind::S3,
+fn settings(endpoint: &str) -> S3Config {
+    S3Config {
         bucket: BUCKET.to_owned(),
         endpoint: endpoint.to_owned(),
-        ..StorageConfig::default()
+        ..S3Config::default()
     }
 }
 
-async fn open(
-    stub: &Stub,
-    change: impl FnOnce(&mut StorageConfig),
-) -> Result<S3Storage, StorageError> {
+async fn open(stub: &Stub, change: impl FnOnce(&mut S3Config)) -> Result<S3Storage, StorageError> {
     let mut config = settings(&stub.endpoint);
     change(&mut config);
     S3Storage::connect(&config, &sdk_config().await).await
@@ -53,7 +49,7 @@ async fn start() -> (Stub, S3Storage) {
     start_with(|_| {}).await
 }
 
-async fn start_with(change: impl FnOnce(&mut StorageConfig)) -> (Stub, S3Storage) {
+async fn start_with(change: impl FnOnce(&mut S3Config)) -> (Stub, S3Storage) {
     let stub = Stub::start().await;
     let storage = open(&stub, change).await.unwrap();
     (stub, storage)
@@ -99,17 +95,17 @@ async fn read(storage: &S3Storage) -> Result<Vec<u8>, StorageError> {
 #[tokio::test]
 async fn keeps_the_contract() {
     let (_stub, storage) = start().await;
-    contract::check_all(&storage).await;
+    contract::check_storage(&storage).await;
 }
 
 #[tokio::test]
 async fn keeps_the_contract_with_presigned_addresses() {
     let (_stub, storage) = start_with(|config| config.access = Access::Presign).await;
-    contract::check_all(&storage).await;
+    contract::check_storage(&storage).await;
 }
 
 /// A bucket of its own on a real server, if one runs.
-async fn real_store(change: impl FnOnce(&mut StorageConfig)) -> Option<S3Storage> {
+async fn real_store(change: impl FnOnce(&mut S3Config)) -> Option<S3Storage> {
     #[expect(clippy::disallowed_methods, reason = "the tests' own setting")]
     let Ok(endpoint) = std::env::var("TEST_S3_ENDPOINT") else {
         eprintln!("left out: a real S3 store (TEST_S3_ENDPOINT is not set; make test runs it)");
@@ -129,21 +125,21 @@ async fn real_store(change: impl FnOnce(&mut StorageConfig)) -> Option<S3Storage
 #[tokio::test]
 async fn keeps_the_contract_on_a_real_store() {
     if let Some(storage) = real_store(|_| {}).await {
-        contract::check_all(&storage).await;
+        contract::check_storage(&storage).await;
     }
 }
 
 #[tokio::test]
 async fn keeps_the_contract_on_a_real_store_in_parts_with_checksums() {
-    let in_parts = |config: &mut StorageConfig| {
-        config.s3.parts_from = ByteSize::mib(6);
-        config.s3.part_size = ByteSize::mib(5);
-        config.s3.checksum = true;
+    let in_parts = |config: &mut S3Config| {
+        config.requests.parts_from = ByteSize::mib(6);
+        config.requests.part_size = ByteSize::mib(5);
+        config.requests.checksum = true;
     };
     let Some(storage) = real_store(in_parts).await else {
         return;
     };
-    contract::check_all(&storage).await;
+    contract::check_storage(&storage).await;
     let object = bytes(12 << 20);
     let meta = ObjectMeta {
         is_gzipped: true,
@@ -190,7 +186,7 @@ async fn objects_are_sent_plainly_with_their_exact_length() {
 
 #[tokio::test]
 async fn a_checksum_is_sent_where_the_store_takes_it() {
-    let (stub, storage) = start_with(|config| config.s3.checksum = true).await;
+    let (stub, storage) = start_with(|config| config.requests.checksum = true).await;
     put(&storage, b"123456789").await.unwrap();
     let request = stub.requests(Call::Put).remove(0);
     // The check value of CRC-32, cbf43926, in Base64.
@@ -277,7 +273,7 @@ async fn objects_that_others_stored_are_understood() {
 #[tokio::test]
 async fn addresses_are_those_that_the_configuration_says() {
     let stub = Stub::start().await;
-    let address = async |change: &dyn Fn(&mut StorageConfig)| {
+    let address = async |change: &dyn Fn(&mut S3Config)| {
         let storage = open(&stub, change).await.unwrap();
         storage.address("v1/c++filt/AB/a b.sym").await.unwrap()
     };

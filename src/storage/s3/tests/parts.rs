@@ -5,9 +5,9 @@ use super::*;
 
 const LENGTH: usize = 1_000_000;
 
-fn in_parts(config: &mut StorageConfig) {
-    config.s3.parts_from = ByteSize::b(LENGTH as u64 - 1);
-    config.s3.part_size = ByteSize::b(300_000);
+fn in_parts(config: &mut S3Config) {
+    config.requests.parts_from = ByteSize::b(LENGTH as u64 - 1);
+    config.requests.part_size = ByteSize::b(300_000);
 }
 
 #[tokio::test]
@@ -53,9 +53,9 @@ async fn a_large_object_is_put_together_from_its_parts() {
 
 #[tokio::test]
 async fn every_part_has_its_checksum_where_the_store_takes_it() {
-    let with_checksums = |config: &mut StorageConfig| {
+    let with_checksums = |config: &mut S3Config| {
         in_parts(config);
-        config.s3.checksum = true;
+        config.requests.checksum = true;
     };
     let (stub, storage) = start_with(with_checksums).await;
     put(&storage, &bytes(LENGTH)).await.unwrap();

@@ -1,9 +1,9 @@
-//! The way for parts of files past the HTTP library.
+//! Sends parts of files to the socket without copying them through the HTTP library.
 //!
-//! The library takes the bytes of a body into a buffer of its own, from which they are written to the connection. A part
+//! The library copies the bytes of a body into a buffer of its own and writes them to the connection from there. A part
 //! of a file need not be read for that: a body hands it to its connection's [`Outlet`] and gives the library nothing
-//! until it has gone. The connection sends it when the library flushes, which it does after each look at a body, with
-//! all that it has written before.
+//! until it has been sent. The connection sends it when the library flushes, which it does after each poll of a body,
+//! after everything that the library has written before.
 
 use std::cell::RefCell;
 use std::future::poll_fn;
@@ -13,7 +13,7 @@ use std::os::fd::AsFd;
 use std::rc::Rc;
 use std::task::Poll;
 
-use crate::storage::{CachedPiece, SendError, StorageError};
+use crate::storage::{FilePart, StorageError};
 
 /// Where the bodies of a connection leave what it is to send.
 #[derive(Clone, Debug, Default)]
@@ -23,15 +23,15 @@ pub struct Outlet(Rc<RefCell<Held>>);
 enum Held {
     #[default]
     Nothing,
-    Piece(CachedPiece),
+    Piece(FilePart),
     Failure(StorageError),
 }
 
 impl Outlet {
-    /// Hands a piece to the connection, and waits until it has gone.
-    pub(super) async fn send(&self, piece: CachedPiece) -> Result<(), StorageError> {
+    /// Hands a piece to the connection, and waits until it has been sent.
+    pub(super) async fn send(&self, piece: FilePart) -> Result<(), StorageError> {
         *self.0.borrow_mut() = Held::Piece(piece);
-        // Whoever sends it wakes the task that it shares with the body.
+        // The connection wakes the task that it shares with the body.
         poll_fn(|_| match &*self.0.borrow() {
             Held::Piece(_) => Poll::Pending,
             Held::Nothing | Held::Failure(_) => Poll::Ready(()),
@@ -43,26 +43,25 @@ impl Outlet {
         }
     }
 
-    /// Tells whether there is something to send.
+    /// Returns whether there is something to send.
     #[must_use]
     pub fn has_piece(&self) -> bool {
         matches!(*self.0.borrow(), Held::Piece(_))
     }
 
-    /// Sends as much as a socket takes in one call. What is wrong with the file, the body is told.
+    /// Sends as much as a socket takes in one call. Errors of the file are reported to the body.
     ///
     /// # Errors
-    /// The socket does not take it, perhaps only for now (`WouldBlock`).
+    /// The socket does not accept it, perhaps only for now (`WouldBlock`).
     pub fn send_some(&self, socket: impl AsFd) -> io::Result<()> {
         let mut held = self.0.borrow_mut();
         let Held::Piece(piece) = &mut *held else {
             return Ok(());
         };
         match piece.send_some(socket) {
-            Ok(()) if piece.is_sent() => *held = Held::Nothing,
-            Ok(()) => {}
-            Err(SendError::File(error)) => *held = Held::Failure(error),
-            Err(SendError::Socket(error)) => return Err(error),
+            Ok(Ok(())) if piece.is_empty() => *held = Held::Nothing,
+            Ok(sent) => return sent,
+            Err(error) => *held = Held::Failure(error),
         }
         Ok(())
     }

@@ -1,9 +1,9 @@
 //! Opening and reading files, with or without waiting for the disk.
 //!
 //! Sending a call to another thread and back takes longer than reading from memory, and most of what is downloaded has
-//! been downloaded just before. Linux can be asked for what it has in memory alone: `RESOLVE_CACHED` of openat2(2), since
-//! Linux 5.12, and `RWF_NOWAIT` of preadv2(2). Whoever does not get it at once, for whatever reason, has to call again
-//! where waiting does no harm. Other systems cannot be asked, so that there nothing comes at once.
+//! been downloaded just before. Linux can be asked for what it has in memory alone: `RESOLVE_CACHED` of openat2(2),
+//! since Linux 5.12, and `RWF_NOWAIT` of preadv2(2). If such a call fails, for whatever reason, the caller repeats
+//! it on a thread that may wait. Other systems cannot be asked, so there every such call fails.
 
 use std::fs::File;
 use std::io;
@@ -18,7 +18,7 @@ const PROBED: usize = 128 * 1024;
 
 /// How a file is opened and read.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Reading {
+pub(in crate::storage) enum Reading {
     /// Only what comes without waiting for the disk.
     AtOnce,
     /// Everything.
@@ -26,13 +26,13 @@ pub(super) enum Reading {
 }
 
 impl Reading {
-    /// Tells whether an error is final: whoever does not wait knows nothing of what he does not get.
-    pub(super) fn waits(self) -> bool {
+    /// Returns whether an error is final. A non-blocking call that fails proves nothing.
+    pub(in crate::storage) fn waits(self) -> bool {
         matches!(self, Self::Waiting)
     }
 
     /// Opens a file; never follows a link, nor waits for the other end of a pipe.
-    pub(super) fn open(self, path: &Path) -> io::Result<File> {
+    pub(in crate::storage) fn open(self, path: &Path) -> io::Result<File> {
         let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
         match self {
             Self::AtOnce => open_at_once(path, flags),
@@ -43,8 +43,8 @@ impl Reading {
         }
     }
 
-    /// Tells whether the kernel has a range in memory, which must not be empty. It brings pages in and drops them many at
-    /// a time, so that a few of them tell of all.
+    /// Returns whether the kernel has a range in memory, which must not be empty. The kernel reads and drops many pages
+    /// at a time, so a few probes stand for all of them.
     pub(super) fn has_in_memory(file: &File, range: &Range<u64>) -> bool {
         let last = range.end - 1;
         let mut probes = (range.start..last).step_by(PROBED).chain([last]);
@@ -52,7 +52,12 @@ impl Reading {
     }
 
     /// Fills the buffer with the bytes from `offset` on.
-    pub(super) fn read_exact(self, file: &File, buffer: &mut [u8], offset: u64) -> io::Result<()> {
+    pub(in crate::storage) fn read_exact(
+        self,
+        file: &File,
+        buffer: &mut [u8],
+        offset: u64,
+    ) -> io::Result<()> {
         match self {
             Self::AtOnce => read_exact_at_once(file, buffer, offset),
             Self::Waiting => file.read_exact_at(buffer, offset),

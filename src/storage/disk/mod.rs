@@ -1,0 +1,160 @@
+//! Objects as files of one directory.
+//!
+//! A file is the object's bytes, then its metadata as JSON, then a trailer of 16 bytes with the length of the metadata.
+//! Bytes and metadata thus appear and change in one rename, and a reader that has the file open keeps its version.
+//! Writing: temporary file, fsync, rename, fsync of the directory and of every directory just made; an acknowledged
+//! object survives a power cut.
+//!
+//! A [`DiskSource`] reads such a directory, and a [`DiskStorage`] also writes to it.
+//!
+//! Directories may be symbolic links, so that an operator can keep some on another disk; objects may not, so that a
+//! planted link never shows a file from elsewhere.
+
+mod config;
+mod footer;
+mod source;
+#[cfg(test)]
+mod tests;
+
+use std::fs;
+use std::io::{self, BufWriter, Write};
+use std::ops::Range;
+use std::path::Path;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+use super::{
+    Address, Fetched, ObjectInfo, ObjectMeta, ObjectSource, Payload, Storage, StorageError,
+};
+use crate::blocking;
+use crate::durable_dirs;
+use crate::scratch::Scratch;
+use footer::{Footer, footer};
+
+pub use config::DiskConfig;
+pub use source::DiskSource;
+
+const NAME: &str = "disk";
+
+/// The directory of objects that are being written. It cannot clash with a symbol, whatever the prefix: no name has a
+/// `#`.
+const INCOMING: &str = "#incoming";
+
+/// How much is written at a time, in bytes.
+const WRITTEN: usize = 256 * 1024;
+
+/// A directory that holds objects.
+#[derive(Clone, Debug)]
+pub struct DiskStorage {
+    source: DiskSource,
+    /// Where new objects are written first.
+    scratch: Arc<Scratch>,
+}
+
+impl DiskStorage {
+    /// Opens a directory, creating it if necessary, and removes half-written files of processes that were killed.
+    ///
+    /// # Errors
+    /// The directory cannot be created or written to.
+    pub fn open(root: &Path) -> Result<Self, StorageError> {
+        let open = || {
+            fs::create_dir_all(root)?;
+            let scratch = Scratch::open(&root.join(INCOMING))?;
+            Ok(Self {
+                source: DiskSource::at(root, Some(INCOMING))?,
+                scratch: Arc::new(scratch),
+            })
+        };
+        open().map_err(|error| cannot_open(root, &error))
+    }
+
+    fn write(&self, path: &str, payload: &Payload, meta: ObjectMeta) -> io::Result<()> {
+        let target = self.source.file_path(path);
+        let directory = target.parent().ok_or(io::ErrorKind::InvalidInput)?;
+        durable_dirs::make(directory)?;
+        let file = self.scratch.named_file()?;
+        let mut writer = BufWriter::with_capacity(WRITTEN, file.as_file());
+        let stored_size = io::copy(&mut payload.reader(), &mut writer)?;
+        writer.write_all(&footer(&Footer { stored_size, meta })?)?;
+        writer.flush()?;
+        drop(writer);
+        file.as_file().sync_all()?;
+        file.persist(&target).map_err(|error| error.error)?;
+        durable_dirs::sync(directory)
+    }
+
+    /// Removes a file. Directories stay: another writer may be about to use them.
+    fn remove(&self, path: &str) -> io::Result<()> {
+        let target = self.source.file_path(path);
+        match fs::remove_file(&target) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => self.source.check_root(),
+            Err(error) => Err(error),
+            Ok(()) => durable_dirs::sync(target.parent().ok_or(io::ErrorKind::InvalidInput)?),
+        }
+    }
+}
+
+#[async_trait]
+impl ObjectSource for DiskStorage {
+    fn name(&self) -> &str {
+        self.source.name()
+    }
+
+    fn location(&self) -> &str {
+        self.source.location()
+    }
+
+    async fn head(&self, path: &str) -> Result<Option<ObjectInfo>, StorageError> {
+        self.source.head_object(path).await
+    }
+
+    async fn fetch(
+        &self,
+        path: &str,
+        range: Option<Range<u64>>,
+    ) -> Result<Option<Fetched>, StorageError> {
+        self.source.fetch_object(path, range).await
+    }
+
+    async fn address(&self, _path: &str) -> Result<Option<Address>, StorageError> {
+        Ok(None)
+    }
+
+    /// Checks that the directory can be written to.
+    async fn check(&self) -> Result<(), StorageError> {
+        let scratch = Arc::clone(&self.scratch);
+        let checked = blocking::run(move || scratch.unnamed_file()?.write_all(b"alive")).await;
+        checked.map_err(|error| StorageError::from_io(NAME, &error))
+    }
+}
+
+#[async_trait]
+impl Storage for DiskStorage {
+    async fn put(
+        &self,
+        path: &str,
+        payload: Payload,
+        meta: ObjectMeta,
+    ) -> Result<(), StorageError> {
+        let (storage, path) = (self.clone(), path.to_owned());
+        let written = blocking::run(move || storage.write(&path, &payload, meta)).await;
+        written.map_err(|error| StorageError::from_io(NAME, &error))
+    }
+
+    async fn delete(&self, path: &str) -> Result<(), StorageError> {
+        let (storage, path) = (self.clone(), path.to_owned());
+        let removed = blocking::run(move || storage.remove(&path)).await;
+        removed.map_err(|error| StorageError::from_io(NAME, &error))
+    }
+}
+
+fn cannot_open(root: &Path, error: &io::Error) -> StorageError {
+    StorageError::Unavailable {
+        storage: NAME.to_owned(),
+        reason: format!(
+            "cannot open the directory {} (setting storage.directory): {error}",
+            root.display()
+        ),
+    }
+}
