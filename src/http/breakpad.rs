@@ -12,7 +12,8 @@ use tokio::runtime::Handle;
 use tracing::Instrument;
 
 use super::error::ApiError;
-use super::extract::{self, KeyedUploader};
+use super::extract::{self, ByKey};
+use crate::auth::Uploader;
 use crate::cpu::JobPanicked;
 use crate::upload::breakpad::{BreakpadUploads, Completed, Described};
 use crate::upload::{UploadError, UploadService};
@@ -55,7 +56,7 @@ fn only(path: &str, allowed: &'static str, route: Route) -> Resource {
 
 /// The first protocol: the file and what it is, in one form.
 async fn symupload(
-    KeyedUploader(uploader): KeyedUploader,
+    ByKey(uploader): ByKey<Uploader>,
     request: HttpRequest,
     body: Payload,
     uploads: Data<UploadService>,
@@ -78,7 +79,7 @@ async fn symupload(
 
 /// The second protocol's question whether the file is there.
 async fn check_status(
-    KeyedUploader(uploader): KeyedUploader,
+    ByKey(uploader): ByKey<Uploader>,
     request: HttpRequest,
     uploads: Data<UploadService>,
     breakpad: Data<BreakpadUploads>,
@@ -105,7 +106,7 @@ async fn check_status(
 
 /// The second protocol's first step: where to put the file.
 async fn create(
-    KeyedUploader(uploader): KeyedUploader,
+    ByKey(uploader): ByKey<Uploader>,
     request: HttpRequest,
     public_url: Data<PublicUrl>,
     uploads: Data<UploadService>,
@@ -140,7 +141,7 @@ async fn put(
 
 /// The third step: what the file was.
 async fn complete(
-    KeyedUploader(uploader): KeyedUploader,
+    ByKey(uploader): ByKey<Uploader>,
     key: Path<String>,
     body: Payload,
     uploads: Data<UploadService>,

@@ -19,7 +19,7 @@ use crate::download::{DownloadError, UnpackError};
 use crate::storage::StorageError;
 use crate::upload::archive::ArchiveError;
 use crate::upload::breakpad::BreakpadError;
-use crate::upload::{FetchError, UploadError};
+use crate::upload::{FetchError, RecordError, UploadError};
 
 /// The type of plain sentences.
 const TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
@@ -30,7 +30,7 @@ const RETRY_AFTER: std::ops::RangeInclusive<u8> = 2..=9;
 
 /// An error as the client sees it.
 #[derive(Debug)]
-pub struct ApiError {
+pub(super) struct ApiError {
     status: StatusCode,
     code: &'static str,
     sentence: String,
@@ -279,6 +279,15 @@ impl From<&UploadError> for ApiError {
             UploadError::Panicked(_) => {
                 fail(StatusCode::INTERNAL_SERVER_ERROR, "Internal Server Error")
             }
+        }
+    }
+}
+
+impl From<RecordError> for ApiError {
+    fn from(error: RecordError) -> Self {
+        match error {
+            RecordError::NotPermitted(permission) => AuthError::NotPermitted(permission).into(),
+            RecordError::Database(error) => error.into(),
         }
     }
 }

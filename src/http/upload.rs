@@ -8,9 +8,9 @@ use serde_json::{Value, json};
 use tracing::Instrument;
 
 use super::error::ApiError;
-use super::extract;
+use super::extract::{self, ByToken};
 use super::wire::json_time;
-use crate::auth::{Permission, Principal, Uploader};
+use crate::auth::{Principal, Uploader};
 use crate::cpu::JobPanicked;
 use crate::db::files::ReplacedFile;
 use crate::db::uploads::{FileRecord, UploadState};
@@ -43,7 +43,7 @@ pub(super) fn configure_api(api: &mut ServiceConfig) {
 
 /// Takes an upload. It is finished even if the client leaves once the archive has arrived.
 async fn upload(
-    uploader: Uploader,
+    ByToken(uploader): ByToken<Uploader>,
     request: HttpRequest,
     body: Payload,
     uploads: Data<UploadService>,
@@ -65,7 +65,7 @@ async fn upload(
 }
 
 /// What a token may do, in Tecken's shape. Mozilla's client asks before it uploads.
-async fn auth_info(uploader: Uploader) -> HttpResponse {
+async fn auth_info(ByToken(uploader): ByToken<Uploader>) -> HttpResponse {
     HttpResponse::Ok().json(json!({
         "email": uploader.email,
         "try_symbols": uploader.is_try_only,
@@ -80,7 +80,7 @@ async fn only_post(request: HttpRequest) -> HttpResponse {
 
 /// The record of an upload and its files, for its owner and for those who may view all.
 async fn record(
-    principal: Principal,
+    ByToken(principal): ByToken<Principal>,
     id: Path<String>,
     request: HttpRequest,
     uploads: Data<UploadService>,
@@ -88,12 +88,9 @@ async fn record(
     let id = id
         .parse()
         .map_err(|_| ApiError::not_found(request.path()))?;
-    let Some(record) = uploads.record_of(id).await? else {
+    let Some(record) = uploads.record_for(&principal, id).await? else {
         return Err(ApiError::not_found(request.path()));
     };
-    if record.upload.upload.user != principal.email {
-        principal.permitted(Permission::ViewAllUploads)?;
-    }
     Ok(HttpResponse::Ok().json(record_json(&record)))
 }
 

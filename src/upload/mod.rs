@@ -54,7 +54,7 @@ pub use fetch::{FetchConfig, FetchError, Fetcher};
 pub use incoming::IncomingArchive;
 pub use overwrite::Overwrite;
 pub use pace::Pace;
-pub use record::FullRecord;
+pub use record::{FullRecord, RecordError};
 pub use submission::{Origin, Source, Submission, TempArchive};
 pub use under_way::UnderWay;
 pub use watch::UploadWatch;

@@ -5,7 +5,7 @@ use time::OffsetDateTime;
 
 use super::archive::{Content, Entry};
 use super::{TempArchive, UploadError, UploadService};
-use crate::auth::Uploader;
+use crate::auth::{Permission, Principal, Uploader};
 use crate::db::DbError;
 use crate::db::files::ReplacedFile;
 use crate::db::uploads::{FileRecord, NewUpload, Outcome, UploadRecord};
@@ -21,15 +21,35 @@ pub struct FullRecord {
     pub replaced: Vec<ReplacedFile>,
 }
 
+/// Why a record is not shown.
+#[derive(Debug, thiserror::Error)]
+pub enum RecordError {
+    /// The upload is another person's, and the principal lacks this permission.
+    #[error("the upload is another person's, and the token lacks the permission {0}")]
+    NotPermitted(Permission),
+    /// The record could not be read.
+    #[error(transparent)]
+    Database(#[from] DbError),
+}
+
 impl UploadService {
-    /// The record of an upload, its files, and who had stored the files that it replaced.
+    /// The record of an upload, its files, and who had stored the files that it replaced. It is shown to the person who
+    /// uploaded, and to those who may view all uploads.
     ///
     /// # Errors
-    /// The database is away.
-    pub async fn record_of(&self, id: i64) -> Result<Option<FullRecord>, DbError> {
+    /// The upload is another person's, or the database is away.
+    pub async fn record_for(
+        &self,
+        principal: &Principal,
+        id: i64,
+    ) -> Result<Option<FullRecord>, RecordError> {
         let Some((upload, files)) = self.database.upload(id).await? else {
             return Ok(None);
         };
+        let is_theirs = upload.upload.user == principal.email();
+        if !is_theirs && !principal.may(Permission::ViewAllUploads) {
+            return Err(RecordError::NotPermitted(Permission::ViewAllUploads));
+        }
         let replaced = if files.iter().any(|file| file.is_update) {
             self.database.replaced_files(id).await?
         } else {
