@@ -196,6 +196,7 @@ impl Server {
             ),
             debuginfod,
             catalog,
+            max_age: config.download.max_age,
             missing: MissingReport::new(Arc::clone(&database), Arc::clone(&clock)),
             health: Arc::new(health),
             metrics: metrics.clone(),

@@ -3,25 +3,19 @@
 //! One file a resource, with its handlers and wire types; `extract` turns requests into the services' types,
 //! `error` turns errors into answers. No handler decides anything about the product.
 
+mod api;
 mod breakpad;
 mod config;
-mod debuginfod;
-mod download;
 mod error;
-mod explain;
 mod extract;
-mod health;
+mod json;
 mod middleware;
-mod missing;
-mod operations;
 mod outlet;
-mod public;
-mod symbol_url;
-mod syminfo;
+mod symbols;
 mod upload;
-mod wire;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use actix_web::web::{self, Data, ServiceConfig};
 
@@ -40,6 +34,9 @@ pub use config::ServerConfig;
 pub use middleware::{Observation, observe};
 pub use outlet::Outlet;
 
+use self::api::{health, missing, operations};
+use self::symbols::Symbols;
+
 /// What the handlers call.
 #[derive(Clone, Debug)]
 pub struct HttpServices {
@@ -57,6 +54,8 @@ pub struct HttpServices {
     pub debuginfod: DebuginfodService,
     /// Knows what is held.
     pub catalog: Arc<Catalog>,
+    /// How long clients and caches may keep a file without asking whether it has changed.
+    pub max_age: Duration,
     /// Reads the missing-symbols table.
     pub missing: MissingReport,
     /// Asks the dependencies.
@@ -69,6 +68,19 @@ pub struct HttpServices {
     pub runtime: tokio::runtime::Handle,
 }
 
+impl From<&HttpServices> for Symbols {
+    fn from(services: &HttpServices) -> Self {
+        Self {
+            downloads: services.downloads.clone(),
+            debuginfod: services.debuginfod.clone(),
+            catalog: Arc::clone(&services.catalog),
+            max_age: services.max_age,
+            missing: services.missing.clone(),
+            clock: Arc::clone(&services.clock),
+        }
+    }
+}
+
 /// All routes, in the order in which they are tried. What none of them matches is a symbol's path, or nothing.
 ///
 /// That is nearly every request, so no route's own path has a part that varies: such parts belong below a scope whose
@@ -77,16 +89,12 @@ pub struct HttpServices {
 pub fn configure(services: &HttpServices, app: &mut ServiceConfig) {
     let api = web::scope("/api")
         .configure(upload::configure_api)
-        .configure(missing::configure_api)
-        .configure(syminfo::configure_api)
-        .configure(explain::configure_api);
+        .configure(missing::configure_api);
     app.app_data(Data::new(services.auth.clone()))
         .app_data(Data::from(Arc::clone(&services.uploads)))
         .app_data(Data::from(Arc::clone(&services.breakpad)))
         .app_data(Data::new(breakpad::PublicUrl(services.public_url.clone())))
-        .app_data(Data::new(services.downloads.clone()))
-        .app_data(Data::new(services.debuginfod.clone()))
-        .app_data(Data::from(Arc::clone(&services.catalog)))
+        .app_data(Data::new(Symbols::from(services)))
         .app_data(Data::new(services.missing.clone()))
         .app_data(Data::from(Arc::clone(&services.health)))
         .app_data(Data::new(services.metrics.clone()))
@@ -97,9 +105,8 @@ pub fn configure(services: &HttpServices, app: &mut ServiceConfig) {
         .configure(upload::configure)
         .configure(breakpad::configure)
         .configure(missing::configure)
-        .configure(debuginfod::configure)
         .service(api)
-        .default_service(web::to(download::symbol));
+        .default_service(web::to(symbols::answer));
 }
 
 /// What paths with an upload key begin with. The key is a secret.

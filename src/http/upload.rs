@@ -9,7 +9,7 @@ use tracing::Instrument;
 
 use super::error::ApiError;
 use super::extract::{self, ByToken};
-use super::wire::json_time;
+use super::json::json_time;
 use crate::auth::{Principal, Uploader};
 use crate::cpu::JobPanicked;
 use crate::db::files::ReplacedFile;

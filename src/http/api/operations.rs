@@ -15,7 +15,7 @@ const FRONT_PAGE: &str = "symbold, a symbol server
   GET  /__heartbeat__ /__lbheartbeat__ /__version__ /metrics
 ";
 
-pub(super) fn configure(app: &mut ServiceConfig) {
+pub(in crate::http) fn configure(app: &mut ServiceConfig) {
     app.route("/", web::get().to(front_page))
         .route("/__version__", web::get().to(version))
         .route("/metrics", web::get().to(metrics));

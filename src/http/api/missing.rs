@@ -8,11 +8,11 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use time::macros::format_description;
 
-use super::error::ApiError;
-use super::extract::{Listing, MissingQuery};
-use super::wire::json_time;
 use crate::db::DbError;
 use crate::db::missing::{MissingOrder, MissingRecord};
+use crate::http::error::ApiError;
+use crate::http::extract::{Listing, MissingQuery};
+use crate::http::json::json_time;
 use crate::missing::MissingReport;
 use crate::missing::report::Period;
 
@@ -24,7 +24,7 @@ const SUMMARY_ROWS: u32 = 20;
 
 const HEADING: [&str; 4] = ["debug_file", "debug_id", "code_file", "code_id"];
 
-pub(super) fn configure(app: &mut ServiceConfig) {
+pub(in crate::http) fn configure(app: &mut ServiceConfig) {
     let pages = web::scope("/missingsymbols")
         .route("", web::get().to(json_page))
         .route("/", web::get().to(json_page));
@@ -33,7 +33,7 @@ pub(super) fn configure(app: &mut ServiceConfig) {
 }
 
 /// What lies below `/api`.
-pub(super) fn configure_api(api: &mut ServiceConfig) {
+pub(in crate::http) fn configure_api(api: &mut ServiceConfig) {
     api.route("/downloads/missing", web::get().to(summary))
         .route("/downloads/missing/", web::get().to(summary));
 }

@@ -1,51 +1,50 @@
 //! Why is it missing? What was asked, where, and with which answer, as JSON.
 
-use actix_web::web::{self, Data, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse, ResponseError};
 use serde_json::{Value, json};
 
-use super::error::ApiError;
-use super::extract::{SymbolPath, SymbolQuery};
-use super::public;
-use super::wire::json_time;
+use super::Symbols;
 use crate::catalog::{Module, Origin, Sourced};
 use crate::db::DbError;
 use crate::db::files::HeldId;
 use crate::db::missing::MissingRecord;
-use crate::download::{DownloadService, Explanation, FormAnswer, Verdict, Wanted};
-use crate::missing::MissingReport;
+use crate::download::{CandidateAnswer, DownloadError, Explanation, Verdict, Wanted};
+use crate::http::error::ApiError;
+use crate::http::extract::{SymbolPath, SymbolQuery};
+use crate::http::json::json_time;
 
 /// The path before that of the symbol.
-const PREFIX: &str = "/api/explain";
+pub(super) const PREFIX: &str = "/api/explain";
 
-/// What lies below `/api`.
-pub(super) fn configure_api(api: &mut ServiceConfig) {
-    api.service(web::scope("/explain").default_service(web::to(explain)));
+/// Answers with what would become of a request for a symbol, and why.
+pub(super) async fn answer(
+    request: &HttpRequest,
+    symbol: &SymbolPath<'_>,
+    symbols: &Symbols,
+) -> HttpResponse {
+    match explain(request, symbol, symbols).await {
+        Ok(explanation) => HttpResponse::Ok().json(explanation),
+        Err(error) => ApiError::from(error).error_response(),
+    }
 }
 
 async fn explain(
-    request: HttpRequest,
-    downloads: Data<DownloadService>,
-    report: Data<MissingReport>,
-) -> HttpResponse {
-    let path = request.uri().path();
-    let Some(symbol) = path.strip_prefix(PREFIX).and_then(SymbolPath::read) else {
-        return public::readable(ApiError::not_found(path).error_response());
-    };
-    if let Some(response) = public::without_reading(&request) {
-        return response;
-    }
-    let includes_try = symbol.is_try || SymbolQuery::read(request.query_string()).includes_try;
+    request: &HttpRequest,
+    symbol: &SymbolPath<'_>,
+    symbols: &Symbols,
+) -> Result<Value, DownloadError> {
     let wanted = &symbol.wanted;
-    public::readable(match downloads.explain(wanted, includes_try).await {
-        Ok(explanation) => {
-            let (debug_file, id, file_name) = (&wanted.debug_file, &wanted.id, &wanted.file_name);
-            let missing = report.of_file(debug_file, id.as_str(), file_name).await;
-            let json = explanation_json(wanted, includes_try, &explanation, missing);
-            HttpResponse::Ok().json(json)
-        }
-        Err(error) => ApiError::from(error).error_response(),
-    })
+    let includes_try = symbol.is_try || SymbolQuery::read(request.query_string()).includes_try;
+    let explanation = symbols.downloads.explain(wanted, includes_try).await?;
+    let (debug_file, id, file_name) = (&wanted.debug_file, &wanted.id, &wanted.file_name);
+    let missing = symbols.missing.of_file(debug_file, id.as_str(), file_name);
+    let missing = missing.await;
+    Ok(explanation_json(
+        wanted,
+        includes_try,
+        &explanation,
+        missing,
+    ))
 }
 
 /// What the database could not tell is null.
@@ -69,7 +68,7 @@ fn explanation_json(
         "try": includes_try,
         "verdict": verdict,
         "reason": reason,
-        "lookups": explanation.forms.iter().flat_map(form_json).collect::<Vec<_>>(),
+        "lookups": explanation.candidates.iter().flat_map(candidate_json).collect::<Vec<_>>(),
         "modules": explanation.modules.iter().map(|module| {
             let names = |module: &Module| json!({
                 "debug_file": module.record.debug_file,
@@ -115,13 +114,13 @@ fn told(explanation: &Explanation) -> (&'static str, String) {
     }
 }
 
-fn form_json(answer: &FormAnswer) -> impl Iterator<Item = Value> {
+fn candidate_json(answer: &CandidateAnswer) -> impl Iterator<Item = Value> {
     answer.sources.iter().map(|source| {
         let mut json = answer_json(&source.held, |info| {
             json!({"stored_size": info.stored_size, "stored_at": json_time(info.modified_at)})
         });
-        json["name"] = answer.form.key.to_string().into();
-        json["is_cabinet"] = answer.form.is_packed.into();
+        json["name"] = answer.candidate.key.to_string().into();
+        json["is_cabinet"] = answer.candidate.is_packed.into();
         json["symbols"] = kind(source.is_try).into();
         json["storage"] = source.storage.as_str().into();
         json["path"] = source.path.as_str().into();

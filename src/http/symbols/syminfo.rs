@@ -1,37 +1,29 @@
 //! What is known of a module, by its debug id or its code id, in Tecken's shape.
 
-use actix_web::web::{self, Data, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse, ResponseError};
 use serde_json::{Value, json};
 
-use super::error::ApiError;
-use super::extract::{ModulePath, SymbolQuery};
-use super::public;
-use super::symbol_url::path_of;
+use super::Symbols;
+use super::url::path_of;
 use crate::catalog::{Catalog, Module, ModulesError};
+use crate::http::error::ApiError;
+use crate::http::extract::{ModulePath, SymbolQuery};
 use symbols::{SymbolKey, check_name};
 
 /// The path before the module's names.
-const PREFIX: &str = "/api/syminfo";
+pub(super) const PREFIX: &str = "/api/syminfo";
 
-/// What lies below `/api`.
-pub(super) fn configure_api(api: &mut ServiceConfig) {
-    api.service(web::scope("/syminfo").default_service(web::to(syminfo)));
-}
-
-async fn syminfo(request: HttpRequest, catalog: Data<Catalog>) -> HttpResponse {
-    let path = request.uri().path();
-    let Some(module) = path.strip_prefix(PREFIX).and_then(ModulePath::read) else {
-        return public::readable(ApiError::not_found(path).error_response());
-    };
-    if let Some(response) = public::without_reading(&request) {
-        return response;
-    }
-    public::readable(match find(&request, &module, &catalog).await {
-        Ok(Some(module)) => HttpResponse::Ok().json(module_json(&module, &request)),
+/// Answers with what is known of a module.
+pub(super) async fn answer(
+    request: &HttpRequest,
+    path: &ModulePath,
+    symbols: &Symbols,
+) -> HttpResponse {
+    match find(request, path, &symbols.catalog).await {
+        Ok(Some(module)) => HttpResponse::Ok().json(module_json(&module, request)),
         Ok(None) => ApiError::no_such_module().text_response(),
         Err(error) => ApiError::from(error).error_response(),
-    })
+    }
 }
 
 async fn find(

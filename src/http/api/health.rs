@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 
 use crate::health::{Check, Health};
 
-pub(super) fn configure(app: &mut ServiceConfig) {
+pub(in crate::http) fn configure(app: &mut ServiceConfig) {
     app.route("/__lbheartbeat__", web::to(alive))
         .route("/__heartbeat__", web::to(heartbeat));
 }
