@@ -2,7 +2,7 @@
 
 use actix_web::web::{self, Data, ServiceConfig};
 use actix_web::{HttpResponse, Responder};
-use serde_json::json;
+use serde::Serialize;
 
 use crate::metrics::Metrics;
 
@@ -28,13 +28,21 @@ async fn front_page() -> impl Responder {
 }
 
 /// Dockerflow's version object.
+#[derive(Debug, Serialize)]
+struct VersionJson {
+    build: &'static str,
+    commit: &'static str,
+    source: &'static str,
+    version: &'static str,
+}
+
 async fn version() -> impl Responder {
-    HttpResponse::Ok().json(json!({
-        "source": "symbold",
-        "version": crate::VERSION,
-        "commit": crate::COMMIT,
-        "build": "",
-    }))
+    HttpResponse::Ok().json(VersionJson {
+        build: "",
+        commit: crate::COMMIT,
+        source: "symbold",
+        version: crate::VERSION,
+    })
 }
 
 async fn metrics(metrics: Data<Metrics>) -> impl Responder {

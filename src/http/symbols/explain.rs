@@ -1,14 +1,13 @@
 //! Why is it missing? What was asked, where, and with which answer, as JSON.
 
 use actix_web::{HttpRequest, HttpResponse, ResponseError};
-use serde_json::{Value, json};
+use serde::Serialize;
 
 use super::Symbols;
-use crate::catalog::{Module, Origin, Sourced};
-use crate::db::DbError;
+use crate::catalog::{Module, Origin, SourceAnswer, Sourced};
 use crate::db::files::HeldId;
 use crate::db::missing::MissingRecord;
-use crate::download::{CandidateAnswer, DownloadError, Explanation, Verdict, Wanted};
+use crate::download::{CandidateAnswer, DownloadError, Explanation, Verdict};
 use crate::http::error::ApiError;
 use crate::http::extract::{SymbolPath, SymbolQuery};
 use crate::http::json::json_time;
@@ -22,67 +21,118 @@ pub(super) async fn answer(
     symbol: &SymbolPath<'_>,
     symbols: &Symbols,
 ) -> HttpResponse {
-    match explain(request, symbol, symbols).await {
-        Ok(explanation) => HttpResponse::Ok().json(explanation),
-        Err(error) => ApiError::from(error).error_response(),
-    }
+    let result = explain(request, symbol, symbols).await;
+    result.unwrap_or_else(|error| ApiError::from(error).error_response())
 }
 
 async fn explain(
     request: &HttpRequest,
     symbol: &SymbolPath<'_>,
     symbols: &Symbols,
-) -> Result<Value, DownloadError> {
+) -> Result<HttpResponse, DownloadError> {
     let wanted = &symbol.wanted;
     let includes_try = symbol.is_try || SymbolQuery::read(request.query_string()).includes_try;
     let explanation = symbols.downloads.explain(wanted, includes_try).await?;
-    let (debug_file, id, file_name) = (&wanted.debug_file, &wanted.id, &wanted.file_name);
-    let missing = symbols.missing.of_file(debug_file, id.as_str(), file_name);
-    let missing = missing.await;
-    Ok(explanation_json(
-        wanted,
-        includes_try,
-        &explanation,
-        missing,
-    ))
+    let (debug_file, id, file) = (&wanted.debug_file, wanted.id.as_str(), &wanted.file_name);
+    let missing = symbols.missing.of_file(debug_file, id, file).await;
+    let (verdict, reason) = told(&explanation);
+    let (ids, candidates) = (explanation.ids.as_ref().ok(), explanation.candidates.iter());
+    Ok(HttpResponse::Ok().json(ExplanationJson {
+        debug_file,
+        file,
+        id,
+        ids: ids.map(|ids| ids.iter().map(IdJson::from).collect()),
+        lookups: candidates.flat_map(lookups_json).collect(),
+        missing: missing.ok().as_deref().map(MissingJson::of),
+        modules: explanation.modules.iter().map(module_json).collect(),
+        reason,
+        is_try: includes_try,
+        verdict,
+    }))
 }
 
-/// What the database could not tell is null.
-fn explanation_json(
-    wanted: &Wanted<'_>,
-    includes_try: bool,
-    explanation: &Explanation,
-    missing: Result<Vec<MissingRecord>, DbError>,
-) -> Value {
-    let (verdict, reason) = told(explanation);
-    let ids = explanation.ids.as_ref().ok().map(|ids| {
-        let id = |held: &HeldId| {
-            json!({"debug_id": held.debug_id, "symbols": kind(held.is_try), "stored_at": json_time(held.stored_at)})
-        };
-        ids.iter().map(id).collect::<Vec<_>>()
-    });
-    json!({
-        "debug_file": wanted.debug_file,
-        "id": wanted.id.as_str(),
-        "file": wanted.file_name,
-        "try": includes_try,
-        "verdict": verdict,
-        "reason": reason,
-        "lookups": explanation.candidates.iter().flat_map(candidate_json).collect::<Vec<_>>(),
-        "modules": explanation.modules.iter().map(|module| {
-            let names = |module: &Module| json!({
-                "debug_file": module.record.debug_file,
-                "debug_id": module.record.debug_id,
-                "symbols": kind(module.is_try),
-            });
-            answer_json(module, names)
-        }).collect::<Vec<_>>(),
-        "missing": missing.ok().map(|rows| json!({
-            "count": rows.iter().map(|row| row.count).sum::<u64>(),
-            "last_asked": rows.iter().map(|row| row.modified_at).max().map(json_time),
-        })),
-        "ids": ids,
-    })
+/// What would become of a request, and why. What the database could not tell is null.
+#[derive(Debug, Serialize)]
+struct ExplanationJson<'explanation> {
+    debug_file: &'explanation str,
+    file: &'explanation str,
+    id: &'explanation str,
+    ids: Option<Vec<IdJson<'explanation>>>,
+    lookups: Vec<LookupJson<'explanation>>,
+    missing: Option<MissingJson>,
+    modules: Vec<AnswerJson<FoundModuleJson<'explanation>>>,
+    reason: String,
+    #[serde(rename = "try")]
+    is_try: bool,
+    verdict: &'static str,
+}
+
+/// A debug id of the debug file.
+#[derive(Debug, Serialize)]
+struct IdJson<'explanation> {
+    debug_id: &'explanation str,
+    stored_at: String,
+    symbols: &'static str,
+}
+
+/// One name in one source.
+#[derive(Debug, Serialize)]
+struct LookupJson<'explanation> {
+    #[serde(flatten)]
+    answer: AnswerJson<FoundObjectJson>,
+    is_cabinet: bool,
+    name: String,
+    path: &'explanation str,
+    storage: &'explanation str,
+    symbols: &'static str,
+}
+
+/// An answer, and where it is from.
+#[derive(Debug, Serialize)]
+struct AnswerJson<T> {
+    age_seconds: Option<f64>,
+    answer: &'static str,
+    found: Option<T>,
+    from: &'static str,
+}
+
+#[derive(Debug, Serialize)]
+struct FoundObjectJson {
+    stored_at: String,
+    stored_size: u64,
+}
+
+#[derive(Debug, Serialize)]
+struct FoundModuleJson<'explanation> {
+    debug_file: &'explanation str,
+    debug_id: &'explanation str,
+    symbols: &'static str,
+}
+
+/// How often the file was missed, and when last.
+#[derive(Debug, Serialize)]
+struct MissingJson {
+    count: u64,
+    last_asked: Option<String>,
+}
+
+impl MissingJson {
+    fn of(rows: &[MissingRecord]) -> Self {
+        Self {
+            count: rows.iter().map(|row| row.count).sum(),
+            last_asked: rows.iter().map(|row| row.modified_at).max().map(json_time),
+        }
+    }
+}
+
+impl<'explanation> From<&'explanation HeldId> for IdJson<'explanation> {
+    fn from(held: &'explanation HeldId) -> Self {
+        Self {
+            debug_id: &held.debug_id,
+            stored_at: json_time(held.stored_at),
+            symbols: kind(held.is_try),
+        }
+    }
 }
 
 fn told(explanation: &Explanation) -> (&'static str, String) {
@@ -114,32 +164,52 @@ fn told(explanation: &Explanation) -> (&'static str, String) {
     }
 }
 
-fn candidate_json(answer: &CandidateAnswer) -> impl Iterator<Item = Value> {
-    answer.sources.iter().map(|source| {
-        let mut json = answer_json(&source.held, |info| {
-            json!({"stored_size": info.stored_size, "stored_at": json_time(info.modified_at)})
-        });
-        json["name"] = answer.candidate.key.to_string().into();
-        json["is_cabinet"] = answer.candidate.is_packed.into();
-        json["symbols"] = kind(source.is_try).into();
-        json["storage"] = source.storage.as_str().into();
-        json["path"] = source.path.as_str().into();
-        json
+fn lookups_json(answer: &CandidateAnswer) -> impl Iterator<Item = LookupJson<'_>> {
+    let candidate = &answer.candidate;
+    answer
+        .sources
+        .iter()
+        .map(|source: &SourceAnswer| LookupJson {
+            answer: answer_json(&source.held, |info| FoundObjectJson {
+                stored_at: json_time(info.modified_at),
+                stored_size: info.stored_size,
+            }),
+            is_cabinet: candidate.is_packed,
+            name: candidate.key.to_string(),
+            path: &source.path,
+            storage: &source.storage,
+            symbols: kind(source.is_try),
+        })
+}
+
+fn module_json(module: &Sourced<Module>) -> AnswerJson<FoundModuleJson<'_>> {
+    answer_json(module, |module| FoundModuleJson {
+        debug_file: &module.record.debug_file,
+        debug_id: &module.record.debug_id,
+        symbols: kind(module.is_try),
     })
 }
 
-fn answer_json<T>(sourced: &Sourced<T>, describe: impl Fn(&T) -> Value) -> Value {
+fn answer_json<'sourced, T, J>(
+    sourced: &'sourced Sourced<T>,
+    describe: impl Fn(&'sourced T) -> J,
+) -> AnswerJson<J> {
     let (answer, found) = match &sourced.answer {
-        Ok(Some(found)) => ("present", describe(found)),
-        Ok(None) => ("absent", Value::Null),
-        Err(_) => ("unknown", Value::Null),
+        Ok(Some(found)) => ("present", Some(describe(found))),
+        Ok(None) => ("absent", None),
+        Err(_) => ("unknown", None),
     };
-    let (from, age) = match sourced.origin {
+    let (from, age_seconds) = match sourced.origin {
         Origin::Memory(age) => ("memory", Some(age.as_secs_f64())),
         Origin::SharedCache => ("shared cache", None),
         Origin::Asked => ("asked now", None),
     };
-    json!({"answer": answer, "found": found, "from": from, "age_seconds": age})
+    AnswerJson {
+        age_seconds,
+        answer,
+        found,
+        from,
+    }
 }
 
 fn kind(is_try: bool) -> &'static str {

@@ -1,7 +1,7 @@
 //! What is known of a module, by its debug id or its code id, in Tecken's shape.
 
 use actix_web::{HttpRequest, HttpResponse, ResponseError};
-use serde_json::{Value, json};
+use serde::Serialize;
 
 use super::Symbols;
 use super::url::path_of;
@@ -20,7 +20,7 @@ pub(super) async fn answer(
     symbols: &Symbols,
 ) -> HttpResponse {
     match find(request, path, &symbols.catalog).await {
-        Ok(Some(module)) => HttpResponse::Ok().json(module_json(&module, request)),
+        Ok(Some(module)) => HttpResponse::Ok().json(ModuleJson::of(&module, request)),
         Ok(None) => ApiError::no_such_module().text_response(),
         Err(error) => ApiError::from(error).error_response(),
     }
@@ -41,20 +41,32 @@ async fn find(
         .await
 }
 
-/// The module, with the address of its file. What its header does not tell is empty.
-fn module_json(module: &Module, request: &HttpRequest) -> Value {
-    let record = &module.record;
-    let connection = request.connection_info();
-    let url = SymbolKey::parse(&record.key).ok().map(|key| {
-        let path = path_of(&key, module.is_try);
-        format!("{}://{}{path}", connection.scheme(), connection.host())
-    });
-    json!({
-        "debug_id": record.debug_id,
-        "debug_filename": record.debug_file,
-        "code_file": record.code_file.as_deref().unwrap_or_default(),
-        "code_id": record.code_id.as_deref().unwrap_or_default(),
-        "generator": record.generator.as_deref().unwrap_or_default(),
-        "url": url,
-    })
+/// A module, with the address of its file. What its header does not tell is empty.
+#[derive(Debug, Serialize)]
+struct ModuleJson<'module> {
+    code_file: &'module str,
+    code_id: &'module str,
+    debug_filename: &'module str,
+    debug_id: &'module str,
+    generator: &'module str,
+    url: Option<String>,
+}
+
+impl<'module> ModuleJson<'module> {
+    fn of(module: &'module Module, request: &HttpRequest) -> Self {
+        let record = &module.record;
+        let connection = request.connection_info();
+        let url = SymbolKey::parse(&record.key).ok().map(|key| {
+            let path = path_of(&key, module.is_try);
+            format!("{}://{}{path}", connection.scheme(), connection.host())
+        });
+        Self {
+            code_file: record.code_file.as_deref().unwrap_or_default(),
+            code_id: record.code_id.as_deref().unwrap_or_default(),
+            debug_filename: &record.debug_file,
+            debug_id: &record.debug_id,
+            generator: record.generator.as_deref().unwrap_or_default(),
+            url,
+        }
+    }
 }
