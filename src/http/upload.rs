@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use actix_web::web::{self, Data, Path, Payload, ServiceConfig};
-use actix_web::{HttpRequest, HttpResponse, ResponseError};
+use actix_web::web::{Data, Path, Payload};
+use actix_web::{HttpRequest, HttpResponse};
 use serde_json::{Value, json};
 use tracing::Instrument;
 
@@ -16,33 +16,8 @@ use crate::db::files::ReplacedFile;
 use crate::db::uploads::{FileRecord, UploadState};
 use crate::upload::{FullRecord, Receipt, UploadError, UploadService};
 
-pub(super) fn configure(app: &mut ServiceConfig) {
-    let mut uploads = web::scope("/upload");
-    for path in ["", "/"] {
-        uploads = uploads.service(
-            web::resource(path)
-                .route(web::post().to(upload))
-                .default_service(web::to(only_post)),
-        );
-    }
-    for path in ["/auth_info", "/auth_info/"] {
-        uploads = uploads.service(
-            web::resource(path)
-                .route(web::post().to(auth_info))
-                .default_service(web::to(only_post)),
-        );
-    }
-    app.service(uploads);
-}
-
-/// What lies below `/api`.
-pub(super) fn configure_api(api: &mut ServiceConfig) {
-    let records = web::scope("/uploads/upload").route("/{id}", web::get().to(record));
-    api.service(records);
-}
-
 /// Takes an upload. It is finished even if the client leaves once the archive has arrived.
-async fn upload(
+pub(super) async fn upload(
     ByToken(uploader): ByToken<Uploader>,
     request: HttpRequest,
     body: Payload,
@@ -65,7 +40,7 @@ async fn upload(
 }
 
 /// What a token may do, in Tecken's shape. Mozilla's client asks before it uploads.
-async fn auth_info(ByToken(uploader): ByToken<Uploader>) -> HttpResponse {
+pub(super) async fn auth_info(ByToken(uploader): ByToken<Uploader>) -> HttpResponse {
     HttpResponse::Ok().json(json!({
         "email": uploader.email,
         "try_symbols": uploader.is_try_only,
@@ -74,12 +49,8 @@ async fn auth_info(ByToken(uploader): ByToken<Uploader>) -> HttpResponse {
     }))
 }
 
-async fn only_post(request: HttpRequest) -> HttpResponse {
-    ApiError::method_not_allowed(request.method(), request.path(), "POST").error_response()
-}
-
 /// The record of an upload and its files, for its owner and for those who may view all.
-async fn record(
+pub(super) async fn record(
     ByToken(principal): ByToken<Principal>,
     id: Path<String>,
     request: HttpRequest,

@@ -2,19 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use actix_web::web::{self, Data, ServiceConfig};
+use actix_web::web::Data;
 use actix_web::{HttpResponse, Responder};
 use serde::Serialize;
 
 use crate::health::{Check, Health};
 
-pub(in crate::http) fn configure(app: &mut ServiceConfig) {
-    app.route("/__lbheartbeat__", web::to(alive))
-        .route("/__heartbeat__", web::to(heartbeat));
-}
-
 /// The process answers; no dependency is asked.
-async fn alive() -> impl Responder {
+pub(in crate::http) async fn alive() -> impl Responder {
     HttpResponse::Ok().finish()
 }
 
@@ -34,7 +29,7 @@ struct DetailJson {
 
 /// Every dependency by name; 500 when one that is needed does not answer, as Tecken does. One without which everything
 /// still works is a warning, so that a blip of it does not take every node out of service at once.
-async fn heartbeat(health: Data<Health>) -> impl Responder {
+pub(in crate::http) async fn heartbeat(health: Data<Health>) -> impl Responder {
     let mut checks = BTreeMap::new();
     let mut details = BTreeMap::new();
     let mut worst = State::Ok;

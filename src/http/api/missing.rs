@@ -1,7 +1,7 @@
 //! What was asked for and missing, as CSV and as JSON.
 
 use actix_web::http::header;
-use actix_web::web::{self, Bytes, Data, Query, ServiceConfig};
+use actix_web::web::{Bytes, Data, Query};
 use actix_web::{HttpResponse, Responder};
 use futures_util::{StreamExt, stream};
 use serde::{Deserialize, Serialize};
@@ -23,22 +23,8 @@ const SUMMARY_ROWS: u32 = 20;
 
 const HEADING: [&str; 4] = ["debug_file", "debug_id", "code_file", "code_id"];
 
-pub(in crate::http) fn configure(app: &mut ServiceConfig) {
-    let pages = web::scope("/missingsymbols")
-        .route("", web::get().to(json_page))
-        .route("/", web::get().to(json_page));
-    app.route("/missingsymbols.csv", web::get().to(csv_file))
-        .service(pages);
-}
-
-/// What lies below `/api`.
-pub(in crate::http) fn configure_api(api: &mut ServiceConfig) {
-    api.route("/downloads/missing", web::get().to(summary))
-        .route("/downloads/missing/", web::get().to(summary));
-}
-
 #[derive(Debug, Deserialize)]
-struct CsvQuery {
+pub(in crate::http) struct CsvQuery {
     today: Option<String>,
     days: Option<String>,
     all: Option<String>,
@@ -46,7 +32,7 @@ struct CsvQuery {
 
 /// The rows of the last day, or of the period asked for, streamed. Without `all`, only what is still missing and can be
 /// fetched from Microsoft's and other vendors' servers: `.sym` files of `.pdb` modules, as Tecken reports them.
-async fn csv_file(
+pub(in crate::http) async fn csv_file(
     query: Query<CsvQuery>,
     report: Data<MissingReport>,
 ) -> Result<impl Responder, ApiError> {
@@ -187,7 +173,7 @@ struct RecordJson<'page> {
     symbol: &'page str,
 }
 
-async fn json_page(
+pub(in crate::http) async fn json_page(
     query: MissingQuery,
     report: Data<MissingReport>,
 ) -> Result<impl Responder, ApiError> {
@@ -202,7 +188,7 @@ async fn json_page(
     }))
 }
 
-async fn summary(
+pub(in crate::http) async fn summary(
     query: MissingQuery,
     report: Data<MissingReport>,
 ) -> Result<impl Responder, ApiError> {

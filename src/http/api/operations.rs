@@ -1,6 +1,6 @@
 //! What operators and people who pass by ask for: metrics, version, a front page.
 
-use actix_web::web::{self, Data, ServiceConfig};
+use actix_web::web::Data;
 use actix_web::{HttpResponse, Responder};
 use serde::Serialize;
 
@@ -15,13 +15,7 @@ const FRONT_PAGE: &str = "symbold, a symbol server
   GET  /__heartbeat__ /__lbheartbeat__ /__version__ /metrics
 ";
 
-pub(in crate::http) fn configure(app: &mut ServiceConfig) {
-    app.route("/", web::get().to(front_page))
-        .route("/__version__", web::get().to(version))
-        .route("/metrics", web::get().to(metrics));
-}
-
-async fn front_page() -> impl Responder {
+pub(in crate::http) async fn front_page() -> impl Responder {
     HttpResponse::Ok()
         .content_type("text/plain; charset=utf-8")
         .body(FRONT_PAGE)
@@ -36,7 +30,7 @@ struct VersionJson {
     version: &'static str,
 }
 
-async fn version() -> impl Responder {
+pub(in crate::http) async fn version() -> impl Responder {
     HttpResponse::Ok().json(VersionJson {
         build: "",
         commit: crate::COMMIT,
@@ -45,7 +39,7 @@ async fn version() -> impl Responder {
     })
 }
 
-async fn metrics(metrics: Data<Metrics>) -> impl Responder {
+pub(in crate::http) async fn metrics(metrics: Data<Metrics>) -> impl Responder {
     HttpResponse::Ok()
         .content_type("application/openmetrics-text; version=1.0.0; charset=utf-8")
         .body(metrics.render())
