@@ -208,6 +208,7 @@ impl Server {
             ),
             debuginfod,
             catalog,
+            max_age: config.download.max_age,
             missing: MissingReport::new(Arc::clone(&database) as _, Arc::clone(&clock)),
             health: Arc::new(health),
             metrics: metrics.clone(),

@@ -1,83 +1,23 @@
 //! Who may do what: tokens, their permissions, and the decision.
 //!
 //! A token is 32 random bytes that its owner sees once; the database keeps its SHA-256. A [`Principal`] is the proof
-//! that a token was checked, and the only thing that services take. Every check asks the database, so that a revoked
-//! token ends everywhere at once.
+//! that a token was checked, and a [`Grant`] the proof that it permits something; services take nothing else. Every
+//! check asks the database, so that a revoked token ends everywhere at once.
 
 mod permission;
+mod principal;
 mod secret;
 
 use std::sync::Arc;
 use std::time::Duration;
-
-use time::OffsetDateTime;
 
 use crate::clock::SharedClock;
 use crate::db::tokens::{NewToken, TokenRecord};
 use crate::db::{DbError, TokenRecords};
 
 pub use permission::Permission;
+pub use principal::{Credential, Grant, Principal, Uploader};
 pub use secret::Secret;
-
-/// Who a request comes from, as its token says.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Principal {
-    /// E-mail address of the token's owner.
-    pub email: String,
-    /// What the token permits.
-    pub permissions: Vec<Permission>,
-    /// The token's number, for the log.
-    pub token_id: i64,
-    /// When the token ends.
-    pub expires_at: OffsetDateTime,
-}
-
-impl Principal {
-    /// Tells whether the token permits this.
-    #[must_use]
-    pub fn may(&self, permission: Permission) -> bool {
-        self.permissions.contains(&permission)
-    }
-
-    /// The same principal, if its token permits this.
-    pub fn permitted(self, permission: Permission) -> Result<Self, AuthError> {
-        if self.may(permission) {
-            Ok(self)
-        } else {
-            Err(AuthError::NotPermitted(permission))
-        }
-    }
-}
-
-/// Somebody who may upload, and to where.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Uploader {
-    /// E-mail address of the token's owner.
-    pub email: String,
-    /// The token's number.
-    pub token_id: i64,
-    /// Whether every upload of this token is of try symbols, whatever the form says.
-    pub is_try_only: bool,
-    /// When the token ends.
-    pub expires_at: OffsetDateTime,
-}
-
-impl TryFrom<Principal> for Uploader {
-    type Error = AuthError;
-
-    fn try_from(principal: Principal) -> Result<Self, AuthError> {
-        let may_upload = principal.may(Permission::UploadSymbols);
-        if !may_upload && !principal.may(Permission::UploadTrySymbols) {
-            return Err(AuthError::NotPermitted(Permission::UploadSymbols));
-        }
-        Ok(Self {
-            email: principal.email,
-            token_id: principal.token_id,
-            is_try_only: !may_upload,
-            expires_at: principal.expires_at,
-        })
-    }
-}
 
 /// Why a request is not let through. The first three sentences are Tecken's, since clients know them.
 #[derive(Debug, thiserror::Error)]
@@ -173,18 +113,12 @@ impl AuthService {
         if record.token.expires_at <= self.clock.now() {
             return Err(AuthError::Expired);
         }
-        let permissions = record
-            .token
-            .permissions
-            .iter()
-            .filter_map(|name| name.parse().ok())
-            .collect();
-        Ok(Principal {
-            email: record.token.email,
-            permissions,
-            token_id: record.id,
+        let permissions = permissions_of(&record);
+        let credential = Credential::Token {
+            id: record.id,
             expires_at: record.token.expires_at,
-        })
+        };
+        Ok(Principal::new(record.token.email, permissions, credential))
     }
 
     /// Makes a token. Its secret is returned this once.
@@ -228,6 +162,24 @@ impl AuthService {
     }
 }
 
+/// The permissions of a token. A newer version of the server may have recorded one that this version does not know: it
+/// permits nothing here, and the rest of the token stays good while the nodes are updated one by one.
+fn permissions_of(record: &TokenRecord) -> Vec<Permission> {
+    let mut permissions = Vec::new();
+    for name in &record.token.permissions {
+        match name.parse() {
+            Ok(permission) => permissions.push(permission),
+            Err(_) => tracing::warn!(
+                event = "permission_unknown",
+                token = record.id,
+                permission = name,
+                "a token has a permission that this version does not know"
+            ),
+        }
+    }
+    permissions
+}
+
 fn check(request: &TokenRequest) -> Result<(), NewTokenError> {
     let has = |permission| request.permissions.contains(&permission);
     if has(Permission::UploadSymbols) && has(Permission::UploadTrySymbols) {
@@ -247,4 +199,31 @@ fn check(request: &TokenRequest) -> Result<(), NewTokenError> {
         return Err(NewTokenError::Days(request.days));
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use time::macros::datetime;
+
+    use super::*;
+
+    #[test]
+    fn a_permission_of_a_later_version_permits_nothing_and_spoils_nothing() {
+        let at = datetime!(2026-01-01 0:00 UTC);
+        let names = ["upload_symbols", "symbolicate"];
+        let token = NewToken {
+            secret_hash: String::new(),
+            email: "ci@example.com".to_owned(),
+            permissions: names.map(str::to_owned).to_vec(),
+            note: String::new(),
+            created_at: at,
+            expires_at: at,
+        };
+        let record = TokenRecord {
+            id: 1,
+            token,
+            revoked_at: None,
+        };
+        assert_eq!(permissions_of(&record), [Permission::UploadSymbols]);
+    }
 }

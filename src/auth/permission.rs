@@ -12,7 +12,8 @@ pub enum Permission {
     UploadTrySymbols,
     /// To see the uploads of everybody.
     ViewAllUploads,
-    /// To manage tokens.
+    /// To manage tokens. No request needs it yet, since tokens are managed on the command line (`symbold token`); the
+    /// token of the first start has it already, so that it need not be replaced when one does.
     ManageTokens,
 }
 

@@ -3,7 +3,7 @@
 //! The same steps as those of a download, each with its answer and where that comes from. Nothing is counted and
 //! nothing is remembered by it, so that looking changes nothing.
 
-use super::{DownloadError, DownloadService, Form, SYM, Wanted, forms, is_hopeless};
+use super::{Candidate, DownloadError, DownloadService, SYM, Wanted, alternatives, is_hopeless};
 use crate::catalog::{Module, NamedBy, SourceAnswer, Sourced};
 use crate::db::DbError;
 use crate::db::files::HeldId;
@@ -19,7 +19,7 @@ pub struct Explanation {
     pub verdict: Verdict,
     /// What each name was answered with, in the order in which they are tried; those after the first that is held are
     /// not tried.
-    pub forms: Vec<FormAnswer>,
+    pub candidates: Vec<CandidateAnswer>,
     /// Which module is meant, if the request is one by code id that no source holds: among regular symbols, then among
     /// those of try.
     pub modules: Vec<Sourced<Module>>,
@@ -50,9 +50,9 @@ pub enum Verdict {
 
 /// What the sources say of one name.
 #[derive(Debug)]
-pub struct FormAnswer {
+pub struct CandidateAnswer {
     /// The name.
-    pub form: Form,
+    pub candidate: Candidate,
     /// The sources, in the order in which they are asked.
     pub sources: Vec<SourceAnswer>,
 }
@@ -71,7 +71,7 @@ impl DownloadService {
         let _turn = turn.map_err(|_| DownloadError::Busy)?;
         let mut explanation = Explanation {
             verdict: Verdict::Missing,
-            forms: Vec::new(),
+            candidates: Vec::new(),
             modules: Vec::new(),
             ids: self.ids(&wanted.debug_file, stores).await,
         };
@@ -95,15 +95,17 @@ impl DownloadService {
         stores: Stores,
         explanation: &mut Explanation,
     ) -> Verdict {
-        for form in forms::of(key) {
-            let sources = self.catalog.explain(&form.key, stores).await;
+        for candidate in alternatives::of(key) {
+            let sources = self.catalog.explain(&candidate.key, stores).await;
             let first = sources.iter().find(|source| source.held.answer != Ok(None));
             let verdict = first.map(|source| match source.held.answer {
                 Err(_) => Verdict::Unknown,
-                Ok(_) if form.is_packed => Verdict::Packed,
+                Ok(_) if candidate.is_packed => Verdict::Packed,
                 Ok(_) => Verdict::Held,
             });
-            explanation.forms.push(FormAnswer { form, sources });
+            explanation
+                .candidates
+                .push(CandidateAnswer { candidate, sources });
             if let Some(verdict) = verdict {
                 return verdict;
             }

@@ -3,9 +3,13 @@
 //! A client that knows a module only by its code id asks for `<code file>/<code id>/<file>.sym`. When no source holds
 //! that, the catalog is asked under which debug id the module is kept, and the client is sent there.
 
+mod alternatives;
 mod explain;
-mod forms;
 mod unpack;
+
+use std::borrow::Cow;
+use std::sync::Arc;
+use std::time::Duration;
 
 use bytesize::ByteSize;
 use serde::{Deserialize, Serialize};
@@ -15,17 +19,12 @@ use crate::catalog::{Catalog, CatalogError, Found, Lookup, Module, ModulesError,
 use crate::metrics::{CountResult, Metrics};
 use crate::missing::{CodeInfo, MissingLog};
 use crate::section::{Section, Violation, violations};
-use crate::storage::{Address, Fetched};
+use crate::storage::Fetched;
 use symbols::{DebugId, NameError, SuffixList, SymbolKey, plain_name};
 
-pub use explain::{Explanation, FormAnswer, Verdict};
-pub use forms::Form;
+pub use alternatives::Candidate;
+pub use explain::{CandidateAnswer, Explanation, Verdict};
 pub use unpack::{UnpackError, Unpacker};
-
-use std::borrow::Cow;
-use std::ops::Range;
-use std::sync::Arc;
-use std::time::Duration;
 
 /// How the names of Breakpad's symbol files end, the only ones that are looked up by code id.
 const SYM: &str = ".sym";
@@ -87,6 +86,15 @@ impl Wanted<'_> {
     }
 }
 
+/// Whether a miss is counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Counting<'request> {
+    /// It is, with what the client knows of the module.
+    Counted(&'request CodeInfo),
+    /// It is not: the client only looks, or continues a download that has been counted.
+    Uncounted,
+}
+
 /// Where the file of a request is.
 #[derive(Clone, Debug)]
 pub enum Place {
@@ -128,7 +136,6 @@ pub enum DownloadError {
 #[derive(Clone, Debug)]
 pub struct DownloadService {
     serve: SuffixList,
-    max_age: Duration,
     catalog: Arc<Catalog>,
     missing: MissingLog,
     unpacker: Unpacker,
@@ -150,7 +157,6 @@ impl DownloadService {
     ) -> Self {
         Self {
             serve: config.serve.clone(),
-            max_age: config.max_age,
             catalog,
             missing,
             unpacker,
@@ -160,14 +166,18 @@ impl DownloadService {
         }
     }
 
-    /// Finds a file. When no source holds it and the client told what it wants it for, the miss is counted.
-    pub async fn find(
+    /// Looks a file up and records how that ended: in the metrics always, among the missing symbols if no source holds
+    /// the file and misses are counted.
+    ///
+    /// # Errors
+    /// There is nothing to send, or a source or the database could not be asked.
+    pub async fn look_up(
         &self,
         wanted: &Wanted<'_>,
         lookup: Lookup,
-        code: Option<&CodeInfo>,
+        counting: Counting<'_>,
     ) -> Result<Place, DownloadError> {
-        let result = self.find_uncounted(wanted, lookup, code).await;
+        let result = self.locate(wanted, lookup, counting).await;
         let kind = match &result {
             Ok(Place::Held(_) | Place::Packed(_)) => "found",
             Ok(Place::Renamed(_)) => "renamed",
@@ -185,30 +195,17 @@ impl DownloadService {
         result
     }
 
-    /// The address to send clients to for a file that was found; `None` when they are to get its bytes from here.
-    pub async fn address(&self, found: &Found) -> Result<Option<Address>, DownloadError> {
-        Ok(self.catalog.address(found).await?)
-    }
-
-    /// Opens a file that was found: all of it, or a range. It may have gone meanwhile.
-    pub async fn open(
-        &self,
-        found: &Found,
-        range: Option<Range<u64>>,
-    ) -> Result<Fetched, DownloadError> {
-        self.catalog
-            .open(found, range)
-            .await?
-            .ok_or(DownloadError::NotFound)
-    }
-
     /// Takes a file out of the cabinet that was found, as if it had been stored so.
+    ///
+    /// # Errors
+    /// The cabinet has gone, cannot be read or is refused, or there is no room to unpack it.
     pub async fn unpack(
         &self,
         cabinet: &Found,
         wanted: &Wanted<'_>,
     ) -> Result<Fetched, DownloadError> {
-        let fetched = self.open(cabinet, None).await?;
+        let fetched = self.catalog.open(cabinet, None).await?;
+        let fetched = fetched.ok_or(DownloadError::NotFound)?;
         let (name, largest) = (&wanted.file_name, self.largest_unpacked);
         let unpacked = self.unpacker.unpack(fetched, name, largest).await;
         if let Err(error @ (UnpackError::Cabinet(_) | UnpackError::TooLarge(_))) = &unpacked {
@@ -218,22 +215,11 @@ impl DownloadService {
         Ok(unpacked?)
     }
 
-    /// Drops what is remembered of a file that was found, because it has turned out to be another one by now.
-    pub async fn forget(&self, found: &Found) {
-        self.catalog.forget(&found.source, &found.path).await;
-    }
-
-    /// How long clients and caches may keep a file without asking whether it has changed.
-    #[must_use]
-    pub fn max_age(&self) -> Duration {
-        self.max_age
-    }
-
-    async fn find_uncounted(
+    async fn locate(
         &self,
         wanted: &Wanted<'_>,
         lookup: Lookup,
-        code: Option<&CodeInfo>,
+        counting: Counting<'_>,
     ) -> Result<Place, DownloadError> {
         if is_hopeless(wanted) || !self.serve.matches(&wanted.file_name) {
             return Err(DownloadError::Ignored);
@@ -242,9 +228,9 @@ impl DownloadService {
         if let Some(found) = self.catalog.find(&key, lookup).await? {
             return Ok(Place::Held(found));
         }
-        for form in &forms::others(&key) {
-            if let Some(found) = self.catalog.find(&form.key, lookup).await? {
-                let place = if form.is_packed {
+        for candidate in &alternatives::others(&key) {
+            if let Some(found) = self.catalog.find(&candidate.key, lookup).await? {
+                let place = if candidate.is_packed {
                     Place::Packed
                 } else {
                     Place::Held
@@ -255,7 +241,7 @@ impl DownloadService {
         if let Some(renamed) = self.by_code_id(&key, lookup).await? {
             return Ok(Place::Renamed(renamed));
         }
-        let Some(code) = code else {
+        let Counting::Counted(code) = counting else {
             return Err(DownloadError::NotFound);
         };
         // What is asked for as a cabinet and can be had without one is not missing.

@@ -5,12 +5,13 @@
 //! routes look for one first.
 
 use actix_web::http::header;
-use actix_web::web::{self, Data, Path, Payload, ServiceConfig};
-use actix_web::{HttpRequest, HttpResponse, Resource, ResponseError, Route};
+use actix_web::web::{Data, Path, Payload};
+use actix_web::{HttpRequest, HttpResponse};
 use percent_encoding::percent_decode_str;
 
 use super::error::ApiError;
-use super::extract::{self, KeyedUploader};
+use super::extract::{self, ByKey};
+use crate::auth::Uploader;
 use crate::breakpad::{BreakpadError, BreakpadService, Completed, Described};
 use crate::upload::UploadService;
 
@@ -21,38 +22,9 @@ pub(super) struct PublicUrl(pub(super) String);
 /// The longest `Host` that is believed, in bytes.
 const LONGEST_HOST: usize = 255;
 
-pub(super) fn configure(app: &mut ServiceConfig) {
-    let second_protocol = web::scope("/v1")
-        .service(only(
-            "/symbols/{debug_file}/{debug_id}:checkStatus",
-            "GET",
-            web::get().to(check_status),
-        ))
-        .service(only("/uploads:create", "POST", web::post().to(create)))
-        .service(only(
-            "/uploads/{key}:complete",
-            "POST",
-            web::post().to(complete),
-        ))
-        .service(only("/uploads/{key}", "PUT", web::put().to(put)));
-    app.service(only("/symupload", "POST", web::post().to(symupload)))
-        .service(second_protocol);
-}
-
-/// A path with one method, and the refusal of all others.
-fn only(path: &str, allowed: &'static str, route: Route) -> Resource {
-    let refuse = move |request: HttpRequest| async move {
-        let (method, path) = (request.method(), request.path());
-        ApiError::method_not_allowed(method, path, allowed).error_response()
-    };
-    web::resource(path)
-        .route(route)
-        .default_service(web::to(refuse))
-}
-
 /// The first protocol: the file and what it is, in one form.
-async fn symupload(
-    KeyedUploader(uploader): KeyedUploader,
+pub(super) async fn symupload(
+    ByKey(uploader): ByKey<Uploader>,
     request: HttpRequest,
     body: Payload,
     uploads: Data<UploadService>,
@@ -64,8 +36,8 @@ async fn symupload(
 }
 
 /// The second protocol's question whether the file is there.
-async fn check_status(
-    KeyedUploader(uploader): KeyedUploader,
+pub(super) async fn check_status(
+    ByKey(uploader): ByKey<Uploader>,
     request: HttpRequest,
     breakpad: Data<BreakpadService>,
 ) -> Result<HttpResponse, ApiError> {
@@ -87,8 +59,8 @@ async fn check_status(
 }
 
 /// The second protocol's first step: where to put the file.
-async fn create(
-    KeyedUploader(uploader): KeyedUploader,
+pub(super) async fn create(
+    ByKey(uploader): ByKey<Uploader>,
     request: HttpRequest,
     public_url: Data<PublicUrl>,
     breakpad: Data<BreakpadService>,
@@ -100,7 +72,7 @@ async fn create(
 }
 
 /// The second step: the file itself. The key allows to put it.
-async fn put(
+pub(super) async fn put(
     key: Path<String>,
     request: HttpRequest,
     body: Payload,
@@ -114,8 +86,8 @@ async fn put(
 }
 
 /// The third step: what the file was.
-async fn complete(
-    KeyedUploader(uploader): KeyedUploader,
+pub(super) async fn complete(
+    ByKey(uploader): ByKey<Uploader>,
     key: Path<String>,
     body: Payload,
     uploads: Data<UploadService>,

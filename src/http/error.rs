@@ -1,15 +1,17 @@
 //! From a service's error to an answer: the one table of status codes.
 //!
 //! Every error becomes JSON `{"error": "<sentence>", "code": "<stable name>"}`, except that symbol requests are
-//! answered in plain text, as debuggers expect. What is our own or a dependency's fault is logged here, once, and told
-//! to the client without its inner details.
+//! answered in plain text, as debuggers expect. A failure of ours or of a dependency is told to the client in general;
+//! its cause goes along with the error and is logged where the answer is made, in [`ApiError::head`] and nowhere else.
+//! Uploads log how they ended themselves, since they may outlive their request.
 
 use std::collections::BTreeMap;
+use std::error::Error;
 
 use actix_web::http::header::{self, HeaderValue};
 use actix_web::http::{Method, StatusCode};
 use actix_web::{HttpResponse, HttpResponseBuilder, ResponseError};
-use serde_json::json;
+use serde::Serialize;
 
 use crate::auth::AuthError;
 use crate::breakpad::BreakpadError;
@@ -18,7 +20,7 @@ use crate::db::DbError;
 use crate::debuginfod::DebuginfodError;
 use crate::download::{DownloadError, UnpackError};
 use crate::storage::StorageError;
-use crate::upload::{FetchError, ReceiveError, Refusal, StoreError, UploadError};
+use crate::upload::{FetchError, ReceiveError, RecordError, Refusal, StoreError, UploadError};
 
 /// The type of plain sentences.
 const TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
@@ -27,25 +29,41 @@ const TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
 /// together.
 const RETRY_AFTER: std::ops::RangeInclusive<u8> = 2..=9;
 
-/// An error as the client sees it.
+/// An error as the client sees it, and what the log says of it.
 #[derive(Debug)]
-pub struct ApiError {
+pub(super) struct ApiError {
     status: StatusCode,
-    code: &'static str,
-    sentence: String,
-    /// Further members of the JSON object.
-    details: serde_json::Map<String, serde_json::Value>,
+    body: ErrorJson,
     allow: Option<&'static str>,
+    /// What failed on our side.
+    cause: Option<Box<dyn Error>>,
+}
+
+/// The JSON of an error, by the order of its members' names.
+#[derive(Debug, Serialize)]
+struct ErrorJson {
+    code: &'static str,
+    error: String,
+    /// What is wrong with each field of a query.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    errors: Option<BTreeMap<&'static str, Vec<String>>>,
+    /// The path at which there is nothing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    path: Option<String>,
 }
 
 impl ApiError {
     fn new(status: StatusCode, code: &'static str, sentence: impl Into<String>) -> Self {
         Self {
             status,
-            code,
-            sentence: sentence.into(),
-            details: serde_json::Map::new(),
+            body: ErrorJson {
+                code,
+                error: sentence.into(),
+                errors: None,
+                path: None,
+            },
             allow: None,
+            cause: None,
         }
     }
 
@@ -55,16 +73,16 @@ impl ApiError {
     }
 
     /// Fields of a query make no sense, each for the reasons told, in Tecken's shape.
-    pub(crate) fn bad_fields(problems: &BTreeMap<&'static str, Vec<String>>) -> Self {
+    pub(crate) fn bad_fields(problems: BTreeMap<&'static str, Vec<String>>) -> Self {
         let mut error = Self::bad_request("bad_query", "Some fields of the query make no sense");
-        error.details.insert("errors".to_owned(), json!(problems));
+        error.body.errors = Some(problems);
         error
     }
 
     /// There is nothing at this path, in Tecken's words.
     pub(crate) fn not_found(path: &str) -> Self {
         let mut error = Self::new(StatusCode::NOT_FOUND, "not_found", "Not Found");
-        error.details.insert("path".to_owned(), path.into());
+        error.body.path = Some(path.to_owned());
         error
     }
 
@@ -109,29 +127,27 @@ impl ApiError {
     }
 
     /// The database could not be asked.
-    fn without_database(error: &DbError) -> Self {
-        let told = "The database is unavailable. Try again later";
-        Self::unavailable(
-            StatusCode::SERVICE_UNAVAILABLE,
-            "database_unavailable",
-            told,
-            error,
-        )
+    fn without_database(cause: impl Error + 'static) -> Self {
+        let sentence = "The database is unavailable. Try again later";
+        Self::unavailable("database_unavailable", sentence, cause)
     }
 
-    /// A fault of our own or of a dependency: logged in full, told in general.
-    fn unavailable(
-        status: StatusCode,
-        code: &'static str,
-        told: &str,
-        reason: &dyn std::fmt::Display,
-    ) -> Self {
-        tracing::error!(event = "request_failed", code, %reason, "could not answer a request");
-        Self::new(status, code, told)
+    /// A dependency failed: told in general, logged in full.
+    fn unavailable(code: &'static str, sentence: &str, cause: impl Error + 'static) -> Self {
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, code, sentence).because(cause)
     }
 
-    /// The status line and the headers of the answer.
+    fn because(mut self, cause: impl Error + 'static) -> Self {
+        self.cause = Some(Box::new(cause));
+        self
+    }
+
+    /// Begins the answer with its status line and headers, and logs the cause.
     fn head(&self) -> HttpResponseBuilder {
+        if let Some(reason) = &self.cause {
+            let code = self.body.code;
+            tracing::error!(event = "request_failed", code, %reason, "could not answer a request");
+        }
         let mut response = HttpResponse::build(self.status);
         if let Some(allow) = self.allow {
             response.insert_header((header::ALLOW, allow));
@@ -149,13 +165,13 @@ impl ApiError {
     pub(crate) fn text_response(self) -> HttpResponse {
         self.head()
             .insert_header((header::CONTENT_TYPE, TEXT))
-            .body(self.sentence)
+            .body(self.body.error)
     }
 }
 
 impl std::fmt::Display for ApiError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&self.sentence)
+        f.write_str(&self.body.error)
     }
 }
 
@@ -165,11 +181,7 @@ impl ResponseError for ApiError {
     }
 
     fn error_response(&self) -> HttpResponse {
-        let mut body = json!({"error": self.sentence, "code": self.code});
-        if let Some(object) = body.as_object_mut() {
-            object.extend(self.details.clone());
-        }
-        self.head().json(body)
+        self.head().json(&self.body)
     }
 }
 
@@ -200,13 +212,8 @@ impl From<AuthError> for ApiError {
             AuthError::Revoked => "token_revoked",
             AuthError::NotPermitted(_) => "not_permitted",
             AuthError::Database(_) => {
-                let told = "The token cannot be checked right now. Try again later";
-                return Self::unavailable(
-                    StatusCode::SERVICE_UNAVAILABLE,
-                    "database_unavailable",
-                    told,
-                    &error,
-                );
+                let sentence = "The token cannot be checked right now. Try again later";
+                return Self::unavailable("database_unavailable", sentence, error);
             }
         };
         Self::new(StatusCode::FORBIDDEN, code, error.to_string())
@@ -298,6 +305,15 @@ fn receive_status(error: &ReceiveError) -> StatusCode {
     }
 }
 
+impl From<RecordError> for ApiError {
+    fn from(error: RecordError) -> Self {
+        match error {
+            RecordError::NotPermitted(permission) => AuthError::NotPermitted(permission).into(),
+            RecordError::Database(error) => error.into(),
+        }
+    }
+}
+
 impl From<DownloadError> for ApiError {
     fn from(error: DownloadError) -> Self {
         match error {
@@ -315,13 +331,8 @@ impl From<DownloadError> for ApiError {
                 Self::new(StatusCode::SERVICE_UNAVAILABLE, "busy", told)
             }
             DownloadError::Unavailable(CatalogError(reason)) => {
-                let told = "The storage is unavailable. Try again later";
-                Self::unavailable(
-                    StatusCode::SERVICE_UNAVAILABLE,
-                    "storage_unavailable",
-                    told,
-                    &reason,
-                )
+                let sentence = "The storage is unavailable. Try again later";
+                Self::unavailable("storage_unavailable", sentence, reason)
             }
         }
     }
@@ -329,7 +340,7 @@ impl From<DownloadError> for ApiError {
 
 impl From<UnpackError> for ApiError {
     fn from(error: UnpackError) -> Self {
-        let (code, told) = match &error {
+        let (code, sentence) = match &error {
             // Debuggers go on to ask for the cabinet itself.
             UnpackError::Cabinet(_) | UnpackError::TooLarge(_) => {
                 return Self::new(StatusCode::NOT_FOUND, "cabinet_refused", error.to_string());
@@ -344,13 +355,13 @@ impl From<UnpackError> for ApiError {
                 "The server has no room for unpacking this file. Try again later",
             ),
         };
-        Self::unavailable(StatusCode::SERVICE_UNAVAILABLE, code, told, &error)
+        Self::unavailable(code, sentence, error)
     }
 }
 
 impl From<ModulesError> for ApiError {
     fn from(ModulesError(error): ModulesError) -> Self {
-        Self::without_database(&error)
+        Self::without_database(error)
     }
 }
 
@@ -358,33 +369,31 @@ impl From<DebuginfodError> for ApiError {
     fn from(error: DebuginfodError) -> Self {
         let code = error.code();
         let refuse = |status| Self::new(status, code, error.to_string());
-        let fail = |told| Self::unavailable(StatusCode::SERVICE_UNAVAILABLE, code, told, &error);
-        match &error {
+        let sentence = match error {
             // Clients take what is refused here for absent, and ask for the whole file instead.
             DebuginfodError::NotFound
             | DebuginfodError::NotExtracted(_)
-            | DebuginfodError::Damaged(_) => refuse(StatusCode::NOT_FOUND),
-            DebuginfodError::TooLarge { .. } => refuse(StatusCode::NOT_ACCEPTABLE),
-            DebuginfodError::Busy => refuse(StatusCode::SERVICE_UNAVAILABLE),
+            | DebuginfodError::Damaged(_) => return refuse(StatusCode::NOT_FOUND),
+            DebuginfodError::TooLarge { .. } => return refuse(StatusCode::NOT_ACCEPTABLE),
+            DebuginfodError::Busy => return refuse(StatusCode::SERVICE_UNAVAILABLE),
+            DebuginfodError::Builds(BuildsError(error)) => return Self::without_database(error),
+            DebuginfodError::Panicked(panic) => {
+                let sentence = "Internal Server Error";
+                return Self::new(StatusCode::INTERNAL_SERVER_ERROR, code, sentence).because(panic);
+            }
             DebuginfodError::Timeout
             | DebuginfodError::Storage(_)
-            | DebuginfodError::Catalog(_) => fail("The storage is unavailable. Try again later"),
-            DebuginfodError::Builds(BuildsError(error)) => Self::without_database(error),
+            | DebuginfodError::Catalog(_) => "The storage is unavailable. Try again later",
             DebuginfodError::Temporary(_) => {
-                fail("The server has no room to read this file. Try again later")
+                "The server has no room to read this file. Try again later"
             }
-            DebuginfodError::Panicked(_) => Self::unavailable(
-                StatusCode::INTERNAL_SERVER_ERROR,
-                code,
-                "Internal Server Error",
-                &error,
-            ),
-        }
+        };
+        Self::unavailable(code, sentence, error)
     }
 }
 
 impl From<DbError> for ApiError {
     fn from(error: DbError) -> Self {
-        Self::without_database(&error)
+        Self::without_database(error)
     }
 }

@@ -11,7 +11,7 @@ use actix_web::middleware::Next;
 use actix_web::web::Data;
 use tracing::Instrument;
 
-use super::{route_of, shown_path};
+use super::routes::{label_of, shown_path};
 use crate::clock::{SharedClock, Stopwatch};
 use crate::metrics::{Metrics, RequestLabels, RouteLabel};
 
@@ -66,7 +66,7 @@ pub async fn observe(
     let id = observation.next_id();
     let (method, route) = (
         method_label(request.method().as_str()),
-        route_of(request.path()),
+        label_of(request.path()),
     );
     let span = tracing::info_span!("request", %id);
     let path = observation

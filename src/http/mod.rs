@@ -1,29 +1,30 @@
 //! The HTTP side: requests become calls of services, results become answers.
 //!
-//! One file a resource, with its handlers and wire types; `extract` turns requests into the services' types,
-//! `error` turns errors into answers. No handler decides anything about the product.
+//! `routes` is the table of all routes; `extract` turns requests into the services' types, `error` turns errors into
+//! answers. No handler decides anything about the product. Each route belongs to a scope, which has one policy for all
+//! of its answers:
+//!
+//! - `symbols`: what everyone may read. Scripts of any site may, errors of files are plain text.
+//! - `api`, with `upload` and `breakpad`: for programs, with a token where needed. JSON, closed to scripts of other sites.
+//! - Pages for people, to come below `/ui/`: sessions in cookies, a token against forged requests in every form, errors as
+//!   HTML, closed to scripts of other sites. They need rows in the table, since the scope of symbols takes all other paths.
 
+mod api;
 mod breakpad;
 mod config;
-mod debuginfod;
-mod download;
 mod error;
-mod explain;
 mod extract;
-mod health;
+mod json;
 mod middleware;
-mod missing;
-mod operations;
-mod public;
+mod routes;
 mod sendfile;
-mod symbol_url;
-mod syminfo;
+mod symbols;
 mod upload;
-mod wire;
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use actix_web::web::{self, Data, ServiceConfig};
+use actix_web::web::{Data, ServiceConfig};
 
 use crate::auth::AuthService;
 use crate::breakpad::BreakpadService;
@@ -39,6 +40,8 @@ use crate::upload::UploadService;
 pub use config::ServerConfig;
 pub use middleware::{Observation, observe};
 pub use sendfile::Outlet;
+
+use self::symbols::Symbols;
 
 /// What the handlers call.
 #[derive(Clone, Debug)]
@@ -57,6 +60,8 @@ pub struct HttpServices {
     pub debuginfod: DebuginfodService,
     /// Knows what is held.
     pub catalog: Arc<Catalog>,
+    /// How long clients and caches may keep a file without asking whether it has changed.
+    pub max_age: Duration,
     /// Reads the missing-symbols table.
     pub missing: MissingReport,
     /// Asks the dependencies.
@@ -67,97 +72,29 @@ pub struct HttpServices {
     pub clock: SharedClock,
 }
 
-/// All routes, in the order in which they are tried. What none of them matches is a symbol's path, or nothing.
-///
-/// That is nearly every request, so no route's own path has a part that varies: such parts belong below a scope whose
-/// path has none, so that no regular expression is tried on the path of a symbol. And paths that begin alike are one
-/// route, for each is tried. What a scope has no route for ends with the symbols, too.
+impl From<&HttpServices> for Symbols {
+    fn from(services: &HttpServices) -> Self {
+        Self {
+            downloads: services.downloads.clone(),
+            debuginfod: services.debuginfod.clone(),
+            catalog: Arc::clone(&services.catalog),
+            max_age: services.max_age,
+            missing: services.missing.clone(),
+            clock: Arc::clone(&services.clock),
+        }
+    }
+}
+
+/// Registers what the handlers call, and all routes.
 pub fn configure(services: &HttpServices, app: &mut ServiceConfig) {
-    let api = web::scope("/api")
-        .configure(upload::configure_api)
-        .configure(missing::configure_api)
-        .configure(syminfo::configure_api)
-        .configure(explain::configure_api);
     app.app_data(Data::new(services.auth.clone()))
         .app_data(Data::from(Arc::clone(&services.uploads)))
         .app_data(Data::new(services.breakpad.clone()))
         .app_data(Data::new(breakpad::PublicUrl(services.public_url.clone())))
-        .app_data(Data::new(services.downloads.clone()))
-        .app_data(Data::new(services.debuginfod.clone()))
-        .app_data(Data::from(Arc::clone(&services.catalog)))
+        .app_data(Data::new(Symbols::from(services)))
         .app_data(Data::new(services.missing.clone()))
         .app_data(Data::from(Arc::clone(&services.health)))
         .app_data(Data::new(services.metrics.clone()))
         .app_data(Data::new(Arc::clone(&services.clock)))
-        .configure(operations::configure)
-        .configure(health::configure)
-        .configure(upload::configure)
-        .configure(breakpad::configure)
-        .configure(missing::configure)
-        .configure(debuginfod::configure)
-        .service(api)
-        .default_service(web::to(download::symbol));
-}
-
-/// What paths with an upload key begin with. The key is a secret.
-const UPLOAD_KEYS: &str = "/v1/uploads/";
-
-/// A path as the log may show it.
-fn shown_path(path: &str) -> &str {
-    if path.starts_with(UPLOAD_KEYS) {
-        return route_of(path);
-    }
-    path
-}
-
-/// The route of a path, as the metrics name it: every symbol's path is one route.
-fn route_of(path: &str) -> &'static str {
-    const ROUTES: &[&str] = &[
-        "/",
-        "/__heartbeat__",
-        "/__lbheartbeat__",
-        "/__version__",
-        "/api/downloads/missing",
-        "/metrics",
-        "/missingsymbols",
-        "/missingsymbols.csv",
-        "/symupload",
-        "/upload",
-        "/upload/auth_info",
-        "/v1/uploads:create",
-    ];
-    // Routes that end in something of the client's, by what comes before it.
-    const FAMILIES: &[(&str, &str)] = &[
-        ("/api/explain/", "/api/explain/{debug_file}/{id}/{file}"),
-        ("/api/syminfo/", "/api/syminfo/{file}/{id}"),
-        ("/api/uploads/upload/", "/api/uploads/upload/{id}"),
-        ("/buildid/", "/buildid/{build_id}/{file}"),
-        ("/v1/symbols/", "/v1/symbols/{debug_file}/{id}"),
-        (UPLOAD_KEYS, "/v1/uploads/{key}"),
-    ];
-    let path = if path.len() > 1 {
-        path.trim_end_matches('/')
-    } else {
-        path
-    };
-    let family = || FAMILIES.iter().find(|(start, _)| path.starts_with(start));
-    ROUTES
-        .iter()
-        .find(|route| **route == path)
-        .or_else(|| family().map(|(_, route)| route))
-        .copied()
-        .unwrap_or("/{debug_file}/{id}/{file}")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_log_shows_no_upload_key() {
-        for path in ["/v1/uploads/0123abcd", "/v1/uploads/0123abcd:complete"] {
-            assert_eq!(shown_path(path), "/v1/uploads/{key}");
-        }
-        assert_eq!(shown_path("/a.pdb/AB/a.sym"), "/a.pdb/AB/a.sym");
-    }
+        .configure(routes::configure);
 }

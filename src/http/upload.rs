@@ -3,46 +3,21 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use actix_web::web::{self, Data, Path, Payload, ServiceConfig};
-use actix_web::{HttpRequest, HttpResponse, ResponseError};
+use actix_web::web::{Data, Path, Payload};
+use actix_web::{HttpRequest, HttpResponse};
 use serde_json::{Value, json};
 
 use super::error::ApiError;
-use super::extract;
-use super::wire::json_time;
-use crate::auth::{Permission, Principal, Uploader};
+use super::extract::{self, ByToken};
+use super::json::json_time;
+use crate::auth::{Principal, Uploader};
 use crate::db::files::ReplacedFile;
 use crate::db::uploads::{FileRecord, UploadState};
 use crate::upload::{FullRecord, Receipt, UploadService};
 
-pub(super) fn configure(app: &mut ServiceConfig) {
-    let mut uploads = web::scope("/upload");
-    for path in ["", "/"] {
-        uploads = uploads.service(
-            web::resource(path)
-                .route(web::post().to(upload))
-                .default_service(web::to(only_post)),
-        );
-    }
-    for path in ["/auth_info", "/auth_info/"] {
-        uploads = uploads.service(
-            web::resource(path)
-                .route(web::post().to(auth_info))
-                .default_service(web::to(only_post)),
-        );
-    }
-    app.service(uploads);
-}
-
-/// What lies below `/api`.
-pub(super) fn configure_api(api: &mut ServiceConfig) {
-    let records = web::scope("/uploads/upload").route("/{id}", web::get().to(record));
-    api.service(records);
-}
-
 /// Takes an upload. It is finished even if the client leaves once the archive has arrived.
-async fn upload(
-    uploader: Uploader,
+pub(super) async fn upload(
+    ByToken(uploader): ByToken<Uploader>,
     request: HttpRequest,
     body: Payload,
     uploads: Data<UploadService>,
@@ -57,7 +32,7 @@ async fn upload(
 }
 
 /// What a token may do, in Tecken's shape. Mozilla's client asks before it uploads.
-async fn auth_info(uploader: Uploader) -> HttpResponse {
+pub(super) async fn auth_info(ByToken(uploader): ByToken<Uploader>) -> HttpResponse {
     HttpResponse::Ok().json(json!({
         "email": uploader.email,
         "try_symbols": uploader.is_try_only,
@@ -66,13 +41,9 @@ async fn auth_info(uploader: Uploader) -> HttpResponse {
     }))
 }
 
-async fn only_post(request: HttpRequest) -> HttpResponse {
-    ApiError::method_not_allowed(request.method(), request.path(), "POST").error_response()
-}
-
 /// The record of an upload and its files, for its owner and for those who may view all.
-async fn record(
-    principal: Principal,
+pub(super) async fn record(
+    ByToken(principal): ByToken<Principal>,
     id: Path<String>,
     request: HttpRequest,
     uploads: Data<UploadService>,
@@ -80,12 +51,9 @@ async fn record(
     let id = id
         .parse()
         .map_err(|_| ApiError::not_found(request.path()))?;
-    let Some(record) = uploads.record_of(id).await? else {
+    let Some(record) = uploads.record_for(&principal, id).await? else {
         return Err(ApiError::not_found(request.path()));
     };
-    if record.upload.facts.user != principal.email {
-        principal.permitted(Permission::ViewAllUploads)?;
-    }
     Ok(HttpResponse::Ok().json(record_json(&record)))
 }
 

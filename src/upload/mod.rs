@@ -21,7 +21,7 @@ use std::sync::Arc;
 use symbols::{Store, SymbolKey};
 use time::OffsetDateTime;
 
-use crate::auth::Uploader;
+use crate::auth::{Principal, Uploader};
 use crate::background::Background;
 use crate::catalog::Catalog;
 use crate::clock::{SharedClock, Stopwatch};
@@ -42,7 +42,7 @@ pub use receive::{
     FetchConfig, FetchError, FetchedFrom, IncomingFile, Intake, Pace, ReceiveError, ReceivedFile,
     Submission, Submitted, UploadSlot,
 };
-pub use records::{AbandonedUploads, FullRecord, InFlight};
+pub use records::{AbandonedUploads, FullRecord, InFlight, RecordError};
 pub use staged::{StagedError, StagedFiles};
 pub use store::{Overwrite, StoreError, stored_bytes};
 
@@ -161,12 +161,17 @@ impl UploadService {
         )
     }
 
-    /// The record of an upload, its files, and who had stored the files that it replaced.
+    /// The record of an upload, its files, and who had stored the files that it replaced. It is shown to the person who
+    /// uploaded, and to those who may view all uploads.
     ///
     /// # Errors
-    /// The database is away.
-    pub async fn record_of(&self, id: i64) -> Result<Option<FullRecord>, DbError> {
-        self.log.read(id).await
+    /// The upload is another person's, or the database is away.
+    pub async fn record_for(
+        &self,
+        principal: &Principal,
+        id: i64,
+    ) -> Result<Option<FullRecord>, RecordError> {
+        self.log.read(principal, id).await
     }
 
     /// Takes an upload: waits until it is received, then checks and stores it, which goes on though the client leaves.

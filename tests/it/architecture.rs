@@ -208,6 +208,49 @@ fn http_calls_no_driver_and_drivers_stay_at_home() {
     assert!(broken.is_empty(), "{}", broken.join("\n"));
 }
 
+/// A route that is told to the router elsewhere has no label in the metrics.
+#[test]
+fn routes_are_in_the_table() {
+    const ROUTER: [&str; 5] = [
+        "web::resource(",
+        "web::scope(",
+        "web::route(",
+        ".route(",
+        ".default_service(",
+    ];
+    let mut broken = Vec::new();
+    for source in sources() {
+        for (number, line) in source.lines() {
+            if ROUTER.iter().any(|call| line.contains(call)) && source.path != "http/routes.rs" {
+                broken.push(format!("src/{}:{}", source.path, number + 1));
+            }
+        }
+    }
+    assert!(
+        broken.is_empty(),
+        "these belong in http/routes.rs: {broken:?}"
+    );
+}
+
+/// What http may know of the adaptors: the records, objects and errors that services hand on, and no trait to call.
+#[test]
+fn http_calls_no_adaptor() {
+    const SEAMS: [&str; 4] = ["dyn Storage", "dyn Database", "dyn SharedCache", "Records"];
+    let mut broken = Vec::new();
+    for source in sources() {
+        for (number, line) in source.lines() {
+            let is_code = source.module() == "http" && !line.trim_start().starts_with("//");
+            if is_code && SEAMS.iter().any(|seam| line.contains(seam)) {
+                broken.push(format!("src/{}:{}", source.path, number + 1));
+            }
+        }
+    }
+    assert!(
+        broken.is_empty(),
+        "http must go through a service: {broken:?}"
+    );
+}
+
 #[test]
 fn files_stay_short() {
     let long: Vec<_> = sources()

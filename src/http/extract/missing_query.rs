@@ -60,10 +60,7 @@ impl FromRequest for MissingQuery {
         let clock = request
             .app_data::<Data<SharedClock>>()
             .expect("the clock is registered where the routes are");
-        ready(
-            read(request.query_string(), clock.now())
-                .map_err(|problems| ApiError::bad_fields(&problems)),
-        )
+        ready(read(request.query_string(), clock.now()).map_err(ApiError::bad_fields))
     }
 }
 

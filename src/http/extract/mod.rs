@@ -12,6 +12,6 @@ pub(super) use breakpad::{receive_described, receive_symbol_file};
 pub(super) use build_path::{BuildPath, WantedOfBuild};
 pub(super) use form::{announced_length, receive_bytes};
 pub(super) use missing_query::{Listing, MissingQuery};
-pub(super) use principal::KeyedUploader;
+pub(super) use principal::{ByKey, ByToken};
 pub(super) use submission::receive;
 pub(super) use symbol_path::{ModulePath, SymbolPath, SymbolQuery};

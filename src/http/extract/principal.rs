@@ -1,60 +1,59 @@
-//! Who sent a request.
+//! Who sent a request, and what they may do.
+//!
+//! A handler names what it needs in its signature, as in `ByToken<Uploader>`. It has nothing else to call the service
+//! with, so the check cannot be forgotten.
 
 use actix_web::dev::Payload;
 use actix_web::http::header::{AUTHORIZATION, HeaderMap};
 use actix_web::web::Data;
 use actix_web::{FromRequest, HttpRequest};
-use futures_util::FutureExt;
 use futures_util::future::LocalBoxFuture;
+use futures_util::{FutureExt, TryFutureExt};
 
-use crate::auth::{AuthError, AuthService, Principal, Uploader};
+use crate::auth::{AuthError, AuthService, Grant};
 use crate::http::error::ApiError;
 
-impl FromRequest for Principal {
-    type Error = ApiError;
-    type Future = LocalBoxFuture<'static, Result<Self, ApiError>>;
-
-    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let auth = request.app_data::<Data<AuthService>>().cloned();
-        let sent = token_of(request.headers());
-        async move {
-            let auth = auth.expect("the service is registered where the routes are");
-            Ok(auth.authenticate(sent?.as_deref()).await?)
-        }
-        .boxed_local()
-    }
-}
-
-impl FromRequest for Uploader {
-    type Error = ApiError;
-    type Future = LocalBoxFuture<'static, Result<Self, ApiError>>;
-
-    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
-        let principal = Principal::from_request(request, payload);
-        async move { Ok(Self::try_from(principal.await?)?) }.boxed_local()
-    }
-}
-
-/// As [`Uploader`], for tools that can send a token only as `key` of the query. Without one the headers count.
+/// What the request's token permits; the token is that of the headers.
 #[derive(Debug)]
-pub(in crate::http) struct KeyedUploader(pub(in crate::http) Uploader);
+pub(in crate::http) struct ByToken<G>(pub(in crate::http) G);
 
-impl FromRequest for KeyedUploader {
+/// As [`ByToken`], for tools that can send a token only as `key` of the query. Without one the headers count.
+#[derive(Debug)]
+pub(in crate::http) struct ByKey<G>(pub(in crate::http) G);
+
+impl<G: Grant> FromRequest for ByToken<G> {
     type Error = ApiError;
     type Future = LocalBoxFuture<'static, Result<Self, ApiError>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let auth = request.app_data::<Data<AuthService>>().cloned();
+        let granted = grant(request, token_of(request.headers()));
+        granted.map_ok(Self).boxed_local()
+    }
+}
+
+impl<G: Grant> FromRequest for ByKey<G> {
+    type Error = ApiError;
+    type Future = LocalBoxFuture<'static, Result<Self, ApiError>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         let sent = match key_of(request.query_string()) {
             Some(key) => Ok(Some(key)),
             None => token_of(request.headers()),
         };
-        async move {
-            let auth = auth.expect("the service is registered where the routes are");
-            let principal = auth.authenticate(sent?.as_deref()).await?;
-            Ok(Self(Uploader::try_from(principal)?))
-        }
-        .boxed_local()
+        grant(request, sent).map_ok(Self).boxed_local()
+    }
+}
+
+/// Checks the token that was sent, and that it permits what is asked for.
+fn grant<G: Grant>(
+    request: &HttpRequest,
+    sent: Result<Option<String>, AuthError>,
+) -> impl Future<Output = Result<G, ApiError>> + 'static {
+    let auth = request.app_data::<Data<AuthService>>().cloned();
+    async move {
+        let auth = auth.expect("the service is registered where the routes are");
+        let principal = auth.authenticate(sent?.as_deref()).await?;
+        Ok(G::from_principal(principal)?)
     }
 }
 

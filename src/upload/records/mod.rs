@@ -13,6 +13,7 @@ use time::OffsetDateTime;
 
 use super::receive::ReceivedFile;
 use super::verify::{Content, Entry};
+use crate::auth::{Permission, Principal};
 use crate::db::files::ReplacedFile;
 use crate::db::uploads::{FileRecord, NewUpload, Outcome, UploadRecord};
 use crate::db::{Database, DbError};
@@ -31,6 +32,17 @@ pub struct FullRecord {
     pub files: Vec<FileRecord>,
     /// Who had stored the files that it replaced, as far as that is recorded.
     pub replaced: Vec<ReplacedFile>,
+}
+
+/// Why a record is not shown.
+#[derive(Debug, thiserror::Error)]
+pub enum RecordError {
+    /// The upload is another person's, and the principal lacks this permission.
+    #[error("the upload is another person's, and the token lacks the permission {0}")]
+    NotPermitted(Permission),
+    /// The record could not be read.
+    #[error(transparent)]
+    Database(#[from] DbError),
 }
 
 /// How an upload ended that was not stored.
@@ -110,11 +122,20 @@ impl UploadLog {
         }
     }
 
-    /// The record of an upload, its files, and who had stored the files that it replaced.
-    pub(super) async fn read(&self, id: i64) -> Result<Option<FullRecord>, DbError> {
+    /// The record of an upload, its files, and who had stored the files that it replaced, for the person who uploaded and
+    /// for those who may view all uploads.
+    pub(super) async fn read(
+        &self,
+        principal: &Principal,
+        id: i64,
+    ) -> Result<Option<FullRecord>, RecordError> {
         let Some((upload, files)) = self.database.upload(id).await? else {
             return Ok(None);
         };
+        let is_theirs = upload.facts.user == principal.email();
+        if !is_theirs && !principal.may(Permission::ViewAllUploads) {
+            return Err(RecordError::NotPermitted(Permission::ViewAllUploads));
+        }
         let replaced = if files.iter().any(|file| file.is_update) {
             self.database.replaced_files(id).await?
         } else {

@@ -1,4 +1,7 @@
 //! How values are written in JSON.
+//!
+//! Answers are structs beside their handlers, called `…Json`. Their members are in the order of their names, as they have
+//! been in all answers so far.
 
 use time::OffsetDateTime;
 use time::macros::format_description;

@@ -1,8 +1,8 @@
 //! What operators and people who pass by ask for: metrics, version, a front page.
 
-use actix_web::web::{self, Data, ServiceConfig};
+use actix_web::web::Data;
 use actix_web::{HttpResponse, Responder};
-use serde_json::json;
+use serde::Serialize;
 
 use crate::metrics::Metrics;
 
@@ -15,29 +15,31 @@ const FRONT_PAGE: &str = "symbold, a symbol server
   GET  /__heartbeat__ /__lbheartbeat__ /__version__ /metrics
 ";
 
-pub(super) fn configure(app: &mut ServiceConfig) {
-    app.route("/", web::get().to(front_page))
-        .route("/__version__", web::get().to(version))
-        .route("/metrics", web::get().to(metrics));
-}
-
-async fn front_page() -> impl Responder {
+pub(in crate::http) async fn front_page() -> impl Responder {
     HttpResponse::Ok()
         .content_type("text/plain; charset=utf-8")
         .body(FRONT_PAGE)
 }
 
 /// Dockerflow's version object.
-async fn version() -> impl Responder {
-    HttpResponse::Ok().json(json!({
-        "source": "symbold",
-        "version": crate::VERSION,
-        "commit": crate::COMMIT,
-        "build": "",
-    }))
+#[derive(Debug, Serialize)]
+struct VersionJson {
+    build: &'static str,
+    commit: &'static str,
+    source: &'static str,
+    version: &'static str,
 }
 
-async fn metrics(metrics: Data<Metrics>) -> impl Responder {
+pub(in crate::http) async fn version() -> impl Responder {
+    HttpResponse::Ok().json(VersionJson {
+        build: "",
+        commit: crate::COMMIT,
+        source: "symbold",
+        version: crate::VERSION,
+    })
+}
+
+pub(in crate::http) async fn metrics(metrics: Data<Metrics>) -> impl Responder {
     HttpResponse::Ok()
         .content_type("application/openmetrics-text; version=1.0.0; charset=utf-8")
         .body(metrics.render())

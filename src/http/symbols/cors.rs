@@ -1,10 +1,10 @@
-//! What everybody may read, scripts of any site included: browsers' profilers fetch symbols.
+//! Cross-origin requests: scripts of any site may read symbols, since the profilers of browsers do.
 
 use actix_web::http::Method;
 use actix_web::http::header::{self, HeaderName, HeaderValue};
 use actix_web::{HttpRequest, HttpResponse, ResponseError};
 
-use super::error::ApiError;
+use crate::http::error::ApiError;
 
 const ALLOWED: &str = "GET, HEAD, OPTIONS";
 
@@ -58,11 +58,11 @@ pub(super) fn without_reading(request: &HttpRequest) -> Option<HttpResponse> {
             ApiError::method_not_allowed(request.method(), path, ALLOWED).error_response()
         }
     };
-    Some(readable(response))
+    Some(response)
 }
 
 /// Lets scripts of any site read an answer.
-pub(super) fn readable(mut response: HttpResponse) -> HttpResponse {
+pub(super) fn allow(mut response: HttpResponse) -> HttpResponse {
     let headers = response.headers_mut();
     for (name, value) in FOR_SCRIPTS {
         headers.insert(name, value);

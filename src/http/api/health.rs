@@ -1,31 +1,42 @@
 //! Heartbeats, in Dockerflow's shape.
 
-use actix_web::web::{self, Data, ServiceConfig};
+use std::collections::BTreeMap;
+
+use actix_web::web::Data;
 use actix_web::{HttpResponse, Responder};
-use serde_json::{Map, Value, json};
+use serde::Serialize;
 
 use crate::health::{Check, Health};
 
-pub(super) fn configure(app: &mut ServiceConfig) {
-    app.route("/__lbheartbeat__", web::to(alive))
-        .route("/__heartbeat__", web::to(heartbeat));
+/// The process answers; no dependency is asked.
+pub(in crate::http) async fn alive() -> impl Responder {
+    HttpResponse::Ok().finish()
 }
 
-/// The process answers; no dependency is asked.
-async fn alive() -> impl Responder {
-    HttpResponse::Ok().finish()
+/// How every dependency fares, and what is said of those that do not answer.
+#[derive(Debug, Serialize)]
+struct HeartbeatJson {
+    checks: BTreeMap<&'static str, &'static str>,
+    details: BTreeMap<&'static str, DetailJson>,
+    status: &'static str,
+}
+
+#[derive(Debug, Serialize)]
+struct DetailJson {
+    level: u8,
+    status: &'static str,
 }
 
 /// Every dependency by name; 500 when one that is needed does not answer, as Tecken does. One without which everything
 /// still works is a warning, so that a blip of it does not take every node out of service at once.
-async fn heartbeat(health: Data<Health>) -> impl Responder {
-    let mut checks = Map::new();
-    let mut details = Map::new();
+pub(in crate::http) async fn heartbeat(health: Data<Health>) -> impl Responder {
+    let mut checks = BTreeMap::new();
+    let mut details = BTreeMap::new();
     let mut worst = State::Ok;
     for check in health.checks().await {
         let state = State::of(&check);
         worst = worst.max(state);
-        checks.insert(check.name.to_owned(), Value::from(state.name()));
+        checks.insert(check.name, state.name());
         if let Some(problem) = check.problem {
             tracing::warn!(
                 event = "dependency_down",
@@ -33,15 +44,19 @@ async fn heartbeat(health: Data<Health>) -> impl Responder {
                 problem,
                 "a dependency does not answer"
             );
-            let detail = json!({"level": state.level(), "status": state.name()});
-            details.insert(check.name.to_owned(), detail);
+            let (level, status) = (state.level(), state.name());
+            details.insert(check.name, DetailJson { level, status });
         }
     }
     let mut response = match worst {
         State::Ok | State::Warning => HttpResponse::Ok(),
         State::Error => HttpResponse::InternalServerError(),
     };
-    response.json(json!({"status": worst.name(), "checks": checks, "details": details}))
+    response.json(HeartbeatJson {
+        checks,
+        details,
+        status: worst.name(),
+    })
 }
 
 /// How a dependency fares, in Dockerflow's words.

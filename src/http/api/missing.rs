@@ -1,18 +1,17 @@
 //! What was asked for and missing, as CSV and as JSON.
 
 use actix_web::http::header;
-use actix_web::web::{self, Bytes, Data, Query, ServiceConfig};
+use actix_web::web::{Bytes, Data, Query};
 use actix_web::{HttpResponse, Responder};
 use futures_util::{StreamExt, stream};
-use serde::Deserialize;
-use serde_json::{Value, json};
+use serde::{Deserialize, Serialize};
 use time::macros::format_description;
 
-use super::error::ApiError;
-use super::extract::{Listing, MissingQuery};
-use super::wire::json_time;
 use crate::db::DbError;
 use crate::db::missing::{MissingOrder, MissingRecord};
+use crate::http::error::ApiError;
+use crate::http::extract::{Listing, MissingQuery};
+use crate::http::json::json_time;
 use crate::missing::MissingReport;
 use crate::missing::report::Period;
 
@@ -24,22 +23,8 @@ const SUMMARY_ROWS: u32 = 20;
 
 const HEADING: [&str; 4] = ["debug_file", "debug_id", "code_file", "code_id"];
 
-pub(super) fn configure(app: &mut ServiceConfig) {
-    let pages = web::scope("/missingsymbols")
-        .route("", web::get().to(json_page))
-        .route("/", web::get().to(json_page));
-    app.route("/missingsymbols.csv", web::get().to(csv_file))
-        .service(pages);
-}
-
-/// What lies below `/api`.
-pub(super) fn configure_api(api: &mut ServiceConfig) {
-    api.route("/downloads/missing", web::get().to(summary))
-        .route("/downloads/missing/", web::get().to(summary));
-}
-
 #[derive(Debug, Deserialize)]
-struct CsvQuery {
+pub(in crate::http) struct CsvQuery {
     today: Option<String>,
     days: Option<String>,
     all: Option<String>,
@@ -47,7 +32,7 @@ struct CsvQuery {
 
 /// The rows of the last day, or of the period asked for, streamed. Without `all`, only what is still missing and can be
 /// fetched from Microsoft's and other vendors' servers: `.sym` files of `.pdb` modules, as Tecken reports them.
-async fn csv_file(
+pub(in crate::http) async fn csv_file(
     query: Query<CsvQuery>,
     report: Data<MissingReport>,
 ) -> Result<impl Responder, ApiError> {
@@ -134,68 +119,124 @@ fn unformula(cell: String) -> String {
 }
 
 /// A page of rows, in Tecken's shape.
-async fn json_page(
+#[derive(Debug, Serialize)]
+struct PageJson<'page> {
+    batch_size: u32,
+    order_by: OrderJson,
+    page: u64,
+    records: Vec<RecordJson<'page>>,
+    total_count: u64,
+}
+
+/// A shorter page of rows, and how many rows of the same filter were asked for lately, in Tecken's shape.
+#[derive(Debug, Serialize)]
+struct SummaryJson<'page> {
+    aggregates: AggregatesJson,
+    batch_size: u32,
+    missing: Vec<RecordJson<'page>>,
+    order_by: OrderJson,
+    total: u64,
+}
+
+#[derive(Debug, Serialize)]
+struct AggregatesJson {
+    missing: TotalsJson,
+}
+
+/// Rows of the filter: those asked for within the last days, and all.
+#[derive(Debug, Serialize)]
+struct TotalsJson {
+    last_10_days: u64,
+    last_1_days: u64,
+    last_30_days: u64,
+    last_5_days: u64,
+    total: u64,
+}
+
+#[derive(Debug, Serialize)]
+struct OrderJson {
+    reverse: bool,
+    sort: &'static str,
+}
+
+#[derive(Debug, Serialize)]
+struct RecordJson<'page> {
+    code_file: Option<&'page str>,
+    code_id: Option<&'page str>,
+    count: u64,
+    created_at: String,
+    debugid: &'page str,
+    filename: &'page str,
+    id: i64,
+    modified_at: String,
+    resolved_at: Option<String>,
+    symbol: &'page str,
+}
+
+pub(in crate::http) async fn json_page(
     query: MissingQuery,
     report: Data<MissingReport>,
 ) -> Result<impl Responder, ApiError> {
     let MissingQuery { filter, listing } = query;
     let page = report.page(&filter, listing.request(PAGE_ROWS)).await?;
-    let records: Vec<Value> = page.records.iter().map(record_json).collect();
-    Ok(HttpResponse::Ok().json(json!({
-        "order_by": order_json(listing),
-        "batch_size": PAGE_ROWS,
-        "page": listing.page,
-        "total_count": page.total,
-        "records": records,
-    })))
+    Ok(HttpResponse::Ok().json(PageJson {
+        batch_size: PAGE_ROWS,
+        order_by: listing.into(),
+        page: listing.page,
+        records: page.records.iter().map(RecordJson::from).collect(),
+        total_count: page.total,
+    }))
 }
 
-/// A shorter page of rows, and how many rows of the same filter were asked for lately, in Tecken's shape.
-async fn summary(
+pub(in crate::http) async fn summary(
     query: MissingQuery,
     report: Data<MissingReport>,
 ) -> Result<impl Responder, ApiError> {
     let MissingQuery { filter, listing } = query;
     let page = report.page(&filter, listing.request(SUMMARY_ROWS)).await?;
-    let mut totals = serde_json::Map::from_iter([("total".to_owned(), page.total.into())]);
-    for days in [1, 5, 10, 30] {
-        let total = report.total_of_days(&filter, days).await?;
-        totals.insert(format!("last_{days}_days"), total.into());
+    let missing = TotalsJson {
+        last_10_days: report.total_of_days(&filter, 10).await?,
+        last_1_days: report.total_of_days(&filter, 1).await?,
+        last_30_days: report.total_of_days(&filter, 30).await?,
+        last_5_days: report.total_of_days(&filter, 5).await?,
+        total: page.total,
+    };
+    Ok(HttpResponse::Ok().json(SummaryJson {
+        aggregates: AggregatesJson { missing },
+        batch_size: SUMMARY_ROWS,
+        missing: page.records.iter().map(RecordJson::from).collect(),
+        order_by: listing.into(),
+        total: page.total,
+    }))
+}
+
+impl From<Listing> for OrderJson {
+    fn from(listing: Listing) -> Self {
+        Self {
+            reverse: listing.descending,
+            sort: match listing.order {
+                MissingOrder::ModifiedAt => "modified_at",
+                MissingOrder::CreatedAt => "created_at",
+                MissingOrder::Count => "count",
+            },
+        }
     }
-    let records: Vec<Value> = page.records.iter().map(record_json).collect();
-    Ok(HttpResponse::Ok().json(json!({
-        "order_by": order_json(listing),
-        "batch_size": SUMMARY_ROWS,
-        "total": page.total,
-        "aggregates": {"missing": totals},
-        "missing": records,
-    })))
 }
 
-fn order_json(listing: Listing) -> Value {
-    json!({"sort": name_of(listing.order), "reverse": listing.descending})
-}
-
-fn name_of(order: MissingOrder) -> &'static str {
-    match order {
-        MissingOrder::ModifiedAt => "modified_at",
-        MissingOrder::CreatedAt => "created_at",
-        MissingOrder::Count => "count",
+impl<'page> From<&'page MissingRecord> for RecordJson<'page> {
+    fn from(record: &'page MissingRecord) -> Self {
+        let symbol = &record.symbol;
+        Self {
+            code_file: symbol.code_file.as_deref(),
+            code_id: symbol.code_id.as_deref(),
+            count: record.count,
+            created_at: json_time(record.created_at),
+            debugid: &symbol.debug_id,
+            filename: &symbol.file_name,
+            id: record.id,
+            modified_at: json_time(record.modified_at),
+            resolved_at: record.resolved_at.map(json_time),
+            symbol: &symbol.debug_file,
+        }
     }
-}
-
-fn record_json(record: &MissingRecord) -> Value {
-    let symbol = &record.symbol;
-    json!({
-        "id": record.id,
-        "symbol": symbol.debug_file,
-        "debugid": symbol.debug_id,
-        "filename": symbol.file_name,
-        "code_file": symbol.code_file,
-        "code_id": symbol.code_id,
-        "count": record.count,
-        "modified_at": json_time(record.modified_at),
-        "created_at": json_time(record.created_at),
-        "resolved_at": record.resolved_at.map(json_time),
-    })
 }

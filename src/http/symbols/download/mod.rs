@@ -1,6 +1,5 @@
 //! Symbols by path.
 //!
-//! Whatever no other route matches ends here: a path of a symbol's form is looked up, anything else is not found.
 //! [`file::send`] answers with a file that was found, in the way of a good static server (RFC 9110): `representation`
 //! says what of it a client gets and under which headers, `precondition` and `range` read what the request demands,
 //! `encoding` whether gzip is welcome, and `body` sends the bytes.
@@ -14,15 +13,14 @@ mod representation;
 
 use actix_web::http::Method;
 use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
-use actix_web::web::Data;
-use actix_web::{HttpRequest, HttpResponse, ResponseError};
+use actix_web::{HttpRequest, HttpResponse};
 
-use super::error::ApiError;
-use super::extract::{SymbolPath, SymbolQuery};
-use super::public;
-use super::symbol_url::{path_of, query_of};
-use crate::clock::{SharedClock, Stopwatch};
-use crate::download::{DownloadError, DownloadService, Place};
+use super::url::{path_of, query_of};
+use super::{Symbols, cors};
+use crate::clock::Stopwatch;
+use crate::download::{Counting, DownloadError, Place};
+use crate::http::error::ApiError;
+use crate::http::extract::{SymbolPath, SymbolQuery};
 use symbols::{Stores, SymbolKey};
 
 pub(super) use file::send;
@@ -31,31 +29,14 @@ const DEBUG: HeaderName = HeaderName::from_static("debug");
 
 const DEBUG_TIME: HeaderName = HeaderName::from_static("debug-time");
 
-/// Answers whatever has no route of its own.
-pub(super) async fn symbol(
-    request: HttpRequest,
-    downloads: Data<DownloadService>,
-    clock: Data<SharedClock>,
-) -> HttpResponse {
-    let path = request.uri().path();
-    let Some(symbol) = SymbolPath::read(path) else {
-        return public::readable(ApiError::not_found(path).error_response());
-    };
-    if let Some(response) = public::without_reading(&request) {
-        return response;
-    }
-    public::readable(timed_answer(&request, &symbol, &downloads, &clock).await)
-}
-
-/// Answers a lookup and tells how long it took to those who ask with a `Debug` header.
-async fn timed_answer(
+/// Answers a lookup, and says how long it took if the client asks with a `Debug` header.
+pub(super) async fn answer(
     request: &HttpRequest,
     symbol: &SymbolPath<'_>,
-    downloads: &DownloadService,
-    clock: &SharedClock,
+    symbols: &Symbols,
 ) -> HttpResponse {
-    let stopwatch = wants_time(request.headers()).then(|| Stopwatch::start(clock.as_ref()));
-    let result = answer(request, symbol, downloads).await;
+    let stopwatch = wants_time(request.headers()).then(|| Stopwatch::start(symbols.clock.as_ref()));
+    let result = look_up(request, symbol, symbols).await;
     let was_looked_up = !matches!(
         result,
         Err(DownloadError::Ignored | DownloadError::IllegalName(_))
@@ -72,15 +53,15 @@ async fn timed_answer(
             headers.insert(DEBUG_TIME, value);
         }
         // It is an answer to this one question.
-        headers.insert(header::CACHE_CONTROL, public::NO_STORE);
+        headers.insert(header::CACHE_CONTROL, cors::NO_STORE);
     }
     response
 }
 
-async fn answer(
+async fn look_up(
     request: &HttpRequest,
     symbol: &SymbolPath<'_>,
-    downloads: &DownloadService,
+    symbols: &Symbols,
 ) -> Result<HttpResponse, DownloadError> {
     let query = SymbolQuery::read(request.query_string());
     let mut lookup = query.lookup();
@@ -95,13 +76,17 @@ async fn answer(
         );
         return Ok(error.text_response());
     }
-    let code = is_counted.then_some(&query.code);
-    let place = downloads.find(&symbol.wanted, lookup, code).await?;
+    let counting = if is_counted {
+        Counting::Counted(&query.code)
+    } else {
+        Counting::Uncounted
+    };
+    let wanted = &symbol.wanted;
+    let place = symbols.downloads.look_up(wanted, lookup, counting).await?;
     match &place {
-        Place::Held(found) => send(request, downloads, found).await,
+        Place::Held(found) => send(request, symbols, found).await,
         Place::Packed(cabinet) => {
-            let wanted = &symbol.wanted;
-            Box::pin(file::send_unpacked(request, downloads, cabinet, wanted)).await
+            Box::pin(file::send_unpacked(request, symbols, cabinet, wanted)).await
         }
         Place::Renamed(key) => Ok(renamed_response(request, key, symbol.stores)),
     }
@@ -125,26 +110,4 @@ fn wants_time(headers: &HeaderMap) -> bool {
     ["1", "true", "yes"]
         .iter()
         .any(|yes| value.eq_ignore_ascii_case(yes))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// What a handler's future takes beside that of the handler itself, in bytes: the request and what it is called with.
-    const AROUND: usize = 112;
-
-    /// The most that glibc gives out without looking for room, in bytes (`malloc.c`: its thread caches end there).
-    const AT_ONCE: usize = 1032;
-
-    #[test]
-    fn the_future_of_an_answer_is_small() {
-        fn size_of_future<F>(
-            _: impl Fn(HttpRequest, Data<DownloadService>, Data<SharedClock>) -> F,
-        ) -> usize {
-            size_of::<F>()
-        }
-        let size = size_of_future(symbol) + AROUND;
-        assert!(size <= AT_ONCE, "{size}");
-    }
 }

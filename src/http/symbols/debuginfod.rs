@@ -13,17 +13,15 @@ use actix_web::http::Method;
 use actix_web::http::header::{
     self, ContentType, HeaderMap, HeaderName, HeaderValue, LastModified,
 };
-use actix_web::web::{self, Bytes, Data, ServiceConfig};
+use actix_web::web::Bytes;
 use actix_web::{HttpRequest, HttpResponse};
 use futures_util::{Stream, stream};
 
-use super::error::ApiError;
-use super::extract::{BuildPath, WantedOfBuild};
-use super::{download, public};
+use super::{Symbols, download};
 use crate::blocking;
-use crate::clock::SharedClock;
-use crate::debuginfod::{BuildFile, DebuginfodService, Extract};
-use crate::download::DownloadService;
+use crate::debuginfod::{BuildFile, Extract};
+use crate::http::error::ApiError;
+use crate::http::extract::{BuildPath, WantedOfBuild};
 
 const LARGEST: HeaderName = HeaderName::from_static("x-debuginfod-maxsize");
 
@@ -34,38 +32,27 @@ const FILE: HeaderName = HeaderName::from_static("x-debuginfod-file");
 /// How much of a temporary file is read at a time, in bytes.
 const PIECE: u64 = 256 * 1024;
 
-pub(super) fn configure(app: &mut ServiceConfig) {
-    app.service(web::scope("/buildid").default_service(web::to(of_build)));
-}
-
-/// Answers a path that begins as those of debuginfod do. Any other may be a symbol's.
-async fn of_build(
-    request: HttpRequest,
-    debuginfod: Data<DebuginfodService>,
-    downloads: Data<DownloadService>,
-    clock: Data<SharedClock>,
-) -> HttpResponse {
-    let Some(path) = BuildPath::read(request.uri().path()) else {
-        return download::symbol(request, downloads, clock).await;
-    };
-    if let Some(response) = public::without_reading(&request) {
-        return response;
-    }
-    let answer = answer(&request, &path, &debuginfod, &downloads).await;
-    public::readable(answer.unwrap_or_else(ApiError::text_response))
-}
-
-async fn answer(
+/// Answers with a file of a build, or a part of one.
+pub(super) async fn answer(
     request: &HttpRequest,
     path: &BuildPath,
-    debuginfod: &DebuginfodService,
-    downloads: &DownloadService,
+    symbols: &Symbols,
+) -> HttpResponse {
+    let result = send(request, path, symbols).await;
+    result.unwrap_or_else(ApiError::text_response)
+}
+
+async fn send(
+    request: &HttpRequest,
+    path: &BuildPath,
+    symbols: &Symbols,
 ) -> Result<HttpResponse, ApiError> {
+    let debuginfod = &symbols.debuginfod;
     let extract = match &path.wanted {
         WantedOfBuild::File(kind) => {
             let largest = largest(request.headers());
             let file = debuginfod.file(&path.build_id, *kind, largest).await?;
-            let mut response = download::send(request, downloads, &file.found).await?;
+            let mut response = download::send(request, symbols, &file.found).await?;
             describe(response.headers_mut(), &file);
             return Ok(response);
         }

@@ -4,6 +4,7 @@
 //! of the very version that the bytes are of: if the file has been replaced since it was looked up, the new version is
 //! sent as a whole, because a part of it might be joined with parts of the old one.
 
+use std::ops::Range;
 use std::time::Duration;
 
 use actix_web::http::{Method, StatusCode, header};
@@ -14,34 +15,35 @@ use super::encoding::accepts_gzip;
 use super::precondition::{self, Verdict};
 use super::range::{self, Extent};
 use super::representation::Representation;
-use crate::catalog::Found;
-use crate::download::{DownloadError, DownloadService, Wanted};
+use crate::catalog::{Catalog, Found};
+use crate::download::{DownloadError, Wanted};
 use crate::http::error::ApiError;
+use crate::http::symbols::Symbols;
 use crate::storage::{Address, Fetched};
 
 /// How long before the end of an address's life clients should stop to use it.
 const REDIRECT_MARGIN: Duration = Duration::from_mins(1);
 
 /// Answers a GET or HEAD request with a file, or sends the client to where it lies. HEAD is never sent anywhere.
-pub(in crate::http) async fn send(
+pub(in crate::http::symbols) async fn send(
     request: &HttpRequest,
-    downloads: &DownloadService,
+    symbols: &Symbols,
     found: &Found,
 ) -> Result<HttpResponse, DownloadError> {
     let is_get = request.method() != Method::HEAD;
-    if is_get && let Some(address) = downloads.address(found).await? {
-        return Ok(redirect(address, downloads.max_age()));
+    if is_get && let Some(address) = symbols.catalog.address(found).await? {
+        return Ok(redirect(address, symbols.max_age));
     }
-    // Apart, so that those who are sent on do not carry about what it takes to send a file.
-    Box::pin(send_from_here(request, downloads, found)).await
+    // Boxed, so that redirects do not pay for the state of a file transfer.
+    Box::pin(send_from_here(request, symbols, found)).await
 }
 
 async fn send_from_here(
     request: &HttpRequest,
-    downloads: &DownloadService,
+    symbols: &Symbols,
     found: &Found,
 ) -> Result<HttpResponse, DownloadError> {
-    let max_age = downloads.max_age();
+    let (catalog, max_age) = (&symbols.catalog, symbols.max_age);
     let accepts_gzip = accepts_gzip(request);
     let expected = Representation::of(&found.info, accepts_gzip);
     if let Some(response) = without_bytes(request, &expected, max_age) {
@@ -56,7 +58,7 @@ async fn send_from_here(
         Extent::Part(range) => Some(range),
         Extent::Nothing(length) => return Ok(out_of_range(length)),
     };
-    let fetched = downloads.open(found, part.clone()).await?;
+    let fetched = open(catalog, found, part.clone()).await?;
     let actual = Representation::of(&fetched.info, accepts_gzip);
     if actual == expected {
         let is_part = part.is_some_and(|part| part == fetched.range);
@@ -64,22 +66,32 @@ async fn send_from_here(
             return Ok(with_bytes(request, &actual, fetched, is_part, max_age));
         }
     }
-    downloads.forget(found).await;
+    catalog.forget(&found.source, &found.path).await;
     let fetched = if is_whole(&fetched) {
         fetched
     } else {
-        downloads.open(found, None).await?
+        open(catalog, found, None).await?
     };
     let actual = Representation::of(&fetched.info, accepts_gzip);
     let response = without_bytes(request, &actual, max_age);
     Ok(response.unwrap_or_else(|| with_bytes(request, &actual, fetched, false, max_age)))
 }
 
+/// Opens a file: all of it, or a range. It may have gone since it was found.
+async fn open(
+    catalog: &Catalog,
+    found: &Found,
+    range: Option<Range<u64>>,
+) -> Result<Fetched, DownloadError> {
+    let fetched = catalog.open(found, range).await?;
+    fetched.ok_or(DownloadError::NotFound)
+}
+
 /// Answers a GET or HEAD request with a file that is kept in a cabinet. Its length is not known before it has been
 /// unpacked, which HEAD is not worth.
-pub(in crate::http) async fn send_unpacked(
+pub(super) async fn send_unpacked(
     request: &HttpRequest,
-    downloads: &DownloadService,
+    symbols: &Symbols,
     cabinet: &Found,
     wanted: &Wanted<'_>,
 ) -> Result<HttpResponse, DownloadError> {
@@ -88,8 +100,8 @@ pub(in crate::http) async fn send_unpacked(
         response.content_type("application/octet-stream");
         return Ok(body::send_none(&mut response, None));
     }
-    let max_age = downloads.max_age();
-    let unpacked = downloads.unpack(cabinet, wanted).await?;
+    let max_age = symbols.max_age;
+    let unpacked = symbols.downloads.unpack(cabinet, wanted).await?;
     let representation = Representation::of(&unpacked.info, false);
     let response = without_bytes(request, &representation, max_age);
     Ok(response.unwrap_or_else(|| with_bytes(request, &representation, unpacked, false, max_age)))

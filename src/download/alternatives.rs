@@ -8,7 +8,7 @@ use symbols::{SymbolKey, packed_name};
 
 /// A name under which a wanted file may be kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Form {
+pub struct Candidate {
     /// The name.
     pub key: SymbolKey,
     /// Whether it is that of a cabinet which holds the wanted file.
@@ -16,8 +16,8 @@ pub struct Form {
 }
 
 /// Every name under which a file may be kept that is asked for by this one, in the order in which they are tried.
-pub(super) fn of(key: &SymbolKey) -> impl Iterator<Item = Form> {
-    let itself = Form {
+pub(super) fn of(key: &SymbolKey) -> impl Iterator<Item = Candidate> {
+    let itself = Candidate {
         key: key.clone(),
         is_packed: false,
     };
@@ -26,16 +26,16 @@ pub(super) fn of(key: &SymbolKey) -> impl Iterator<Item = Form> {
 
 /// The names beside the one that is asked for, of which most have none: with the age as a decimal number, and both in a
 /// cabinet.
-pub(super) fn others(key: &SymbolKey) -> Vec<Form> {
+pub(super) fn others(key: &SymbolKey) -> Vec<Candidate> {
     let by_age = decimal_age(key);
     let packed = in_cabinet(key);
     let packed_by_age = by_age.as_ref().and_then(in_cabinet);
-    let forms = [(by_age, false), (packed, true), (packed_by_age, true)];
-    let forms = forms.into_iter().filter_map(|(key, is_packed)| {
+    let names = [(by_age, false), (packed, true), (packed_by_age, true)];
+    let candidates = names.into_iter().filter_map(|(key, is_packed)| {
         let key = key?;
-        Some(Form { key, is_packed })
+        Some(Candidate { key, is_packed })
     });
-    forms.collect()
+    candidates.collect()
 }
 
 /// The key with its age taken for a decimal number, for the files that belong to a PDB.
@@ -61,32 +61,36 @@ mod tests {
 
     const GUID: &str = "44E4EC8C2F41492B9369D6B9A059577C";
 
-    fn forms(id: &str, name: &str) -> Vec<String> {
+    fn candidates(id: &str, name: &str) -> Vec<String> {
         let key = SymbolKey::new("x.pdb", id, name).unwrap();
-        let text = |form: Form| {
+        let text = |candidate: Candidate| {
             format!(
                 "{} {}",
-                form.key,
-                if form.is_packed { "packed" } else { "plain" }
+                candidate.key,
+                if candidate.is_packed {
+                    "packed"
+                } else {
+                    "plain"
+                }
             )
         };
         of(&key).map(text).collect()
     }
 
     #[test]
-    fn most_names_have_one_form() {
+    fn most_names_have_one_candidate() {
         assert_eq!(
-            forms(&format!("{GUID}2"), "x.sym"),
+            candidates(&format!("{GUID}2"), "x.sym"),
             [format!("x.pdb/{GUID}2/x.sym plain")]
         );
-        assert_eq!(forms(&format!("{GUID}A"), "x.sym").len(), 1);
-        assert_eq!(forms(&format!("{GUID}10"), "x.dbg.gz").len(), 1);
+        assert_eq!(candidates(&format!("{GUID}A"), "x.sym").len(), 1);
+        assert_eq!(candidates(&format!("{GUID}10"), "x.dbg.gz").len(), 1);
     }
 
     #[test]
     fn a_pdb_may_be_in_a_cabinet_and_its_age_decimal() {
         assert_eq!(
-            forms(&format!("{GUID}18"), "x.pdb"),
+            candidates(&format!("{GUID}18"), "x.pdb"),
             [
                 format!("x.pdb/{GUID}18/x.pdb plain"),
                 format!("x.pdb/{GUID}12/x.pdb plain"),
@@ -95,7 +99,7 @@ mod tests {
             ]
         );
         assert_eq!(
-            forms(&format!("{GUID}2"), "x.pd_"),
+            candidates(&format!("{GUID}2"), "x.pd_"),
             [format!("x.pdb/{GUID}2/x.pd_ plain")]
         );
     }

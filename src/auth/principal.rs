@@ -1,0 +1,144 @@
+//! Who sent a request, and the proof that they may do what they ask for.
+//!
+//! A [`Principal`] is made in this module alone, from a token that was checked. A service that guards something takes
+//! the principal, or a type that stands for a permission, such as [`Uploader`].
+
+use time::OffsetDateTime;
+
+use super::{AuthError, Permission};
+
+/// Who sent a request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Principal {
+    email: String,
+    permissions: Vec<Permission>,
+    credential: Credential,
+}
+
+/// How a principal has proved who it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Credential {
+    /// By the secret of a token.
+    Token {
+        /// The token's number, for limits and the log.
+        id: i64,
+        /// When the token ends.
+        expires_at: OffsetDateTime,
+    },
+}
+
+impl Principal {
+    pub(super) fn new(email: String, permissions: Vec<Permission>, credential: Credential) -> Self {
+        Self {
+            email,
+            permissions,
+            credential,
+        }
+    }
+
+    /// The e-mail address of the person.
+    #[must_use]
+    pub fn email(&self) -> &str {
+        &self.email
+    }
+
+    /// How the person was recognised.
+    #[must_use]
+    pub fn credential(&self) -> Credential {
+        self.credential
+    }
+
+    /// Whether this is permitted.
+    #[must_use]
+    pub fn may(&self, permission: Permission) -> bool {
+        self.permissions.contains(&permission)
+    }
+}
+
+/// A type that proves a permission: its values are made from principals that have it, and in no other way.
+///
+/// To guard something by a permission, make a type for it with this trait, and let the handler and the service take it.
+pub trait Grant: Sized + 'static {
+    /// The proof, if the principal has the permission.
+    ///
+    /// # Errors
+    /// The principal lacks the permission.
+    fn from_principal(principal: Principal) -> Result<Self, AuthError>;
+}
+
+/// Any valid token will do.
+impl Grant for Principal {
+    fn from_principal(principal: Principal) -> Result<Self, AuthError> {
+        Ok(principal)
+    }
+}
+
+/// Someone who may upload, and to where: the proof of `upload_symbols` or `upload_try_symbols`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Uploader {
+    /// E-mail address of the token's owner.
+    pub email: String,
+    /// The token's number.
+    pub token_id: i64,
+    /// Whether every upload of this token is of try symbols, whatever the form says.
+    pub is_try_only: bool,
+    /// When the token ends.
+    pub expires_at: OffsetDateTime,
+    checked: Checked,
+}
+
+/// What keeps other modules from making an [`Uploader`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Checked;
+
+impl Grant for Uploader {
+    fn from_principal(principal: Principal) -> Result<Self, AuthError> {
+        let may_upload = principal.may(Permission::UploadSymbols);
+        if !may_upload && !principal.may(Permission::UploadTrySymbols) {
+            return Err(AuthError::NotPermitted(Permission::UploadSymbols));
+        }
+        let Credential::Token { id, expires_at } = principal.credential;
+        Ok(Self {
+            email: principal.email,
+            token_id: id,
+            is_try_only: !may_upload,
+            expires_at,
+            checked: Checked,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use time::macros::datetime;
+
+    use super::*;
+
+    fn with(permissions: &[Permission]) -> Principal {
+        let expires_at = datetime!(2026-01-01 0:00 UTC);
+        let credential = Credential::Token { id: 7, expires_at };
+        Principal::new(
+            "ci@example.com".to_owned(),
+            permissions.to_vec(),
+            credential,
+        )
+    }
+
+    #[test]
+    fn uploaders_have_one_of_two_permissions() {
+        let is_try_only = |permissions: &[Permission]| {
+            Uploader::from_principal(with(permissions)).map(|uploader| uploader.is_try_only)
+        };
+        assert!(!is_try_only(&[Permission::UploadSymbols]).unwrap());
+        assert!(is_try_only(&[Permission::UploadTrySymbols]).unwrap());
+        for permissions in [
+            &[][..],
+            &[Permission::ViewAllUploads, Permission::ManageTokens],
+        ] {
+            assert!(matches!(
+                is_try_only(permissions),
+                Err(AuthError::NotPermitted(Permission::UploadSymbols))
+            ));
+        }
+    }
+}

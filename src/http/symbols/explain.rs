@@ -1,0 +1,215 @@
+//! Why is it missing? What was asked, where, and with which answer, as JSON.
+
+use actix_web::{HttpRequest, HttpResponse, ResponseError};
+use serde::Serialize;
+use symbols::Store;
+
+use super::Symbols;
+use crate::catalog::{Module, Origin, SourceAnswer, Sourced};
+use crate::db::files::HeldId;
+use crate::db::missing::MissingRecord;
+use crate::download::{CandidateAnswer, DownloadError, Explanation, Verdict};
+use crate::http::error::ApiError;
+use crate::http::extract::{SymbolPath, SymbolQuery};
+use crate::http::json::json_time;
+
+/// The path before that of the symbol.
+pub(super) const PREFIX: &str = "/api/explain";
+
+/// Answers with what would become of a request for a symbol, and why.
+pub(super) async fn answer(
+    request: &HttpRequest,
+    symbol: &SymbolPath<'_>,
+    symbols: &Symbols,
+) -> HttpResponse {
+    let result = explain(request, symbol, symbols).await;
+    result.unwrap_or_else(|error| ApiError::from(error).error_response())
+}
+
+async fn explain(
+    request: &HttpRequest,
+    symbol: &SymbolPath<'_>,
+    symbols: &Symbols,
+) -> Result<HttpResponse, DownloadError> {
+    let wanted = &symbol.wanted;
+    let query = SymbolQuery::read(request.query_string());
+    let stores = query.stores.union(symbol.stores);
+    let explanation = symbols.downloads.explain(wanted, stores).await?;
+    let (debug_file, id, file) = (&wanted.debug_file, wanted.id.as_str(), &wanted.file_name);
+    let missing = symbols.missing.of_file(debug_file, id, file).await;
+    let (verdict, reason) = told(&explanation);
+    let (ids, candidates) = (explanation.ids.as_ref().ok(), explanation.candidates.iter());
+    Ok(HttpResponse::Ok().json(ExplanationJson {
+        debug_file,
+        file,
+        id,
+        ids: ids.map(|ids| ids.iter().map(IdJson::from).collect()),
+        lookups: candidates.flat_map(lookups_json).collect(),
+        missing: missing.ok().as_deref().map(MissingJson::of),
+        modules: explanation.modules.iter().map(module_json).collect(),
+        reason,
+        is_try: stores.includes(Store::Try),
+        verdict,
+    }))
+}
+
+/// What would become of a request, and why. What the database could not tell is null.
+#[derive(Debug, Serialize)]
+struct ExplanationJson<'explanation> {
+    debug_file: &'explanation str,
+    file: &'explanation str,
+    id: &'explanation str,
+    ids: Option<Vec<IdJson<'explanation>>>,
+    lookups: Vec<LookupJson<'explanation>>,
+    missing: Option<MissingJson>,
+    modules: Vec<AnswerJson<FoundModuleJson<'explanation>>>,
+    reason: String,
+    #[serde(rename = "try")]
+    is_try: bool,
+    verdict: &'static str,
+}
+
+/// A debug id of the debug file.
+#[derive(Debug, Serialize)]
+struct IdJson<'explanation> {
+    debug_id: &'explanation str,
+    stored_at: String,
+    symbols: &'static str,
+}
+
+/// One name in one source.
+#[derive(Debug, Serialize)]
+struct LookupJson<'explanation> {
+    #[serde(flatten)]
+    answer: AnswerJson<FoundObjectJson>,
+    is_cabinet: bool,
+    name: String,
+    path: &'explanation str,
+    storage: &'explanation str,
+    symbols: &'static str,
+}
+
+/// An answer, and where it is from.
+#[derive(Debug, Serialize)]
+struct AnswerJson<T> {
+    age_seconds: Option<f64>,
+    answer: &'static str,
+    found: Option<T>,
+    from: &'static str,
+}
+
+#[derive(Debug, Serialize)]
+struct FoundObjectJson {
+    stored_at: String,
+    stored_size: u64,
+}
+
+#[derive(Debug, Serialize)]
+struct FoundModuleJson<'explanation> {
+    debug_file: &'explanation str,
+    debug_id: &'explanation str,
+    symbols: &'static str,
+}
+
+/// How often the file was missed, and when last.
+#[derive(Debug, Serialize)]
+struct MissingJson {
+    count: u64,
+    last_asked: Option<String>,
+}
+
+impl MissingJson {
+    fn of(rows: &[MissingRecord]) -> Self {
+        Self {
+            count: rows.iter().map(|row| row.count).sum(),
+            last_asked: rows.iter().map(|row| row.modified_at).max().map(json_time),
+        }
+    }
+}
+
+impl<'explanation> From<&'explanation HeldId> for IdJson<'explanation> {
+    fn from(held: &'explanation HeldId) -> Self {
+        Self {
+            debug_id: held.debug_id.as_str(),
+            stored_at: json_time(held.stored_at),
+            symbols: held.store.name(),
+        }
+    }
+}
+
+fn told(explanation: &Explanation) -> (&'static str, String) {
+    let text = |text: &str| text.to_owned();
+    match &explanation.verdict {
+        Verdict::Hopeless => (
+            "ignored",
+            text("no symbol is ever called that: file.ptr, or an id of zeros"),
+        ),
+        Verdict::NotServed => (
+            "ignored",
+            text("the ending of the name is not among those of download.serve"),
+        ),
+        Verdict::Illegal(error) => ("illegal", format!("one of its names {error}")),
+        Verdict::Held => ("held", text("a storage holds it")),
+        Verdict::Packed => ("packed", text("a storage holds the cabinet that it is in")),
+        Verdict::Renamed(key) => (
+            "renamed",
+            format!("it is asked for by code id, and is to be asked for as {key}"),
+        ),
+        Verdict::Missing => (
+            "missing",
+            text("no storage holds it under any of its names"),
+        ),
+        Verdict::Unknown => (
+            "unknown",
+            text("something could not be asked; try again later"),
+        ),
+    }
+}
+
+fn lookups_json(answer: &CandidateAnswer) -> impl Iterator<Item = LookupJson<'_>> {
+    let candidate = &answer.candidate;
+    answer
+        .sources
+        .iter()
+        .map(|source: &SourceAnswer| LookupJson {
+            answer: answer_json(&source.held, |info| FoundObjectJson {
+                stored_at: json_time(info.modified_at),
+                stored_size: info.stored_size,
+            }),
+            is_cabinet: candidate.is_packed,
+            name: candidate.key.to_string(),
+            path: &source.path,
+            storage: &source.storage,
+            symbols: source.store.name(),
+        })
+}
+
+fn module_json(module: &Sourced<Module>) -> AnswerJson<FoundModuleJson<'_>> {
+    answer_json(module, |module| FoundModuleJson {
+        debug_file: &module.record.debug_file,
+        debug_id: module.record.debug_id.as_str(),
+        symbols: module.store.name(),
+    })
+}
+
+fn answer_json<'sourced, T, J>(
+    sourced: &'sourced Sourced<T>,
+    describe: impl Fn(&'sourced T) -> J,
+) -> AnswerJson<J> {
+    let (answer, found) = match &sourced.answer {
+        Ok(Some(found)) => ("present", Some(describe(found))),
+        Ok(None) => ("absent", None),
+        Err(_) => ("unknown", None),
+    };
+    let (from, age_seconds) = match sourced.origin {
+        Origin::Memory(age) => ("memory", Some(age.as_secs_f64())),
+        Origin::SharedCache => ("shared cache", None),
+        Origin::Asked => ("asked now", None),
+    };
+    AnswerJson {
+        age_seconds,
+        answer,
+        found,
+        from,
+    }
+}

@@ -1,0 +1,149 @@
+//! The scope of symbols: files by path and by build id, and what is known of them.
+//!
+//! It takes every path that no other route has. Its policy is written here, once, for all that it answers:
+//!
+//! - It only reads: `OPTIONS` is told so, methods other than GET and HEAD are refused.
+//! - Scripts of any site may read its answers (`cors`); no token or cookie ever matters.
+//! - No answer may be cached unless it says so itself.
+//! - Errors about a file are plain text, as debuggers show them. Other errors are JSON.
+
+mod cors;
+mod debuginfod;
+mod download;
+mod explain;
+mod syminfo;
+mod url;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix_web::web::Data;
+use actix_web::{HttpRequest, HttpResponse, ResponseError};
+
+use super::error::ApiError;
+use super::extract::{BuildPath, ModulePath, SymbolPath};
+use crate::catalog::Catalog;
+use crate::clock::SharedClock;
+use crate::debuginfod::DebuginfodService;
+use crate::download::DownloadService;
+use crate::missing::MissingReport;
+
+/// What the scope calls.
+#[derive(Clone, Debug)]
+pub(super) struct Symbols {
+    /// Looks symbols up.
+    pub(super) downloads: DownloadService,
+    /// Looks builds up.
+    pub(super) debuginfod: DebuginfodService,
+    /// Opens what was found, and knows modules.
+    pub(super) catalog: Arc<Catalog>,
+    /// How long clients and caches may keep a file without asking whether it has changed.
+    pub(super) max_age: Duration,
+    /// Knows what was asked for and missing.
+    pub(super) missing: MissingReport,
+    /// Times lookups.
+    pub(super) clock: SharedClock,
+}
+
+/// What a path of the scope names.
+enum Resource<'path> {
+    /// A file by its debug file and id.
+    Symbol(SymbolPath<'path>),
+    /// A file, or a part of one, by its build id.
+    Build(BuildPath),
+    /// What is known of a module.
+    Module(ModulePath),
+    /// Why a symbol is answered as it is.
+    Explanation(SymbolPath<'path>),
+}
+
+impl<'path> Resource<'path> {
+    /// Reads a path; `None` if there can be nothing at it.
+    fn read(path: &'path str) -> Option<Self> {
+        // The paths of debuginfod look like those of symbols, so they come first.
+        if let Some(build) = BuildPath::read(path) {
+            return Some(Self::Build(build));
+        }
+        if let Some(symbol) = SymbolPath::read(path) {
+            return Some(Self::Symbol(symbol));
+        }
+        if let Some(rest) = path.strip_prefix(syminfo::PREFIX) {
+            return ModulePath::read(rest).map(Self::Module);
+        }
+        let rest = path.strip_prefix(explain::PREFIX)?;
+        SymbolPath::read(rest).map(Self::Explanation)
+    }
+}
+
+/// Answers every path that no other route has.
+pub(super) async fn answer(request: HttpRequest, symbols: Data<Symbols>) -> HttpResponse {
+    let resource = match to_be_read(&request) {
+        Ok(resource) => resource,
+        Err(response) => return cors::allow(response),
+    };
+    // Most requests are for symbols. The others are boxed, so that the future of a symbol's answer stays small.
+    let response = match &resource {
+        Resource::Symbol(path) => download::answer(&request, path, &symbols).await,
+        Resource::Build(path) => Box::pin(debuginfod::answer(&request, path, &symbols)).await,
+        Resource::Module(path) => Box::pin(syminfo::answer(&request, path, &symbols)).await,
+        Resource::Explanation(path) => Box::pin(explain::answer(&request, path, &symbols)).await,
+    };
+    cors::allow(response)
+}
+
+/// What a GET or HEAD request names, or the answer to a request that reads nothing.
+fn to_be_read(request: &HttpRequest) -> Result<Resource<'_>, HttpResponse> {
+    let path = request.uri().path();
+    let resource =
+        Resource::read(path).ok_or_else(|| ApiError::not_found(path).error_response())?;
+    match cors::without_reading(request) {
+        None => Ok(resource),
+        Some(response) => Err(response),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What a handler's future takes beside that of the handler itself, in bytes: the request and what it is called with.
+    const AROUND: usize = 112;
+
+    /// The most that glibc gives out without looking for room, in bytes (`malloc.c`: its thread caches end there).
+    const AT_ONCE: usize = 1032;
+
+    #[test]
+    fn the_future_of_an_answer_is_small() {
+        fn size_of_future<F>(_: impl Fn(HttpRequest, Data<Symbols>) -> F) -> usize {
+            size_of::<F>()
+        }
+        let size = size_of_future(answer) + AROUND;
+        assert!(size <= AT_ONCE, "{size}");
+    }
+
+    #[test]
+    fn paths_name_what_they_did() {
+        let read = |path| match Resource::read(path) {
+            None => "nothing",
+            Some(Resource::Symbol(_)) => "symbol",
+            Some(Resource::Build(_)) => "build",
+            Some(Resource::Module(_)) => "module",
+            Some(Resource::Explanation(_)) => "explanation",
+        };
+        for (path, resource) in [
+            ("/buildid/abcd/debuginfo", "build"),
+            ("/buildid/abcd/buildid.sym", "symbol"),
+            ("/buildid/abcd", "nothing"),
+            ("/api/syminfo/xul.pdb/AB", "module"),
+            ("/api/syminfo/AB", "nothing"),
+            ("/api/syminfos/AB", "nothing"),
+            ("/api/explain/xul.pdb/AB/xul.sym", "explanation"),
+            ("/api/explain/try/xul.pdb/AB/xul.sym", "explanation"),
+            ("/api/explain", "nothing"),
+            ("/api/AB/api.sym", "symbol"),
+            ("/", "nothing"),
+        ] {
+            assert_eq!(read(path), resource, "{path}");
+        }
+    }
+}

@@ -1,0 +1,70 @@
+//! What is known of a module, by its debug id or its code id, in Tecken's shape.
+
+use actix_web::{HttpRequest, HttpResponse, ResponseError};
+use serde::Serialize;
+
+use super::Symbols;
+use super::url::path_of;
+use crate::catalog::{Catalog, Module, ModulesError};
+use crate::http::error::ApiError;
+use crate::http::extract::{ModulePath, SymbolQuery};
+use symbols::{DebugId, check_name};
+
+/// The path before the module's names.
+pub(super) const PREFIX: &str = "/api/syminfo";
+
+/// Answers with what is known of a module.
+pub(super) async fn answer(
+    request: &HttpRequest,
+    path: &ModulePath,
+    symbols: &Symbols,
+) -> HttpResponse {
+    match find(request, path, &symbols.catalog).await {
+        Ok(Some(module)) => HttpResponse::Ok().json(ModuleJson::of(&module, request)),
+        Ok(None) => ApiError::no_such_module().text_response(),
+        Err(error) => ApiError::from(error).error_response(),
+    }
+}
+
+async fn find(
+    request: &HttpRequest,
+    module: &ModulePath,
+    catalog: &Catalog,
+) -> Result<Option<Module>, ModulesError> {
+    if check_name(&module.file).is_err() {
+        return Ok(None);
+    }
+    let lookup = SymbolQuery::read(request.query_string()).lookup();
+    catalog
+        .modules()
+        .find_by_any_name(&module.file, &module.id, lookup)
+        .await
+}
+
+/// A module, with the address of its file. What its header does not tell is empty.
+#[derive(Debug, Serialize)]
+struct ModuleJson<'module> {
+    code_file: &'module str,
+    code_id: &'module str,
+    debug_filename: &'module str,
+    debug_id: &'module str,
+    generator: &'module str,
+    url: String,
+}
+
+impl<'module> ModuleJson<'module> {
+    fn of(module: &'module Module, request: &HttpRequest) -> Self {
+        let record = &module.record;
+        let connection = request.connection_info();
+        let path = path_of(&record.key, module.store.into());
+        let url = format!("{}://{}{path}", connection.scheme(), connection.host());
+        Self {
+            code_file: record.code_file.as_deref().unwrap_or_default(),
+            code_id: record.code_id.as_ref().map_or("", DebugId::as_str),
+            debug_filename: &record.debug_file,
+            debug_id: record.debug_id.as_str(),
+            generator: record.generator.as_deref().unwrap_or_default(),
+            url,
+        }
+    }
+}
