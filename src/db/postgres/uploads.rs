@@ -14,7 +14,7 @@ use crate::db::uploads::{
     FileRecord, Hold, NewUpload, Outcome, UploadRecord, UploadRecords, UploadState, duration,
     milliseconds,
 };
-use symbols::{DebugId, Store, SymbolKey};
+use symbols::{Store, SymbolKey};
 
 /// The statement that records an upload as pending. All uploads claim their keys in one order, so that none can wait
 /// for another that waits for it.
@@ -162,65 +162,34 @@ impl UploadRecords for PostgresDatabase {
 }
 
 fn file_columns(files: &[&FileRecord]) -> Result<Vec<Column>, DbError> {
-    let text = |id: &Option<DebugId>| id.as_ref().map(DebugId::to_string);
+    let texts = |value: fn(&FileRecord) -> Option<String>| array(files, |file| value(file));
+    let flags = |value: fn(&FileRecord) -> bool| array(files, |file| value(file));
+    let sizes = |value: fn(&FileRecord) -> u64| numbers(files, |file| value(file));
+    let stored_at = array(files, |file| file.stored_at);
     let columns = [
-        ("key", "text", array(files, |file| file.key.to_string())),
-        ("is_update", "boolean", array(files, |file| file.is_update)),
-        (
-            "is_compressed",
-            "boolean",
-            array(files, |file| file.is_compressed),
-        ),
-        (
-            "stored_size",
-            "bigint",
-            numbers(files, |file| file.stored_size)?,
-        ),
-        (
-            "original_size",
-            "bigint",
-            numbers(files, |file| file.original_size)?,
-        ),
-        (
-            "sha256",
-            "text",
-            array(files, |file| file.sha256.to_string()),
-        ),
+        ("key", "text", texts(|it| Some(it.key.to_string()))),
+        ("is_update", "boolean", flags(|it| it.is_update)),
+        ("is_compressed", "boolean", flags(|it| it.is_compressed)),
+        ("stored_size", "bigint", sizes(|it| it.stored_size)?),
+        ("original_size", "bigint", sizes(|it| it.original_size)?),
+        ("sha256", "text", texts(|it| Some(it.sha256.to_string()))),
         (
             "replaced_sha256",
             "text",
-            array(files, |file| {
-                file.replaced_sha256.map(|digest| digest.to_string())
-            }),
+            texts(|it| text(it.replaced_sha256.as_ref())),
         ),
-        (
-            "debug_file",
-            "text",
-            array(files, |file| file.debug_file.clone()),
-        ),
-        (
-            "debug_id",
-            "text",
-            array(files, |file| text(&file.debug_id)),
-        ),
-        (
-            "code_file",
-            "text",
-            array(files, |file| file.code_file.clone()),
-        ),
-        ("code_id", "text", array(files, |file| text(&file.code_id))),
-        (
-            "generator",
-            "text",
-            array(files, |file| file.generator.clone()),
-        ),
-        (
-            "stored_at",
-            "timestamptz",
-            array(files, |file| file.stored_at),
-        ),
+        ("debug_file", "text", texts(|it| it.debug_file.clone())),
+        ("debug_id", "text", texts(|it| text(it.debug_id.as_ref()))),
+        ("code_file", "text", texts(|it| it.code_file.clone())),
+        ("code_id", "text", texts(|it| text(it.code_id.as_ref()))),
+        ("generator", "text", texts(|it| it.generator.clone())),
+        ("stored_at", "timestamptz", stored_at),
     ];
     Ok(columns.map(Column::from).into())
+}
+
+fn text(value: Option<&impl ToString>) -> Option<String> {
+    value.map(ToString::to_string)
 }
 
 fn upload_record(row: &Row) -> Result<UploadRecord, DbError> {
