@@ -126,6 +126,36 @@ fn missing_worker(
         .context("cannot name the writer of missing symbols")
 }
 
+/// The services that take files.
+struct Takers {
+    uploads: Arc<UploadService>,
+    staged: Arc<StagedFiles>,
+    breakpad: BreakpadService,
+}
+
+impl Takers {
+    fn new(config: &Config, parts: UploadParts) -> anyhow::Result<Self> {
+        let (catalog, background) = (Arc::clone(&parts.catalog), parts.background.clone());
+        let (records, clock) = (Arc::clone(&parts.database) as _, Arc::clone(&parts.clock));
+        let staged = Arc::new(StagedFiles::new(Arc::clone(&catalog), records, clock));
+        let uploads = UploadService::new(config.upload.clone(), parts);
+        let uploads =
+            Arc::new(uploads.context("cannot prepare uploads by address (section upload.by_url)")?);
+        let breakpad = BreakpadService::new(
+            Arc::clone(&uploads),
+            Arc::clone(&staged),
+            catalog,
+            config.download.serve.clone(),
+            background,
+        );
+        Ok(Self {
+            uploads,
+            staged,
+            breakpad,
+        })
+    }
+}
+
 fn listen(address: &str) -> anyhow::Result<TcpListener> {
     TcpListener::bind(address).with_context(|| {
         format!(
@@ -168,44 +198,28 @@ impl Server {
         );
         let log = MissingLog::new(&config.missing, Arc::clone(&clock), metrics.clone());
         let debuginfod = debuginfod(&config, &catalog, &scratch, &cpu, &metrics);
-        let background = Background::current();
-        let parts = UploadParts {
-            scratch: Arc::clone(&scratch),
-            catalog: Arc::clone(&catalog),
-            database: Arc::clone(&database),
-            cpu: cpu.clone(),
-            background: background.clone(),
-            clock: Arc::clone(&clock),
-            metrics: metrics.clone(),
-        };
-        let uploads = UploadService::new(config.upload.clone(), parts);
-        let uploads =
-            uploads.context("cannot prepare uploads by address (section upload.by_url)")?;
-        let uploads = Arc::new(uploads);
-        let waiting = Arc::clone(&database) as _;
-        let staged = StagedFiles::new(Arc::clone(&catalog), waiting, Arc::clone(&clock));
-        let staged = Arc::new(staged);
-        let breakpad = BreakpadService::new(
-            Arc::clone(&uploads),
-            Arc::clone(&staged),
-            Arc::clone(&catalog),
-            config.download.serve.clone(),
-            background,
-        );
+        let takers = Takers::new(
+            &config,
+            UploadParts {
+                scratch: Arc::clone(&scratch),
+                catalog: Arc::clone(&catalog),
+                database: Arc::clone(&database),
+                cpu: cpu.clone(),
+                background: Background::current(),
+                clock: Arc::clone(&clock),
+                metrics: metrics.clone(),
+            },
+        )?;
+        let unpacker = Unpacker::new(cpu, scratch);
+        let downloads = downloads(&config, &catalog, &log, unpacker, &metrics);
         let check = Arc::clone(&database) as _;
         let health = Health::new(storage, check, cache, Arc::clone(&clock));
         let services = HttpServices {
             auth: AuthService::new(Arc::clone(&database) as _, Arc::clone(&clock)),
-            uploads,
-            breakpad,
+            uploads: takers.uploads,
+            breakpad: takers.breakpad,
             public_url: config.server.public_url.clone(),
-            downloads: DownloadService::new(
-                &config.download,
-                Arc::clone(&catalog),
-                log.clone(),
-                Unpacker::new(cpu, scratch),
-                metrics.clone(),
-            ),
+            downloads,
             debuginfod,
             catalog,
             max_age: config.download.max_age,
@@ -220,7 +234,7 @@ impl Server {
             listener: listen(&config.server.listen)?,
             config,
             services,
-            staged,
+            staged: takers.staged,
             observation,
             missing,
         })
@@ -274,6 +288,22 @@ impl Server {
         }
         served.context("the HTTP server broke")
     }
+}
+
+fn downloads(
+    config: &Config,
+    catalog: &Arc<Catalog>,
+    log: &MissingLog,
+    unpacker: Unpacker,
+    metrics: &Metrics,
+) -> DownloadService {
+    DownloadService::new(
+        &config.download,
+        Arc::clone(catalog),
+        log.clone(),
+        unpacker,
+        metrics.clone(),
+    )
 }
 
 fn debuginfod(

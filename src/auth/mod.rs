@@ -167,14 +167,15 @@ impl AuthService {
 fn permissions_of(record: &TokenRecord) -> Vec<Permission> {
     let mut permissions = Vec::new();
     for name in &record.token.permissions {
-        match name.parse() {
-            Ok(permission) => permissions.push(permission),
-            Err(_) => tracing::warn!(
+        if let Ok(permission) = name.parse() {
+            permissions.push(permission);
+        } else {
+            tracing::warn!(
                 event = "permission_unknown",
                 token = record.id,
                 permission = name,
                 "a token has a permission that this version does not know"
-            ),
+            );
         }
     }
     permissions

@@ -2,7 +2,7 @@
 
 use symbols::KeyError;
 
-use super::SymbolType;
+use super::symbol_type::UnknownType;
 use crate::upload::{ReceiveError, Refusal, StagedError, StoreError, UploadError};
 
 /// One variant per rule that a client can break, and the errors of the upload itself.
@@ -22,8 +22,8 @@ pub enum BreakpadError {
         reason: KeyError,
     },
     /// There is no such type.
-    #[error("{0:?} is no type of symbols. There are {names}", names = SymbolType::NAMES)]
-    Type(String),
+    #[error(transparent)]
+    Type(#[from] UnknownType),
     /// Files of this type would be stored and never found.
     #[error(
         "A file of this type is stored as {0}, which this server does not serve. Ask for its ending to be added to the \

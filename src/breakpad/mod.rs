@@ -9,6 +9,7 @@
 
 mod described;
 mod error;
+mod symbol_type;
 
 use std::sync::Arc;
 
@@ -26,8 +27,9 @@ use crate::upload::{
     UploadService, UploadSlot,
 };
 
-pub use described::{Described, SymbolType};
+pub use described::Described;
 pub use error::BreakpadError;
+pub use symbol_type::{SymbolType, UnknownType};
 
 /// The person in the log whose upload key stands for a token.
 const KEY_HOLDER: &str = "whoever has the upload key";

@@ -33,7 +33,8 @@ const RETRY_AFTER: std::ops::RangeInclusive<u8> = 2..=9;
 #[derive(Debug)]
 pub(super) struct ApiError {
     status: StatusCode,
-    body: ErrorJson,
+    /// Boxed, so that results with an error stay small.
+    body: Box<ErrorJson>,
     allow: Option<&'static str>,
     /// What failed on our side.
     cause: Option<Box<dyn Error>>,
@@ -56,12 +57,12 @@ impl ApiError {
     fn new(status: StatusCode, code: &'static str, sentence: impl Into<String>) -> Self {
         Self {
             status,
-            body: ErrorJson {
+            body: Box::new(ErrorJson {
                 code,
                 error: sentence.into(),
                 errors: None,
                 path: None,
-            },
+            }),
             allow: None,
             cause: None,
         }

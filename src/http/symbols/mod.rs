@@ -79,7 +79,7 @@ impl<'path> Resource<'path> {
 pub(super) async fn answer(request: HttpRequest, symbols: Data<Symbols>) -> HttpResponse {
     let resource = match to_be_read(&request) {
         Ok(resource) => resource,
-        Err(response) => return cors::allow(response),
+        Err(response) => return cors::allow(*response),
     };
     // Most requests are for symbols. The others are boxed, so that the future of a symbol's answer stays small.
     let response = match &resource {
@@ -91,14 +91,14 @@ pub(super) async fn answer(request: HttpRequest, symbols: Data<Symbols>) -> Http
     cors::allow(response)
 }
 
-/// What a GET or HEAD request names, or the answer to a request that reads nothing.
-fn to_be_read(request: &HttpRequest) -> Result<Resource<'_>, HttpResponse> {
+/// What a GET or HEAD request names, or the answer to a request that reads nothing; boxed, as it is rare.
+fn to_be_read(request: &HttpRequest) -> Result<Resource<'_>, Box<HttpResponse>> {
     let path = request.uri().path();
     let resource =
-        Resource::read(path).ok_or_else(|| ApiError::not_found(path).error_response())?;
+        Resource::read(path).ok_or_else(|| Box::new(ApiError::not_found(path).error_response()))?;
     match cors::without_reading(request) {
         None => Ok(resource),
-        Some(response) => Err(response),
+        Some(response) => Err(Box::new(response)),
     }
 }
 

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
-use super::{StagedError, StagedFiles};
+use super::error::StagedError;
+use super::files::StagedFiles;
 
 /// How often to look.
 const EVERY: Duration = Duration::from_mins(10);

@@ -14,7 +14,7 @@ use std::sync::Arc;
 use flate2::{Compress, Compression, FlushCompress, Status};
 use futures_util::{StreamExt, stream};
 
-use super::StoreError;
+use super::error::StoreError;
 use crate::blocking;
 use crate::cpu::CpuPool;
 

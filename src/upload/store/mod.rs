@@ -24,7 +24,7 @@ use crate::db::FileRecords;
 use crate::db::uploads::Outcome;
 use crate::metrics::Metrics;
 use crate::scratch::Scratch;
-use symbols::Store;
+use symbols::{Store, SymbolKey};
 
 use member::Stored;
 use room::MemberRoom;
@@ -152,5 +152,48 @@ impl MemberStore {
             existing.as_ref(),
             now,
         ))))
+    }
+
+    /// The keys that an upload has to claim.
+    pub(in crate::upload) fn claims(&self, members: &[Member]) -> Vec<SymbolKey> {
+        if self.settings.overwrite == Overwrite::Allow {
+            return Vec::new();
+        }
+        members.iter().map(|member| member.key.clone()).collect()
+    }
+
+    /// Refuses an upload that would change a file which it must not change.
+    pub(in crate::upload) async fn refuse_overwriting(
+        &self,
+        user: &str,
+        members: &[Member],
+        store: Store,
+    ) -> Result<(), StoreError> {
+        if self.settings.overwrite == Overwrite::Allow {
+            return Ok(());
+        }
+        let mut looking = stream::iter(members.to_vec())
+            .map(|member| self.change(member, store))
+            .buffered(self.settings.at_once.max(1));
+        let mut changed = Vec::new();
+        while let Some(change) = looking.try_next().await? {
+            changed.extend(change);
+        }
+        if self.settings.overwrite == Overwrite::SameUploader && !changed.is_empty() {
+            let uploaders = self.files.last_uploaders(store, &changed).await?;
+            changed.retain(|key| uploaders.get(key).is_none_or(|uploader| uploader != user));
+        }
+        match changed.into_iter().next() {
+            None => Ok(()),
+            Some(key) => Err(StoreError::AlreadyExists(key.to_string())),
+        }
+    }
+
+    /// The key of a member that is stored with other bytes already.
+    async fn change(&self, member: Member, store: Store) -> Result<Option<SymbolKey>, StoreError> {
+        let source = self.catalog.upload_target(store);
+        let existing = source.storage().head(&source.path(&member.key)).await?;
+        let differs = existing.is_some_and(|existing| !member.is_same_as(&existing));
+        Ok(differs.then_some(member.key))
     }
 }

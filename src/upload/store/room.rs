@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::StoreError;
+use super::error::StoreError;
 use crate::metrics::{KindLabel, Metrics};
 
 /// How long a member may wait for room.

@@ -13,7 +13,7 @@ use bytes::Bytes;
 use flate2::read::DeflateDecoder;
 use strict_zip::Method;
 
-use super::StoreError;
+use super::error::StoreError;
 use super::gzip::{self, Text};
 use crate::cpu::CpuPool;
 use crate::scratch::Scratch;

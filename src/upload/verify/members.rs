@@ -25,7 +25,7 @@ pub(in crate::upload) async fn verify_members(
         Some(early) => early.finish().await,
         None => Known::default(),
     };
-    let verified = stream::iter(entries).map(|entry| {
+    let reading = stream::iter(entries).map(|entry| {
         let facts = known.take(&entry);
         async {
             match facts {
@@ -34,5 +34,5 @@ pub(in crate::upload) async fn verify_members(
             }
         }
     });
-    verified.buffered(verifier.at_once()).try_collect().await
+    reading.buffered(verifier.at_once()).try_collect().await
 }
