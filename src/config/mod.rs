@@ -99,12 +99,3 @@ impl Config {
             .collect()
     }
 }
-
-impl Section for StorageConfig {
-    fn violations(&self) -> Vec<Violation> {
-        let violations = self.contradictions().into_iter();
-        violations
-            .map(|(key, message)| Violation { key, message })
-            .collect()
-    }
-}

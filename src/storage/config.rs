@@ -9,10 +9,8 @@ use serde_json::{Map, Value};
 
 use super::disk::DiskConfig;
 use super::s3::S3Config;
+use crate::section::{Check, Section, Violation, violations};
 use symbols::check_name;
-
-/// A check of one key: the key, whether its value is good, and what it should be.
-pub(super) type Check = (&'static str, bool, &'static str);
 
 /// The main storage, and where in it symbols lie.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -163,10 +161,8 @@ impl<'de> Deserialize<'de> for StorageKind {
 const PREFIX_RULE: &str =
     "must be a path such as v1 or try/v1, without empty parts or parts that begin with a dot";
 
-impl StorageConfig {
-    /// What is wrong with values of the right type: each key, from `storage` on, and what it should be.
-    #[must_use]
-    pub fn contradictions(&self) -> Vec<(String, &'static str)> {
+impl Section for StorageConfig {
+    fn violations(&self) -> Vec<Violation> {
         let mut checks = self.kind.checks();
         checks.extend([
             ("prefix", is_prefix(&self.prefix), PREFIX_RULE),
@@ -177,23 +173,15 @@ impl StorageConfig {
                 "is the same as storage.prefix, so try symbols would be regular ones",
             ),
         ]);
-        let mut problems = failed("storage", checks);
+        let mut found = violations("storage", &checks);
         for (number, source) in self.sources.iter().enumerate() {
             let mut checks = source.kind.checks();
             let is_good = source.prefix.is_empty() || is_prefix(&source.prefix);
             checks.push(("prefix", is_good, PREFIX_RULE));
-            problems.extend(failed(&format!("storage.sources[{number}]"), checks));
+            found.extend(violations(&format!("storage.sources[{number}]"), &checks));
         }
-        problems
+        found
     }
-}
-
-/// The keys of a section whose check fails.
-fn failed(section: &str, checks: Vec<Check>) -> Vec<(String, &'static str)> {
-    let failed = checks.into_iter().filter(|(_, is_good, _)| !is_good);
-    failed
-        .map(|(key, _, message)| (format!("{section}.{key}"), message))
-        .collect()
 }
 
 fn is_prefix(prefix: &str) -> bool {
@@ -211,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn contradictions_are_reported_with_their_place() {
+    fn violations_are_reported_with_their_place() {
         let config = StorageConfig {
             kind: StorageKind::S3(S3Config {
                 endpoint: "localhost:9000".to_owned(),
@@ -226,9 +214,9 @@ mod tests {
             ..StorageConfig::default()
         };
         let keys: Vec<_> = config
-            .contradictions()
+            .violations()
             .into_iter()
-            .map(|(key, _)| key)
+            .map(|violation| violation.key)
             .collect();
         assert_eq!(
             keys,
@@ -239,7 +227,7 @@ mod tests {
                 "storage.sources[0].prefix"
             ]
         );
-        assert!(StorageConfig::default().contradictions().is_empty());
+        assert!(StorageConfig::default().violations().is_empty());
     }
 
     #[test]

@@ -6,13 +6,8 @@
 use std::fmt::{self, Debug, Formatter};
 use std::ops::Range;
 
-use bytes::Bytes;
-use futures_util::stream::BoxStream;
-
-use super::{FilePart, ObjectInfo, StorageError};
-
-/// The bytes of an object, a piece at a time. An error in the middle means that the rest cannot be had.
-pub type ObjectStream = BoxStream<'static, Result<Bytes, StorageError>>;
+use super::file_part::FilePart;
+use super::object::{ObjectInfo, ObjectStream};
 
 /// An object being read.
 #[derive(Debug)]

@@ -5,9 +5,11 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use super::{
-    Address, Fetched, ObjectInfo, ObjectMeta, ObjectSource, Payload, Storage, StorageError,
-};
+use super::error::StorageError;
+use super::fetched::Fetched;
+use super::object::{Address, ObjectInfo, ObjectMeta};
+use super::payload::Payload;
+use super::traits::{ObjectSource, Storage};
 use crate::clock::{SharedClock, Stopwatch};
 use crate::metrics::{Metrics, OperationLabel, StorageLabels};
 

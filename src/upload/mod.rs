@@ -1,6 +1,6 @@
 //! Taking an upload: receive it, verify it, store it, record it.
 //!
-//! The rooms stand in the order in which an upload passes them. [`receive`] gives it a slot and brings it into a
+//! The rooms stand in the order in which an upload passes them. `receive` gives it a slot and brings it into a
 //! temporary file. [`verify`] inspects its structure and verifies every member before the first is stored, so that a
 //! refusal leaves nothing behind. `store` stores the members; `records` keeps the record, which is pending meanwhile and
 //! is completed in one transaction; `aftermath` lists what follows. Only then does the client get its 201. A failure

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::storage::config::Check;
+use crate::section::Check;
 
 /// Where the objects of a disk storage lie.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
 use crate::storage::file_part::Reading;
-use crate::storage::{ObjectInfo, ObjectMeta};
+use crate::storage::object::{ObjectInfo, ObjectMeta};
 
 /// The last bytes of every file; the digit is the format's version.
 const MAGIC: &[u8; 8] = b"symbold1";

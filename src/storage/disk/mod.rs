@@ -24,18 +24,19 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use super::{
-    Address, Fetched, ObjectInfo, ObjectMeta, ObjectSource, Payload, Storage, StorageError,
-};
+use super::error::StorageError;
+use super::fetched::Fetched;
+use super::object::{Address, ObjectInfo, ObjectMeta};
+use super::payload::Payload;
+use super::traits::{ObjectSource, Storage};
 use crate::blocking;
 use crate::durable_dirs;
 use crate::scratch::Scratch;
 use footer::{Footer, footer};
+use source::{NAME, cannot_open};
 
 pub use config::DiskConfig;
 pub use source::DiskSource;
-
-const NAME: &str = "disk";
 
 /// The directory of objects that are being written. It cannot clash with a symbol, whatever the prefix: no name has a
 /// `#`.
@@ -146,15 +147,5 @@ impl Storage for DiskStorage {
         let (storage, path) = (self.clone(), path.to_owned());
         let removed = blocking::run(move || storage.remove(&path)).await;
         removed.map_err(|error| StorageError::from_io(NAME, &error))
-    }
-}
-
-fn cannot_open(root: &Path, error: &io::Error) -> StorageError {
-    StorageError::Unavailable {
-        storage: NAME.to_owned(),
-        reason: format!(
-            "cannot open the directory {} (setting storage.directory): {error}",
-            root.display()
-        ),
     }
 }

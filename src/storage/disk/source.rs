@@ -12,12 +12,16 @@ use async_trait::async_trait;
 use rustix::io::Errno;
 
 use super::footer::{ReadError, read_info};
-use super::{NAME, cannot_open};
 use crate::blocking;
+use crate::storage::error::StorageError;
+use crate::storage::fetched::{Fetched, ObjectBytes};
+use crate::storage::file_part::FilePart;
 use crate::storage::file_part::Reading;
-use crate::storage::{
-    Address, Fetched, FilePart, ObjectBytes, ObjectInfo, ObjectSource, StorageError,
-};
+use crate::storage::object::{Address, ObjectInfo};
+use crate::storage::traits::ObjectSource;
+
+/// The name of storages on disk.
+pub(super) const NAME: &str = "disk";
 
 /// A directory whose objects are read.
 #[derive(Clone, Debug)]
@@ -180,5 +184,15 @@ impl ObjectSource for DiskSource {
         let root = Arc::clone(&self.root);
         let checked = blocking::run(move || fs::read_dir(&root).map(drop)).await;
         checked.map_err(|error| StorageError::from_io(NAME, &error))
+    }
+}
+
+pub(super) fn cannot_open(root: &Path, error: &io::Error) -> StorageError {
+    StorageError::Unavailable {
+        storage: NAME.to_owned(),
+        reason: format!(
+            "cannot open the directory {} (setting storage.directory): {error}",
+            root.display()
+        ),
     }
 }

@@ -18,13 +18,12 @@ use bytes::Bytes;
 use futures_util::{StreamExt, stream};
 use rustix::io::Errno;
 
-use super::{ObjectStream, StorageError};
+use super::error::StorageError;
+use super::object::ObjectStream;
 use crate::blocking;
 
 pub(super) use reading::Reading;
-
-/// How much is read at a time, in bytes: a buffer of twice this size would be mapped and unmapped by the system.
-const READ: usize = 64 * 1024;
+use reading::{READ, read_piece};
 
 /// How much the kernel is told to send at a time, in bytes. Other connections of the same thread have their turn in
 /// between.
@@ -157,14 +156,6 @@ impl FilePart {
 fn is_of_file(error: &io::Error) -> bool {
     error.kind() == io::ErrorKind::UnexpectedEof
         || error.raw_os_error() == Some(Errno::IO.raw_os_error())
-}
-
-/// Reads the beginning of a range, or all of it.
-fn read_piece(file: &File, range: &Range<u64>, reading: Reading) -> io::Result<Bytes> {
-    let length = range.end.saturating_sub(range.start);
-    let mut piece = vec![0; usize::try_from(length).unwrap_or(usize::MAX).min(READ)];
-    reading.read_exact(file, &mut piece, range.start)?;
-    Ok(piece.into())
 }
 
 #[cfg(test)]

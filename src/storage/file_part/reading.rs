@@ -11,7 +11,11 @@ use std::ops::Range;
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::Path;
 
+use bytes::Bytes;
 use rustix::fs::OFlags;
+
+/// How much is read at a time, in bytes: a buffer of twice this size would be mapped and unmapped by the system.
+pub(super) const READ: usize = 64 * 1024;
 
 /// How far apart the bytes are that tell whether a range is in memory.
 const PROBED: usize = 128 * 1024;
@@ -100,7 +104,16 @@ fn read_exact_at_once(_: &File, _: &mut [u8], _: u64) -> io::Result<()> {
     Err(io::ErrorKind::WouldBlock.into())
 }
 
-#[cfg(all(test, target_os = "linux"))]
+/// Reads the beginning of a range, or all of it.
+pub(super) fn read_piece(file: &File, range: &Range<u64>, reading: Reading) -> io::Result<Bytes> {
+    let length = range.end.saturating_sub(range.start);
+    let mut piece = vec![0; usize::try_from(length).unwrap_or(usize::MAX).min(READ)];
+    reading.read_exact(file, &mut piece, range.start)?;
+    Ok(piece.into())
+}
+
+#[cfg(test)]
+#[cfg(target_os = "linux")]
 mod tests {
     use std::io::Write;
 

@@ -5,7 +5,7 @@ use std::io;
 use std::ops::Range;
 use std::os::fd::AsFd;
 
-use super::{Reading, read_piece};
+use super::reading::{Reading, read_piece};
 
 /// Lets the kernel copy the beginning of a range to a socket, and returns how many bytes it copied. Where the kernel
 /// cannot, they are copied here: not every file system has the call, nor every sandbox.

@@ -6,8 +6,10 @@ use aws_sdk_s3::Client;
 use aws_sdk_s3::presigning::PresigningConfig;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
-use super::{Access, S3Config, error};
-use crate::storage::{Address, StorageError};
+use super::config::{Access, S3Config};
+use super::error;
+use crate::storage::error::StorageError;
+use crate::storage::object::Address;
 
 /// Every byte except the unreserved ones (RFC 3986, 2.3) and the slash.
 const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC

@@ -13,8 +13,9 @@ use tokio::task::JoinHandle;
 
 use super::error;
 use crate::blocking;
+use crate::storage::object::ObjectStream;
+use crate::storage::payload::Payload;
 use crate::storage::payload::PayloadReader;
-use crate::storage::{ObjectStream, Payload};
 
 /// How much of a payload is in memory at a time, in bytes.
 const PIECE: u64 = 256 * 1024;

@@ -15,8 +15,9 @@ use aws_sdk_s3::config::{
 };
 use aws_smithy_http_client::tls::{self, rustls_provider::CryptoMode};
 
-use super::{RequestConfig, S3Config, error};
-use crate::storage::StorageError;
+use super::config::{RequestConfig, S3Config};
+use super::error;
+use crate::storage::error::StorageError;
 
 /// How often a request is tried.
 const ATTEMPTS: u32 = 3;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use bytesize::ByteSize;
 use serde::{Deserialize, Serialize};
 
-use crate::storage::config::Check;
+use crate::section::Check;
 
 /// The smallest part of an object that Amazon takes, except for the last one.
 const SMALLEST_PART: ByteSize = ByteSize::mib(5);

@@ -4,7 +4,7 @@ use std::error::Error;
 
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 
-use crate::storage::StorageError;
+use crate::storage::error::StorageError;
 
 /// Codes by which stores say that there is no room left (Ceph, and `MinIO`).
 const FULL: [&str; 2] = ["QuotaExceeded", "XMinioStorageFull"];

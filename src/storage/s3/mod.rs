@@ -10,6 +10,7 @@
 
 mod address;
 mod body;
+mod bucket;
 mod client;
 mod config;
 mod error;
@@ -24,24 +25,23 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use aws_config::SdkConfig;
-use aws_sdk_s3::Client;
 use tokio::runtime::Handle;
 
 use self::address::Addresses;
-use super::{
-    Address, Fetched, ObjectBytes, ObjectInfo, ObjectMeta, ObjectSource, Payload, Storage,
-    StorageError,
-};
+use self::bucket::Bucket;
+use super::error::StorageError;
+use super::fetched::{Fetched, ObjectBytes};
+use super::object::{Address, ObjectInfo, ObjectMeta};
+use super::payload::Payload;
+use super::traits::{ObjectSource, Storage};
 
 pub use config::{Access, RequestConfig, S3Config};
 
 /// A bucket that holds objects. Clones share the connections.
 #[derive(Clone, Debug)]
 pub struct S3Storage {
-    client: Client,
-    bucket: Arc<str>,
+    bucket: Bucket,
     location: Arc<str>,
-    settings: RequestConfig,
     addresses: Arc<Addresses>,
     /// The runtime that opened the storage. Connections belong to the runtime on which they are made, and those that
     /// read bodies come and go.
@@ -67,10 +67,12 @@ impl S3Storage {
         };
         let storage = Self {
             addresses: Arc::new(Addresses::new(config, &client).await?),
-            client,
-            bucket: config.bucket.as_str().into(),
+            bucket: Bucket {
+                client,
+                name: config.bucket.as_str().into(),
+                requests: config.requests.clone(),
+            },
             location: location.into(),
-            settings: config.requests.clone(),
             runtime: Handle::current(),
         };
         storage.check_at_start().await?;
@@ -79,22 +81,33 @@ impl S3Storage {
 
     /// Checks the bucket, and finds out what is wrong with it.
     async fn check_at_start(&self) -> Result<(), StorageError> {
-        let Err(failure) = self.client.head_bucket().bucket(&*self.bucket).send().await else {
+        let Err(failure) = self
+            .bucket
+            .client
+            .head_bucket()
+            .bucket(&*self.bucket.name)
+            .send()
+            .await
+        else {
             return Ok(());
         };
         // The answer to HEAD has no body that could say why: ask once more in a way that has one.
-        let list = self.client.list_objects_v2().bucket(&*self.bucket);
+        let list = self
+            .bucket
+            .client
+            .list_objects_v2()
+            .bucket(&*self.bucket.name);
         let Err(reason) = list.max_keys(1).send().await else {
-            return Err(error::unavailable(&self.bucket, "check", &failure));
+            return Err(error::unavailable(&self.bucket.name, "check", &failure));
         };
-        Err(error::unusable(&self.bucket, &failure, &reason))
+        Err(error::unusable(&self.bucket.name, &failure, &reason))
     }
 }
 
 #[async_trait]
 impl ObjectSource for S3Storage {
     fn name(&self) -> &str {
-        &self.bucket
+        &self.bucket.name
     }
 
     fn location(&self) -> &str {
@@ -102,11 +115,16 @@ impl ObjectSource for S3Storage {
     }
 
     async fn head(&self, path: &str) -> Result<Option<ObjectInfo>, StorageError> {
-        let request = self.client.head_object().bucket(&*self.bucket).key(path);
+        let request = self
+            .bucket
+            .client
+            .head_object()
+            .bucket(&*self.bucket.name)
+            .key(path);
         match request.send().await {
-            Ok(answer) => object::info(&self.bucket, &(&answer).into()).map(Some),
+            Ok(answer) => object::info(&self.bucket.name, &(&answer).into()).map(Some),
             Err(failure) if error::is_absent(&failure) => Ok(None),
-            Err(failure) => Err(error::unavailable(&self.bucket, "head", &failure)),
+            Err(failure) => Err(error::unavailable(&self.bucket.name, "head", &failure)),
         }
     }
 
@@ -115,21 +133,27 @@ impl ObjectSource for S3Storage {
         path: &str,
         range: Option<Range<u64>>,
     ) -> Result<Option<Fetched>, StorageError> {
-        let request = self.client.get_object().bucket(&*self.bucket).key(path);
+        let request = self
+            .bucket
+            .client
+            .get_object()
+            .bucket(&*self.bucket.name)
+            .key(path);
         let request = request.set_range(range.as_ref().and_then(object::range_header));
         let answer = self.runtime.spawn(request.send()).await;
-        let answer = answer.map_err(|panic| error::nonsense(&self.bucket, &panic.to_string()))?;
+        let answer =
+            answer.map_err(|panic| error::nonsense(&self.bucket.name, &panic.to_string()))?;
         let answer = match answer {
             Ok(answer) => answer,
             Err(failure) if error::is_absent_for_sure(&failure) => return Ok(None),
             Err(failure) if range.is_some() && error::is_out_of_range(&failure) => {
                 return Ok(self.head(path).await?.map(object::nothing_of));
             }
-            Err(failure) => return Err(error::unavailable(&self.bucket, "fetch", &failure)),
+            Err(failure) => return Err(error::unavailable(&self.bucket.name, "fetch", &failure)),
         };
-        let (info, range) = object::part(&self.bucket, &answer)?;
+        let (info, range) = object::part(&self.bucket.name, &answer)?;
         let stream = body::read(
-            Arc::clone(&self.bucket),
+            Arc::clone(&self.bucket.name),
             answer.body,
             range.end - range.start,
         );
@@ -142,15 +166,21 @@ impl ObjectSource for S3Storage {
 
     async fn address(&self, path: &str) -> Result<Option<Address>, StorageError> {
         self.addresses
-            .address(&self.client, &self.bucket, path)
+            .address(&self.bucket.client, &self.bucket.name, path)
             .await
     }
 
     async fn check(&self) -> Result<(), StorageError> {
-        let asked = self.client.head_bucket().bucket(&*self.bucket).send().await;
+        let asked = self
+            .bucket
+            .client
+            .head_bucket()
+            .bucket(&*self.bucket.name)
+            .send()
+            .await;
         asked
             .map(drop)
-            .map_err(|failure| error::unavailable(&self.bucket, "check", &failure))
+            .map_err(|failure| error::unavailable(&self.bucket.name, "check", &failure))
     }
 }
 
@@ -162,19 +192,24 @@ impl Storage for S3Storage {
         payload: Payload,
         meta: ObjectMeta,
     ) -> Result<(), StorageError> {
-        if payload.len() > self.settings.parts_from.as_u64() {
-            self.put_in_parts(path, &payload, &meta).await
+        if payload.len() > self.bucket.requests.parts_from.as_u64() {
+            self.bucket.put_in_parts(path, &payload, &meta).await
         } else {
-            self.put_whole(path, &payload, &meta).await
+            self.bucket.put_whole(path, &payload, &meta).await
         }
     }
 
     async fn delete(&self, path: &str) -> Result<(), StorageError> {
-        let request = self.client.delete_object().bucket(&*self.bucket).key(path);
+        let request = self
+            .bucket
+            .client
+            .delete_object()
+            .bucket(&*self.bucket.name)
+            .key(path);
         match request.send().await {
             Ok(_) => Ok(()),
             Err(failure) if error::is_absent_for_sure(&failure) => Ok(()),
-            Err(failure) => Err(error::unavailable(&self.bucket, "delete", &failure)),
+            Err(failure) => Err(error::unavailable(&self.bucket.name, "delete", &failure)),
         }
     }
 }

@@ -13,7 +13,9 @@ use futures_util::{StreamExt, stream};
 use time::OffsetDateTime;
 
 use super::error;
-use crate::storage::{Fetched, ObjectBytes, ObjectInfo, ObjectMeta, StorageError};
+use crate::storage::error::StorageError;
+use crate::storage::fetched::{Fetched, ObjectBytes};
+use crate::storage::object::{ObjectInfo, ObjectMeta};
 
 /// Size before compression in bytes; Tecken's name.
 const ORIGINAL_SIZE: &str = "original_size";

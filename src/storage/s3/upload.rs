@@ -8,9 +8,12 @@ use aws_smithy_types::base64;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use tokio::runtime::Handle;
 
-use super::{S3Storage, body, client, error, object};
+use super::bucket::Bucket;
+use super::{body, client, error, object};
 use crate::blocking;
-use crate::storage::{ObjectMeta, Payload, StorageError};
+use crate::storage::error::StorageError;
+use crate::storage::object::ObjectMeta;
+use crate::storage::payload::Payload;
 
 /// How many parts of one object are under way at once.
 const PARTS_AT_ONCE: usize = 4;
@@ -24,7 +27,7 @@ const PIECE: usize = 256 * 1024;
 /// The coding of gzipped objects.
 const GZIP: &str = "gzip";
 
-impl S3Storage {
+impl Bucket {
     /// Stores an object with one request.
     pub(super) async fn put_whole(
         &self,
@@ -35,7 +38,7 @@ impl S3Storage {
         let request = self
             .client
             .put_object()
-            .bucket(&*self.bucket)
+            .bucket(&*self.name)
             .key(path)
             .content_length(content_length(payload))
             .set_content_encoding(meta.is_gzipped.then(|| GZIP.to_owned()))
@@ -43,11 +46,11 @@ impl S3Storage {
             .set_metadata(Some(object::metadata(meta)))
             .set_checksum_crc32(self.checksum(payload).await?)
             .body(body::of_payload(payload));
-        let deadlines = client::deadlines_of_put(&self.settings, payload.len());
+        let deadlines = client::deadlines_of_put(&self.requests, payload.len());
         let stored = request.customize().config_override(deadlines).send().await;
         stored
             .map(drop)
-            .map_err(|failure| error::unavailable(&self.bucket, "put", &failure))
+            .map_err(|failure| error::unavailable(&self.name, "put", &failure))
     }
 
     /// Stores an object with one request a part. The object appears when all parts are complete.
@@ -58,7 +61,7 @@ impl S3Storage {
         meta: &ObjectMeta,
     ) -> Result<(), StorageError> {
         let mut upload = self.begin_upload(path, meta).await?;
-        let ranges = part_ranges(payload.len(), self.settings.part_size.as_u64());
+        let ranges = part_ranges(payload.len(), self.requests.part_size.as_u64());
         let parts = (1..).zip(ranges).map(|(number, range)| {
             let (upload, payload) = (&upload, payload.slice(range));
             async move { upload.put_part(number, &payload).await }
@@ -76,25 +79,25 @@ impl S3Storage {
         path: &str,
         meta: &ObjectMeta,
     ) -> Result<MultipartUpload, StorageError> {
-        let checksum = self.settings.checksum.then_some(ChecksumAlgorithm::Crc32);
+        let checksum = self.requests.checksum.then_some(ChecksumAlgorithm::Crc32);
         let request = self
             .client
             .create_multipart_upload()
-            .bucket(&*self.bucket)
+            .bucket(&*self.name)
             .key(path)
             .set_content_encoding(meta.is_gzipped.then(|| GZIP.to_owned()))
             .set_content_type(meta.content_type.clone())
             .set_metadata(Some(object::metadata(meta)))
             .set_checksum_algorithm(checksum);
-        let deadlines = client::deadlines_of_put(&self.settings, 0);
+        let deadlines = client::deadlines_of_put(&self.requests, 0);
         let begun = request.customize().config_override(deadlines).send().await;
         let begun =
-            begun.map_err(|failure| error::unavailable(&self.bucket, "begin parts", &failure))?;
+            begun.map_err(|failure| error::unavailable(&self.name, "begin parts", &failure))?;
         let id = begun
             .upload_id
-            .ok_or_else(|| error::nonsense(&self.bucket, "begin parts: no upload id"))?;
+            .ok_or_else(|| error::nonsense(&self.name, "begin parts: no upload id"))?;
         Ok(MultipartUpload {
-            storage: self.clone(),
+            bucket: self.clone(),
             path: path.to_owned(),
             id,
             is_finished: false,
@@ -104,12 +107,12 @@ impl S3Storage {
 
     /// The CRC-32 as the store wants it, if it is to be sent.
     async fn checksum(&self, payload: &Payload) -> Result<Option<String>, StorageError> {
-        if !self.settings.checksum {
+        if !self.requests.checksum {
             return Ok(None);
         }
         let payload = payload.clone();
         let checksum = blocking::run(move || crc32(&payload)).await;
-        let checksum = checksum.map_err(|error| StorageError::from_io(&self.bucket, &error))?;
+        let checksum = checksum.map_err(|error| StorageError::from_io(&self.name, &error))?;
         Ok(Some(base64::encode(checksum.to_be_bytes())))
     }
 }
@@ -117,7 +120,7 @@ impl S3Storage {
 /// An object that is being stored in parts. Unless it is completed, its parts are thrown away when it is dropped,
 /// whether because something failed or because nobody waits for it any more.
 struct MultipartUpload {
-    storage: S3Storage,
+    bucket: Bucket,
     path: String,
     id: String,
     is_finished: bool,
@@ -130,22 +133,22 @@ impl MultipartUpload {
         number: i32,
         payload: &Payload,
     ) -> Result<CompletedPart, StorageError> {
-        let storage = &self.storage;
-        let checksum = storage.checksum(payload).await?;
-        let request = storage
+        let bucket = &self.bucket;
+        let checksum = bucket.checksum(payload).await?;
+        let request = bucket
             .client
             .upload_part()
-            .bucket(&*storage.bucket)
+            .bucket(&*bucket.name)
             .key(&self.path)
             .upload_id(&self.id)
             .part_number(number)
             .content_length(content_length(payload))
             .set_checksum_crc32(checksum.clone())
             .body(body::of_payload(payload));
-        let deadlines = client::deadlines_of_put(&storage.settings, payload.len());
+        let deadlines = client::deadlines_of_put(&bucket.requests, payload.len());
         let stored = request.customize().config_override(deadlines).send().await;
-        let stored = stored
-            .map_err(|failure| error::unavailable(&storage.bucket, "put a part", &failure))?;
+        let stored =
+            stored.map_err(|failure| error::unavailable(&bucket.name, "put a part", &failure))?;
         Ok(CompletedPart::builder()
             .part_number(number)
             .set_e_tag(stored.e_tag)
@@ -158,24 +161,24 @@ impl MultipartUpload {
         parts: Vec<CompletedPart>,
         length: u64,
     ) -> Result<(), StorageError> {
-        let storage = &self.storage;
+        let bucket = &self.bucket;
         let parts = CompletedMultipartUpload::builder().set_parts(Some(parts));
-        let request = storage
+        let request = bucket
             .client
             .complete_multipart_upload()
-            .bucket(&*storage.bucket)
+            .bucket(&*bucket.name)
             .key(&self.path)
             .upload_id(&self.id)
             .multipart_upload(parts.build());
         // The store may put the parts together only now.
-        let deadlines = client::deadlines_of_put(&storage.settings, length);
+        let deadlines = client::deadlines_of_put(&bucket.requests, length);
         let completed = request.customize().config_override(deadlines).send().await;
         let completed = completed
-            .map_err(|failure| error::unavailable(&storage.bucket, "complete parts", &failure))?;
+            .map_err(|failure| error::unavailable(&bucket.name, "complete parts", &failure))?;
         // The status is sent before the work is done, so only the body says that it was.
         if completed.e_tag.is_none() {
             let reason = "complete parts: the answer does not say that the object is stored";
-            return Err(error::nonsense(&storage.bucket, reason));
+            return Err(error::nonsense(&bucket.name, reason));
         }
         self.is_finished = true;
         Ok(())
@@ -188,21 +191,21 @@ impl Drop for MultipartUpload {
             return;
         }
         let (path, id) = (self.path.clone(), self.id.clone());
-        self.runtime.spawn(abort(self.storage.clone(), path, id));
+        self.runtime.spawn(abort(self.bucket.clone(), path, id));
     }
 }
 
 /// Throws the parts of an object away. A rule of the bucket should do so too, for the parts of a process that died.
-async fn abort(storage: S3Storage, path: String, id: String) {
-    let request = storage
+async fn abort(bucket: Bucket, path: String, id: String) {
+    let request = bucket
         .client
         .abort_multipart_upload()
-        .bucket(&*storage.bucket)
+        .bucket(&*bucket.name)
         .key(&path)
         .upload_id(id);
-    let deadlines = client::deadlines_of_put(&storage.settings, 0);
+    let deadlines = client::deadlines_of_put(&bucket.requests, 0);
     if let Err(failure) = request.customize().config_override(deadlines).send().await {
-        let error = error::unavailable(&storage.bucket, "abort parts", &failure);
+        let error = error::unavailable(&bucket.name, "abort parts", &failure);
         tracing::warn!(event = "parts_left", path, %error, "could not remove the parts of an object that was not stored");
     }
 }

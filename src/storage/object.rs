@@ -1,0 +1,52 @@
+//! What a storage says of an object, and what it gives of it.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::stream::BoxStream;
+use serde::{Deserialize, Serialize};
+use time::OffsetDateTime;
+
+use super::error::StorageError;
+
+/// The bytes of an object, a piece at a time. An error in the middle means that the rest cannot be had.
+pub type ObjectStream = BoxStream<'static, Result<Bytes, StorageError>>;
+
+/// What is known of an object beside its bytes.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ObjectMeta {
+    /// Whether the bytes are gzipped (`Content-Encoding: gzip`).
+    pub is_gzipped: bool,
+    /// `Content-Type`, where it is not the storage's default for unknown bytes.
+    pub content_type: Option<String>,
+    /// Size before compression in bytes; Tecken's `original_size`.
+    pub original_size: Option<u64>,
+    /// MD5 before compression in lower-case hexadecimal; Tecken's `original_md5_hash`.
+    pub original_md5: Option<String>,
+    /// SHA-256 before compression in lower-case hexadecimal.
+    pub original_sha256: Option<String>,
+}
+
+/// An object as the storage holds it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ObjectInfo {
+    /// What it was stored with.
+    pub meta: ObjectMeta,
+    /// Size as stored, in bytes.
+    pub stored_size: u64,
+    /// When it was stored.
+    #[serde(with = "time::serde::timestamp::microseconds")]
+    pub modified_at: OffsetDateTime,
+    /// What the storage itself calls exactly these bytes: S3's entity tag, without its quotes. Only visible ASCII.
+    #[serde(default)]
+    pub version: Option<String>,
+}
+
+/// Where clients can fetch an object themselves.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Address {
+    /// The URL, percent-encoded.
+    pub url: String,
+    /// How long it is good for; `None` means for as long as the object is there.
+    pub good_for: Option<Duration>,
+}
