@@ -5,7 +5,8 @@
 
 use time::OffsetDateTime;
 
-use super::{AuthError, Permission};
+use super::error::AuthError;
+use super::permission::Permission;
 
 /// Who sent a request.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -41,7 +41,7 @@ pub use config::ServerConfig;
 pub use middleware::{Observation, observe};
 pub use sendfile::Outlet;
 
-use self::symbols::Symbols;
+use self::symbols::SymbolServices;
 
 /// What the handlers call.
 #[derive(Clone, Debug)]
@@ -72,7 +72,7 @@ pub struct HttpServices {
     pub clock: SharedClock,
 }
 
-impl From<&HttpServices> for Symbols {
+impl From<&HttpServices> for SymbolServices {
     fn from(services: &HttpServices) -> Self {
         Self {
             downloads: services.downloads.clone(),
@@ -91,7 +91,7 @@ pub fn configure(services: &HttpServices, app: &mut ServiceConfig) {
         .app_data(Data::from(Arc::clone(&services.uploads)))
         .app_data(Data::new(services.breakpad.clone()))
         .app_data(Data::new(breakpad::PublicUrl(services.public_url.clone())))
-        .app_data(Data::new(Symbols::from(services)))
+        .app_data(Data::new(SymbolServices::from(services)))
         .app_data(Data::new(services.missing.clone()))
         .app_data(Data::from(Arc::clone(&services.health)))
         .app_data(Data::new(services.metrics.clone()))

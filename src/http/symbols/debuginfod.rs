@@ -17,7 +17,8 @@ use actix_web::web::Bytes;
 use actix_web::{HttpRequest, HttpResponse};
 use futures_util::{Stream, stream};
 
-use super::{Symbols, download};
+use super::download;
+use super::services::SymbolServices;
 use crate::blocking;
 use crate::debuginfod::{BuildFile, Extract};
 use crate::http::error::ApiError;
@@ -36,23 +37,23 @@ const PIECE: u64 = 256 * 1024;
 pub(super) async fn answer(
     request: &HttpRequest,
     path: &BuildPath,
-    symbols: &Symbols,
+    services: &SymbolServices,
 ) -> HttpResponse {
-    let result = send(request, path, symbols).await;
+    let result = send(request, path, services).await;
     result.unwrap_or_else(ApiError::text_response)
 }
 
 async fn send(
     request: &HttpRequest,
     path: &BuildPath,
-    symbols: &Symbols,
+    services: &SymbolServices,
 ) -> Result<HttpResponse, ApiError> {
-    let debuginfod = &symbols.debuginfod;
+    let debuginfod = &services.debuginfod;
     let extract = match &path.wanted {
         WantedOfBuild::File(kind) => {
             let largest = largest(request.headers());
             let file = debuginfod.file(&path.build_id, *kind, largest).await?;
-            let mut response = download::send(request, symbols, &file.found).await?;
+            let mut response = download::send(request, services, &file.found).await?;
             describe(response.headers_mut(), &file);
             return Ok(response);
         }

@@ -4,7 +4,7 @@ use actix_web::{HttpRequest, HttpResponse, ResponseError};
 use serde::Serialize;
 use symbols::Store;
 
-use super::Symbols;
+use super::services::SymbolServices;
 use crate::catalog::{Module, Origin, SourceAnswer, Sourced};
 use crate::db::files::HeldId;
 use crate::db::missing::MissingRecord;
@@ -20,23 +20,23 @@ pub(super) const PREFIX: &str = "/api/explain";
 pub(super) async fn answer(
     request: &HttpRequest,
     symbol: &SymbolPath<'_>,
-    symbols: &Symbols,
+    services: &SymbolServices,
 ) -> HttpResponse {
-    let result = explain(request, symbol, symbols).await;
+    let result = explain(request, symbol, services).await;
     result.unwrap_or_else(|error| ApiError::from(error).error_response())
 }
 
 async fn explain(
     request: &HttpRequest,
     symbol: &SymbolPath<'_>,
-    symbols: &Symbols,
+    services: &SymbolServices,
 ) -> Result<HttpResponse, DownloadError> {
     let wanted = &symbol.wanted;
     let query = SymbolQuery::read(request.query_string());
     let stores = query.stores.union(symbol.stores);
-    let explanation = symbols.downloads.explain(wanted, stores).await?;
+    let explanation = services.downloads.explain(wanted, stores).await?;
     let (debug_file, id, file) = (&wanted.debug_file, wanted.id.as_str(), &wanted.file_name);
-    let missing = symbols.missing.of_file(debug_file, id, file).await;
+    let missing = services.missing.of_file(debug_file, id, file).await;
     let (verdict, reason) = told(&explanation);
     let (ids, candidates) = (explanation.ids.as_ref().ok(), explanation.candidates.iter());
     Ok(HttpResponse::Ok().json(ExplanationJson {

@@ -11,39 +11,17 @@ mod cors;
 mod debuginfod;
 mod download;
 mod explain;
+mod services;
 mod syminfo;
 mod url;
-
-use std::sync::Arc;
-use std::time::Duration;
 
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse, ResponseError};
 
 use super::error::ApiError;
 use super::extract::{BuildPath, ModulePath, SymbolPath};
-use crate::catalog::Catalog;
-use crate::clock::SharedClock;
-use crate::debuginfod::DebuginfodService;
-use crate::download::DownloadService;
-use crate::missing::MissingReport;
 
-/// What the scope calls.
-#[derive(Clone, Debug)]
-pub(super) struct Symbols {
-    /// Looks symbols up.
-    pub(super) downloads: DownloadService,
-    /// Looks builds up.
-    pub(super) debuginfod: DebuginfodService,
-    /// Opens what was found, and knows modules.
-    pub(super) catalog: Arc<Catalog>,
-    /// How long clients and caches may keep a file without asking whether it has changed.
-    pub(super) max_age: Duration,
-    /// Knows what was asked for and missing.
-    pub(super) missing: MissingReport,
-    /// Times lookups.
-    pub(super) clock: SharedClock,
-}
+pub(super) use services::SymbolServices;
 
 /// What a path of the scope names.
 enum Resource<'path> {
@@ -76,17 +54,17 @@ impl<'path> Resource<'path> {
 }
 
 /// Answers every path that no other route has.
-pub(super) async fn answer(request: HttpRequest, symbols: Data<Symbols>) -> HttpResponse {
+pub(super) async fn answer(request: HttpRequest, services: Data<SymbolServices>) -> HttpResponse {
     let resource = match to_be_read(&request) {
         Ok(resource) => resource,
         Err(response) => return cors::allow(*response),
     };
     // Most requests are for symbols. The others are boxed, so that the future of a symbol's answer stays small.
     let response = match &resource {
-        Resource::Symbol(path) => download::answer(&request, path, &symbols).await,
-        Resource::Build(path) => Box::pin(debuginfod::answer(&request, path, &symbols)).await,
-        Resource::Module(path) => Box::pin(syminfo::answer(&request, path, &symbols)).await,
-        Resource::Explanation(path) => Box::pin(explain::answer(&request, path, &symbols)).await,
+        Resource::Symbol(path) => download::answer(&request, path, &services).await,
+        Resource::Build(path) => Box::pin(debuginfod::answer(&request, path, &services)).await,
+        Resource::Module(path) => Box::pin(syminfo::answer(&request, path, &services)).await,
+        Resource::Explanation(path) => Box::pin(explain::answer(&request, path, &services)).await,
     };
     cors::allow(response)
 }
@@ -114,7 +92,7 @@ mod tests {
 
     #[test]
     fn the_future_of_an_answer_is_small() {
-        fn size_of_future<F>(_: impl Fn(HttpRequest, Data<Symbols>) -> F) -> usize {
+        fn size_of_future<F>(_: impl Fn(HttpRequest, Data<SymbolServices>) -> F) -> usize {
             size_of::<F>()
         }
         let size = size_of_future(answer) + AROUND;

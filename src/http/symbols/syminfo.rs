@@ -3,7 +3,7 @@
 use actix_web::{HttpRequest, HttpResponse, ResponseError};
 use serde::Serialize;
 
-use super::Symbols;
+use super::services::SymbolServices;
 use super::url::path_of;
 use crate::catalog::{Catalog, Module, ModulesError};
 use crate::http::error::ApiError;
@@ -17,9 +17,9 @@ pub(super) const PREFIX: &str = "/api/syminfo";
 pub(super) async fn answer(
     request: &HttpRequest,
     path: &ModulePath,
-    symbols: &Symbols,
+    services: &SymbolServices,
 ) -> HttpResponse {
-    match find(request, path, &symbols.catalog).await {
+    match find(request, path, &services.catalog).await {
         Ok(Some(module)) => HttpResponse::Ok().json(ModuleJson::of(&module, request)),
         Ok(None) => ApiError::no_such_module().text_response(),
         Err(error) => ApiError::from(error).error_response(),

@@ -18,7 +18,7 @@ use super::representation::Representation;
 use crate::catalog::{Catalog, Found};
 use crate::download::{DownloadError, Wanted};
 use crate::http::error::ApiError;
-use crate::http::symbols::Symbols;
+use crate::http::symbols::services::SymbolServices;
 use crate::storage::{Address, Fetched};
 
 /// How long before the end of an address's life clients should stop to use it.
@@ -27,23 +27,23 @@ const REDIRECT_MARGIN: Duration = Duration::from_mins(1);
 /// Answers a GET or HEAD request with a file, or sends the client to where it lies. HEAD is never sent anywhere.
 pub(in crate::http::symbols) async fn send(
     request: &HttpRequest,
-    symbols: &Symbols,
+    services: &SymbolServices,
     found: &Found,
 ) -> Result<HttpResponse, DownloadError> {
     let is_get = request.method() != Method::HEAD;
-    if is_get && let Some(address) = symbols.catalog.address(found).await? {
-        return Ok(redirect(address, symbols.max_age));
+    if is_get && let Some(address) = services.catalog.address(found).await? {
+        return Ok(redirect(address, services.max_age));
     }
     // Boxed, so that redirects do not pay for the state of a file transfer.
-    Box::pin(send_from_here(request, symbols, found)).await
+    Box::pin(send_from_here(request, services, found)).await
 }
 
 async fn send_from_here(
     request: &HttpRequest,
-    symbols: &Symbols,
+    services: &SymbolServices,
     found: &Found,
 ) -> Result<HttpResponse, DownloadError> {
-    let (catalog, max_age) = (&symbols.catalog, symbols.max_age);
+    let (catalog, max_age) = (&services.catalog, services.max_age);
     let accepts_gzip = accepts_gzip(request);
     let expected = Representation::of(&found.info, accepts_gzip);
     if let Some(response) = without_bytes(request, &expected, max_age) {
@@ -91,7 +91,7 @@ async fn open(
 /// unpacked, which HEAD is not worth.
 pub(super) async fn send_unpacked(
     request: &HttpRequest,
-    symbols: &Symbols,
+    services: &SymbolServices,
     cabinet: &Found,
     wanted: &Wanted<'_>,
 ) -> Result<HttpResponse, DownloadError> {
@@ -100,8 +100,8 @@ pub(super) async fn send_unpacked(
         response.content_type("application/octet-stream");
         return Ok(body::send_none(&mut response, None));
     }
-    let max_age = symbols.max_age;
-    let unpacked = symbols.downloads.unpack(cabinet, wanted).await?;
+    let max_age = services.max_age;
+    let unpacked = services.downloads.unpack(cabinet, wanted).await?;
     let representation = Representation::of(&unpacked.info, false);
     let response = without_bytes(request, &representation, max_age);
     Ok(response.unwrap_or_else(|| with_bytes(request, &representation, unpacked, false, max_age)))

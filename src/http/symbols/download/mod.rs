@@ -15,8 +15,9 @@ use actix_web::http::Method;
 use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use actix_web::{HttpRequest, HttpResponse};
 
+use super::cors;
+use super::services::SymbolServices;
 use super::url::{path_of, query_of};
-use super::{Symbols, cors};
 use crate::clock::Stopwatch;
 use crate::download::{Counting, DownloadError, Place};
 use crate::http::error::ApiError;
@@ -33,10 +34,11 @@ const DEBUG_TIME: HeaderName = HeaderName::from_static("debug-time");
 pub(super) async fn answer(
     request: &HttpRequest,
     symbol: &SymbolPath<'_>,
-    symbols: &Symbols,
+    services: &SymbolServices,
 ) -> HttpResponse {
-    let stopwatch = wants_time(request.headers()).then(|| Stopwatch::start(symbols.clock.as_ref()));
-    let result = look_up(request, symbol, symbols).await;
+    let stopwatch =
+        wants_time(request.headers()).then(|| Stopwatch::start(services.clock.as_ref()));
+    let result = look_up(request, symbol, services).await;
     let was_looked_up = !matches!(
         result,
         Err(DownloadError::Ignored | DownloadError::IllegalName(_))
@@ -61,7 +63,7 @@ pub(super) async fn answer(
 async fn look_up(
     request: &HttpRequest,
     symbol: &SymbolPath<'_>,
-    symbols: &Symbols,
+    services: &SymbolServices,
 ) -> Result<HttpResponse, DownloadError> {
     let query = SymbolQuery::read(request.query_string());
     let mut lookup = query.lookup();
@@ -82,11 +84,11 @@ async fn look_up(
         Counting::Uncounted
     };
     let wanted = &symbol.wanted;
-    let place = symbols.downloads.look_up(wanted, lookup, counting).await?;
+    let place = services.downloads.look_up(wanted, lookup, counting).await?;
     match &place {
-        Place::Held(found) => send(request, symbols, found).await,
+        Place::Held(found) => send(request, services, found).await,
         Place::Packed(cabinet) => {
-            Box::pin(file::send_unpacked(request, symbols, cabinet, wanted)).await
+            Box::pin(file::send_unpacked(request, services, cabinet, wanted)).await
         }
         Place::Renamed(key) => Ok(renamed_response(request, key, symbol.stores)),
     }
