@@ -7,7 +7,7 @@ use actix_web::http::Method;
 use actix_web::web::{self, ServiceConfig};
 use actix_web::{HttpRequest, Resource, ResponseError, Route, guard};
 
-use super::api::{health, missing, operations};
+use super::api::{health, missing, operations, uploads};
 use super::error::ApiError;
 use super::{breakpad, symbols, upload};
 
@@ -49,7 +49,7 @@ static TABLE: &[Endpoint] = &[
         &["/api/downloads/missing", "/api/downloads/missing/"],
         || web::to(missing::summary),
     ),
-    get(&["/api/uploads/upload/{id}"], || web::to(upload::record)),
+    get(&["/api/uploads/upload/{id}"], || web::to(uploads::record)),
     symbols("/api/explain/{debug_file}/{id}/{file}"),
     symbols("/api/syminfo/{file}/{id}"),
     symbols("/buildid/{build_id}/{file}"),

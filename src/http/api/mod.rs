@@ -6,3 +6,4 @@
 pub(super) mod health;
 pub(super) mod missing;
 pub(super) mod operations;
+pub(super) mod uploads;
