@@ -1,8 +1,8 @@
-//! Who may do what: tokens, their permissions, and the decision.
+//! Tokens and their permissions.
 //!
-//! A token is 32 random bytes that its owner sees once; the database keeps its SHA-256. A [`Principal`] is the proof
-//! that a token was checked, and a [`Grant`] the proof that it permits something; services take nothing else. Every
-//! check asks the database, so that a revoked token ends everywhere at once.
+//! A token is 32 random bytes that its owner sees once; the database keeps its SHA-256. A [`Principal`] proves that a
+//! token was checked, and a [`Grant`] proves that it has a permission; services accept nothing else. Every check
+//! queries the database, so that a revoked token ends everywhere at once.
 
 mod error;
 mod permission;
@@ -26,11 +26,11 @@ pub use secret::Secret;
 pub struct TokenRequest {
     /// E-mail address of its owner.
     pub email: String,
-    /// What it permits.
+    /// Its permissions.
     pub permissions: Vec<Permission>,
-    /// How many days it lives.
+    /// How many days it is valid.
     pub days: u32,
-    /// What it is for.
+    /// Its purpose, for the list of tokens.
     pub note: String,
 }
 
@@ -51,7 +51,7 @@ impl AuthService {
     /// Checks the token that a client sent; a label after its first `-` is ignored.
     ///
     /// # Errors
-    /// The token is missing, unknown, expired or revoked, or the database is away.
+    /// The token is missing, unknown, expired or revoked, or the database is unavailable.
     pub async fn authenticate(&self, sent: Option<&str>) -> Result<Principal, AuthError> {
         let secret = sent
             .and_then(Secret::from_client)
@@ -75,10 +75,10 @@ impl AuthService {
         Ok(Principal::new(record.token.email, permissions, credential))
     }
 
-    /// Makes a token. Its secret is returned this once.
+    /// Makes a token and returns its secret, which cannot be shown again.
     ///
     /// # Errors
-    /// The request makes no sense, or the database is away.
+    /// The request is invalid, or the database is unavailable.
     pub async fn create(&self, request: TokenRequest) -> Result<Secret, NewTokenError> {
         check(&request)?;
         let secret = Secret::generate()?;
@@ -99,25 +99,25 @@ impl AuthService {
         Ok(secret)
     }
 
-    /// Revokes a token at once. Tells whether there was one of this number that was not revoked before.
+    /// Revokes a token at once. Returns whether there was a token of this number that was not revoked before.
     ///
     /// # Errors
-    /// The database is away.
+    /// The database is unavailable.
     pub async fn revoke(&self, id: i64) -> Result<bool, DbError> {
         self.records.revoke_token(id, self.clock.now()).await
     }
 
-    /// All tokens, the newest first; of their secrets there is nothing to show.
+    /// All tokens, the newest first, without their secrets.
     ///
     /// # Errors
-    /// The database is away.
+    /// The database is unavailable.
     pub async fn list(&self) -> Result<Vec<TokenRecord>, DbError> {
         self.records.tokens().await
     }
 }
 
-/// The permissions of a token. A newer version of the server may have recorded one that this version does not know: it
-/// permits nothing here, and the rest of the token stays good while the nodes are updated one by one.
+/// The permissions of a token. A newer version of the server may have recorded one that this version does not know. It
+/// permits nothing here, and the token stays valid while the nodes are updated one by one.
 fn permissions_of(record: &TokenRecord) -> Vec<Permission> {
     let mut permissions = Vec::new();
     for name in &record.token.permissions {

@@ -1,4 +1,4 @@
-//! What a token can permit.
+//! The permissions of tokens.
 
 use std::fmt;
 use std::str::FromStr;
@@ -6,11 +6,11 @@ use std::str::FromStr;
 /// A permission, by Tecken's names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Permission {
-    /// To upload regular symbols, and try symbols on demand.
+    /// To upload regular symbols, and try symbols on request.
     UploadSymbols,
     /// To upload try symbols, and nothing else.
     UploadTrySymbols,
-    /// To see the uploads of everybody.
+    /// To see the uploads of all users.
     ViewAllUploads,
     /// To manage tokens. No request needs it yet, since tokens are managed on the command line (`symbold token`); the
     /// token of the first start has it already, so that it need not be replaced when one does.

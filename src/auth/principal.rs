@@ -1,4 +1,4 @@
-//! Who sent a request, and the proof that they may do what they ask for.
+//! Who sent a request, and the proofs of their permissions.
 //!
 //! A [`Principal`] is made in this module alone, from a token that was checked. A service that guards something takes
 //! the principal, or a type that stands for a permission, such as [`Uploader`].
@@ -16,7 +16,7 @@ pub struct Principal {
     credential: Credential,
 }
 
-/// How a principal has proved who it is.
+/// How a principal was authenticated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Credential {
     /// By the secret of a token.
@@ -43,24 +43,24 @@ impl Principal {
         &self.email
     }
 
-    /// How the person was recognised.
+    /// How the person was authenticated.
     #[must_use]
     pub fn credential(&self) -> Credential {
         self.credential
     }
 
-    /// Whether this is permitted.
+    /// Returns whether the principal has this permission.
     #[must_use]
     pub fn may(&self, permission: Permission) -> bool {
         self.permissions.contains(&permission)
     }
 }
 
-/// A type that proves a permission: its values are made from principals that have it, and in no other way.
+/// A type that proves a permission: its values are made only from principals that have it.
 ///
 /// To guard something by a permission, make a type for it with this trait, and let the handler and the service take it.
 pub trait Grant: Sized + 'static {
-    /// The proof, if the principal has the permission.
+    /// Makes the proof, if the principal has the permission.
     ///
     /// # Errors
     /// The principal lacks the permission.
@@ -88,7 +88,7 @@ pub struct Uploader {
     checked: Checked,
 }
 
-/// What keeps other modules from making an [`Uploader`].
+/// A private field of this type keeps other modules from making an [`Uploader`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Checked;
 

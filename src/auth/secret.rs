@@ -4,7 +4,7 @@ use std::fmt;
 
 use sha2::{Digest, Sha256};
 
-/// What our tokens begin with, so that scanners for leaked secrets know them.
+/// The prefix of our secrets, by which scanners for leaked secrets recognise them.
 const PREFIX: &str = "symbold_";
 
 /// Hexadecimal digits of a secret of ours after its prefix.
@@ -13,7 +13,7 @@ const DIGITS: usize = 64;
 /// The longest secret looked up, in bytes; no token is longer.
 const LONGEST: usize = 256;
 
-/// The secret of a token. It shows itself only on demand.
+/// The secret of a token. `Debug` does not show it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(String);
 
@@ -21,16 +21,16 @@ impl Secret {
     /// Makes a new secret of 32 random bytes.
     ///
     /// # Errors
-    /// The operating system has no randomness to give.
+    /// The operating system returned no random bytes.
     pub fn generate() -> Result<Self, getrandom::Error> {
         let mut bytes = [0; 32];
         getrandom::fill(&mut bytes)?;
         Ok(Self(format!("{PREFIX}{}", hex::encode(bytes))))
     }
 
-    /// Reads what a client sent: everything before the first `-`, as Tecken does, so that people can label tokens.
-    /// `None` when there is nothing. The digits of one of our secrets will do without the prefix, since Mozilla's
-    /// `upload-symbols` sends no token that is not all hexadecimal.
+    /// Reads what a client sent up to the first `-`, as Tecken does, so that people can label tokens. `None` if that is
+    /// empty or too long. The digits of one of our secrets are accepted without the prefix, since Mozilla's
+    /// `upload-symbols` sends only tokens that are all hexadecimal.
     #[must_use]
     pub fn from_client(sent: &str) -> Option<Self> {
         let secret = sent.split('-').next().unwrap_or_default().trim();
@@ -43,7 +43,7 @@ impl Secret {
             .then(|| Self(secret.to_owned()))
     }
 
-    /// The SHA-256 under which the database knows it, in lower-case hexadecimal. A secret of 256 random bits needs no
+    /// Its SHA-256, which the database stores, in lower-case hexadecimal. A secret of 256 random bits needs no
     /// slow password hash.
     #[must_use]
     pub fn hash(&self) -> String {

@@ -1,7 +1,7 @@
-//! Whether what this server depends on answers.
+//! Checks whether the dependencies of this server answer.
 //!
-//! Each dependency is asked by name, with a deadline. The answer is kept for two seconds, so that a storm of health
-//! checks is not a storm of questions.
+//! Each check has a name and a deadline. The results are kept for two seconds, so that a burst of health checks does
+//! not become a burst of requests to the dependencies.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,24 +13,24 @@ use crate::clock::SharedClock;
 use crate::db::DatabaseCheck;
 use crate::storage::Storage;
 
-/// How long an answer is kept.
+/// How long results are kept.
 const KEEP: Duration = Duration::from_secs(2);
 
 /// How long a dependency may take to answer.
 const DEADLINE: Duration = Duration::from_secs(5);
 
-/// What a dependency answered.
+/// The result of the check of a dependency.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Check {
     /// The dependency.
     pub name: &'static str,
-    /// Whether requests fail without it. Without the others everything works, only slower.
+    /// Whether requests fail without it. Without the others requests are only slower.
     pub is_needed: bool,
     /// What is wrong with it, if anything.
     pub problem: Option<String>,
 }
 
-/// Asks the dependencies.
+/// Checks the dependencies.
 #[derive(Debug)]
 pub struct Health {
     storage: Arc<dyn Storage>,
@@ -58,9 +58,9 @@ impl Health {
         }
     }
 
-    /// What every dependency answered, at most two seconds ago.
+    /// The results of all checks, at most two seconds old.
     pub async fn checks(&self) -> Vec<Check> {
-        // Whoever comes while the dependencies are being asked waits for that answer.
+        // Callers that arrive during the checks wait for their results.
         let mut last = self.last.lock().await;
         if let Some((asked_at, checks)) = last.as_ref()
             && self.clock.elapsed().saturating_sub(*asked_at) < KEEP

@@ -1,8 +1,8 @@
 //! Breakpad's `symupload`: its first protocol at `/symupload`, its second below `/v1`.
 //!
-//! The tools read the answers with regular expressions that want exactly one space after a colon and know no escapes,
-//! and take no status but 200 for success. They can send a token only as `key` of the query, so that is where these
-//! routes look for one first.
+//! The tools read the answers with regular expressions that expect exactly one space after a colon and know no escapes,
+//! and they accept no status but 200. They can send a token only as `key` in the query, so these routes look there
+//! first.
 
 use actix_web::http::header;
 use actix_web::web::{Data, Path, Payload};
@@ -15,14 +15,14 @@ use crate::auth::Uploader;
 use crate::breakpad::{BreakpadError, BreakpadService, Completed, Described};
 use crate::upload::UploadService;
 
-/// The address that clients know this server by; empty if it is not configured.
+/// The base URL that clients know this server by; empty if it is not configured.
 #[derive(Clone, Debug)]
 pub(super) struct PublicUrl(pub(super) String);
 
-/// The longest `Host` that is believed, in bytes.
+/// The longest `Host` header that is accepted, in bytes.
 const LONGEST_HOST: usize = 255;
 
-/// The first protocol: the file and what it is, in one form.
+/// The first protocol: one form with the file and its debug file and debug id.
 pub(super) async fn symupload(
     ByKey(uploader): ByKey<Uploader>,
     request: HttpRequest,
@@ -35,7 +35,7 @@ pub(super) async fn symupload(
     answered(completed).map(result_json)
 }
 
-/// The second protocol's question whether the file is there.
+/// The second protocol: whether the file is already stored.
 pub(super) async fn check_status(
     ByKey(uploader): ByKey<Uploader>,
     request: HttpRequest,
@@ -58,7 +58,7 @@ pub(super) async fn check_status(
     Ok(members(&[("status", status)]))
 }
 
-/// The second protocol's first step: where to put the file.
+/// The second protocol's first step: creates an upload and answers with the URL for the file.
 pub(super) async fn create(
     ByKey(uploader): ByKey<Uploader>,
     request: HttpRequest,
@@ -71,7 +71,7 @@ pub(super) async fn create(
     Ok(members(&[("uploadUrl", &url), ("uploadKey", &key)]))
 }
 
-/// The second step: the file itself. The key allows to put it.
+/// The second step: receives the file. The upload key in the path stands in for a token.
 pub(super) async fn put(
     key: Path<String>,
     request: HttpRequest,
@@ -85,7 +85,7 @@ pub(super) async fn put(
     Ok(members(&[("result", "OK")]))
 }
 
-/// The third step: what the file was.
+/// The third step: receives the description of the file and stores it.
 pub(super) async fn complete(
     ByKey(uploader): ByKey<Uploader>,
     key: Path<String>,
@@ -111,7 +111,7 @@ fn result_json(completed: Completed) -> HttpResponse {
     }])
 }
 
-/// An object as the tools can read it: one space after each colon, and texts that need no escapes.
+/// A JSON object as the tools can read it: one space after each colon, and values that need no escapes.
 fn members(members: &[(&str, &str)]) -> HttpResponse {
     let members: Vec<String> = members
         .iter()
@@ -123,8 +123,8 @@ fn members(members: &[(&str, &str)]) -> HttpResponse {
         .body(format!("{{{}}}\n", members.join(", ")))
 }
 
-/// The server's own address: the configured one, or the one that the client has just used. What proxies add is not
-/// believed.
+/// The base URL of this server: the configured one, or the one that the client has just used. Headers that proxies add
+/// are not trusted.
 fn base_url(public_url: &PublicUrl, request: &HttpRequest) -> Result<String, ApiError> {
     let configured = public_url.0.trim_end_matches('/');
     if !configured.is_empty() {
@@ -135,7 +135,7 @@ fn base_url(public_url: &PublicUrl, request: &HttpRequest) -> Result<String, Api
         let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b".-:[]_".contains(&byte);
         (1..=LONGEST_HOST).contains(&host.len()) && host.bytes().all(is_plain)
     });
-    let sentence = "The request's Host is no host's name. Use the server's own address";
+    let sentence = "The Host header is not the name of a host. Use the server's own address";
     let host = host.ok_or_else(|| ApiError::bad_request("bad_host", sentence))?;
     Ok(format!("http://{host}"))
 }

@@ -13,8 +13,8 @@ use crate::section::{Section, Violation, violations};
 pub struct ServerConfig {
     /// Address and port to listen on.
     pub listen: String,
-    /// The address that clients know this server by, for messages and for what Breakpad's uploaders are told to put
-    /// files to; empty means the one listened on, or the one that the client has used.
+    /// The base URL that clients know this server by, for messages and for the upload URLs that Breakpad's uploaders
+    /// get. Empty means the address listened on, or the one that the client has used.
     pub public_url: String,
     /// Threads that serve requests; 0 means as many as the machine has cores.
     pub workers: usize,
@@ -26,10 +26,10 @@ pub struct ServerConfig {
     /// How long an idle connection is kept open; longer than the load balancer in front keeps it.
     #[serde(with = "humantime_serde")]
     pub keep_alive: Duration,
-    /// How long a client may take nothing of an answer that is ready for it.
+    /// How long a client may read nothing of an answer that is ready for it.
     #[serde(with = "humantime_serde")]
     pub write_idle: Duration,
-    /// How long requests in flight may take to finish once the server is told to stop.
+    /// How long requests in flight may take to finish once the server is stopping.
     #[serde(with = "humantime_serde")]
     pub grace: Duration,
 }

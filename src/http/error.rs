@@ -1,9 +1,9 @@
-//! From a service's error to an answer: the one table of status codes.
+//! The one table from the services' errors to status codes and sentences.
 //!
-//! Every error becomes JSON `{"error": "<sentence>", "code": "<stable name>"}`, except that symbol requests are
-//! answered in plain text, as debuggers expect. A failure of ours or of a dependency is told to the client in general;
-//! its cause goes along with the error and is logged where the answer is made, in [`ApiError::head`] and nowhere else.
-//! Uploads log how they ended themselves, since they may outlive their request.
+//! Every error becomes JSON `{"error": "<sentence>", "code": "<stable name>"}`. Symbol requests are answered in plain
+//! text instead, as debuggers expect. For a failure on our side the client gets a general sentence. The conversion
+//! keeps the cause, and [`ApiError::head`] logs it when it builds the response; nothing else here logs. Errors of
+//! uploads carry no cause: an upload may outlive its request, so its service has logged the failure already.
 
 use std::collections::BTreeMap;
 use std::error::Error;
@@ -25,30 +25,30 @@ use crate::upload::{FetchError, ReceiveError, RecordError, Refusal, StoreError, 
 /// The type of plain sentences.
 const TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
 
-/// Tells a client when to come back, in seconds; jittered, so that those who were refused together do not return
-/// together.
+/// How long a client is asked to wait before it retries, in seconds. The value is random, so that clients that were
+/// refused together do not return together.
 const RETRY_AFTER: std::ops::RangeInclusive<u8> = 2..=9;
 
-/// An error as the client sees it, and what the log says of it.
+/// An error as the client sees it, with its cause for the log.
 #[derive(Debug)]
 pub(super) struct ApiError {
     status: StatusCode,
     /// Boxed, so that results with an error stay small.
     body: Box<ErrorJson>,
     allow: Option<&'static str>,
-    /// What failed on our side.
+    /// The failure on our side, if it has not been logged yet.
     cause: Option<Box<dyn Error>>,
 }
 
-/// The JSON of an error, by the order of its members' names.
+/// The JSON of an error.
 #[derive(Debug, Serialize)]
 struct ErrorJson {
     code: &'static str,
     error: String,
-    /// What is wrong with each field of a query.
+    /// The problems of each field of a query.
     #[serde(skip_serializing_if = "Option::is_none")]
     errors: Option<BTreeMap<&'static str, Vec<String>>>,
-    /// The path at which there is nothing.
+    /// The path that was not found.
     #[serde(skip_serializing_if = "Option::is_none")]
     path: Option<String>,
 }
@@ -68,14 +68,14 @@ impl ApiError {
         }
     }
 
-    /// Something in the query or the path makes no sense.
+    /// The query, the path or a header is invalid.
     pub(crate) fn bad_request(code: &'static str, sentence: impl Into<String>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, code, sentence)
     }
 
-    /// Fields of a query make no sense, each for the reasons told, in Tecken's shape.
+    /// Fields of a query are invalid, each with its problems, in Tecken's shape.
     pub(crate) fn bad_fields(problems: BTreeMap<&'static str, Vec<String>>) -> Self {
-        let mut error = Self::bad_request("bad_query", "Some fields of the query make no sense");
+        let mut error = Self::bad_request("bad_query", "Some fields of the query are invalid");
         error.body.errors = Some(problems);
         error
     }
@@ -87,7 +87,7 @@ impl ApiError {
         error
     }
 
-    /// The path is right and the method is not, in Tecken's words.
+    /// The path does not support this method, in Tecken's words.
     pub(crate) fn method_not_allowed(method: &Method, path: &str, allow: &'static str) -> Self {
         let sentence = format!("Method Not Allowed ({method}): {path}");
         let mut error = Self::new(
@@ -99,10 +99,9 @@ impl ApiError {
         error
     }
 
-    /// The file is another version than the one that the request is for.
+    /// The file is not the version that the request's conditions name.
     pub(crate) fn precondition_failed() -> Self {
-        let sentence =
-            "The file is not the version that the request names. Ask for it without conditions";
+        let sentence = "The file is not the version that the request's conditions name. Request it without them";
         Self::new(
             StatusCode::PRECONDITION_FAILED,
             "precondition_failed",
@@ -110,10 +109,10 @@ impl ApiError {
         )
     }
 
-    /// The range that was asked for lies behind the end of the file.
+    /// The requested range starts after the end of the file, whose length is in bytes.
     pub(crate) fn range_not_satisfiable(length: u64) -> Self {
         let sentence =
-            format!("The range lies behind the end of the file, which has {length} bytes");
+            format!("The range starts after the end of the file, which is {length} bytes long");
         Self::new(
             StatusCode::RANGE_NOT_SATISFIABLE,
             "range_not_satisfiable",
@@ -127,13 +126,13 @@ impl ApiError {
         Self::new(StatusCode::NOT_FOUND, "not_found", sentence)
     }
 
-    /// The database could not be asked.
+    /// The database could not be queried.
     fn without_database(cause: impl Error + 'static) -> Self {
         let sentence = "The database is unavailable. Try again later";
         Self::unavailable("database_unavailable", sentence, cause)
     }
 
-    /// A dependency failed: told in general, logged in full.
+    /// A dependency failed: the client gets the sentence, the log the cause.
     fn unavailable(code: &'static str, sentence: &str, cause: impl Error + 'static) -> Self {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, code, sentence).because(cause)
     }
@@ -143,7 +142,7 @@ impl ApiError {
         self
     }
 
-    /// Begins the answer with its status line and headers, and logs the cause.
+    /// Begins the response with its status and headers, and logs the cause.
     fn head(&self) -> HttpResponseBuilder {
         if let Some(reason) = &self.cause {
             let code = self.body.code;
@@ -186,8 +185,7 @@ impl ResponseError for ApiError {
     }
 }
 
-/// Tells whether the same request may be answered otherwise later: the statuses after which Mozilla's uploaders try
-/// again.
+/// Returns whether the same request may succeed later. Mozilla's uploaders retry after these statuses.
 fn is_worth_a_retry(status: StatusCode) -> bool {
     status.is_server_error()
         || matches!(
@@ -198,7 +196,7 @@ fn is_worth_a_retry(status: StatusCode) -> bool {
 
 fn retry_after() -> String {
     let mut byte = [0];
-    // Without randomness all clients come back together, which is no reason to fail.
+    // Without random bytes all clients come back together, which is no reason to fail.
     getrandom::fill(&mut byte).unwrap_or_default();
     let span = RETRY_AFTER.end() - RETRY_AFTER.start() + 1;
     (RETRY_AFTER.start() + byte[0] % span).to_string()
@@ -242,8 +240,8 @@ impl From<&UploadError> for ApiError {
     fn from(error: &UploadError) -> Self {
         let code = error.code();
         let refuse = |status| Self::new(status, code, error.to_string());
-        // The failure has been logged with the upload; the client gets a general sentence.
-        let fail = |status, told: &str| Self::new(status, code, told);
+        // The service has logged the failure with the upload; the client gets a general sentence.
+        let fail = |status, sentence: &str| Self::new(status, code, sentence);
         match error {
             UploadError::Receive(ReceiveError::Temporary(_))
             | UploadError::Store(
@@ -328,8 +326,8 @@ impl From<DownloadError> for ApiError {
             DownloadError::ModuleUnknown(error) => error.into(),
             DownloadError::Unpack(error) => error.into(),
             DownloadError::Busy => {
-                let told = "Too many explanations are under way. Try again later";
-                Self::new(StatusCode::SERVICE_UNAVAILABLE, "busy", told)
+                let sentence = "Too many explanations are in progress. Try again later";
+                Self::new(StatusCode::SERVICE_UNAVAILABLE, "busy", sentence)
             }
             DownloadError::Unavailable(CatalogError(reason)) => {
                 let sentence = "The storage is unavailable. Try again later";
@@ -342,7 +340,7 @@ impl From<DownloadError> for ApiError {
 impl From<UnpackError> for ApiError {
     fn from(error: UnpackError) -> Self {
         let (code, sentence) = match &error {
-            // Debuggers go on to ask for the cabinet itself.
+            // Debuggers then request the cabinet itself.
             UnpackError::Cabinet(_) | UnpackError::TooLarge(_) => {
                 return Self::new(StatusCode::NOT_FOUND, "cabinet_refused", error.to_string());
             }
@@ -371,7 +369,7 @@ impl From<DebuginfodError> for ApiError {
         let code = error.code();
         let refuse = |status| Self::new(status, code, error.to_string());
         let sentence = match error {
-            // Clients take what is refused here for absent, and ask for the whole file instead.
+            // Clients treat these refusals as absence and request the whole file instead.
             DebuginfodError::NotFound
             | DebuginfodError::NotExtracted(_)
             | DebuginfodError::Damaged(_) => return refuse(StatusCode::NOT_FOUND),

@@ -1,7 +1,7 @@
-//! How values are written in JSON.
+//! Values in JSON.
 //!
-//! Answers are structs beside their handlers, called `…Json`. Their members are in the order of their names, as they have
-//! been in all answers so far.
+//! The shape of each answer is a struct beside its handler, called `…Json`. Its members are in the order of their
+//! names, which is the order that clients have always got.
 
 use time::OffsetDateTime;
 use time::macros::format_description;

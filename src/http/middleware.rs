@@ -1,5 +1,5 @@
-//! What happens around every request: an id, a count, a time, and a line in the log for those who want one. And around
-//! every answer: no browser is to guess at what it is.
+//! Middleware around every request: it assigns an id, counts and times the answer, and writes a line to the log if the
+//! configuration asks for it. It also forbids browsers to guess the type of an answer.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -19,22 +19,22 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 const NOSNIFF: HeaderValue = HeaderValue::from_static("nosniff");
 
-/// What observing requests needs.
+/// The state of the middleware, shared by all workers.
 #[derive(Debug)]
 pub struct Observation {
     metrics: Metrics,
     clock: SharedClock,
     logs_requests: bool,
-    /// The id of the next request. The first is left to chance, so that those of other processes are far away.
+    /// The id of the next request. The first one is random, so that the ids of other processes are far away.
     next_id: AtomicU64,
 }
 
 impl Observation {
-    /// Starts to count. `logs_requests` asks for a line in the log for every request.
+    /// Starts to count. With `logs_requests`, every request is logged.
     #[must_use]
     pub fn new(metrics: Metrics, clock: SharedClock, logs_requests: bool) -> Self {
         let mut first = [0; 8];
-        // Without randomness the ids of two processes may be alike, which is no reason to fail.
+        // Without random bytes the ids of two processes may be the same, which is no reason to fail.
         getrandom::fill(&mut first).unwrap_or_default();
         Self {
             metrics,
@@ -53,7 +53,7 @@ impl Observation {
 /// Gives a request its id, and counts and times its answer.
 ///
 /// # Errors
-/// Never of its own: what the handlers fail with has become an answer before.
+/// None of its own: errors of handlers have become answers already.
 pub async fn observe(
     request: ServiceRequest,
     next: Next<impl MessageBody>,
@@ -100,7 +100,7 @@ pub async fn observe(
     Ok(response)
 }
 
-/// A method as a label: those that anybody can make up are one.
+/// A method as a label. All unknown methods share one, so that clients cannot add labels.
 fn method_label(method: &str) -> &'static str {
     const METHODS: [&str; 7] = ["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH"];
     METHODS

@@ -4,10 +4,12 @@
 //! answers. No handler decides anything about the product. Each route belongs to a scope, which has one policy for all
 //! of its answers:
 //!
-//! - `symbols`: what everyone may read. Scripts of any site may, errors of files are plain text.
-//! - `api`, with `upload` and `breakpad`: for programs, with a token where needed. JSON, closed to scripts of other sites.
-//! - Pages for people, to come below `/ui/`: sessions in cookies, a token against forged requests in every form, errors as
-//!   HTML, closed to scripts of other sites. They need rows in the table, since the scope of symbols takes all other paths.
+//! - `symbols`: public files. Scripts of any site may read them, and errors about files are plain text.
+//! - `api`, with `upload` and `breakpad`: for programs, with a token where needed. JSON, closed to scripts of other
+//!   sites.
+//! - Pages for people will be below `/ui/`: sessions in cookies, a token against forged requests in every form, errors
+//!   as HTML, closed to scripts of other sites. They need rows in the table, since the scope of symbols takes all other
+//!   paths.
 
 mod api;
 mod breakpad;
@@ -43,7 +45,7 @@ pub use sendfile::Outlet;
 
 use self::symbols::SymbolServices;
 
-/// What the handlers call.
+/// The services that the handlers call.
 #[derive(Clone, Debug)]
 pub struct HttpServices {
     /// Checks tokens.
@@ -52,19 +54,19 @@ pub struct HttpServices {
     pub uploads: Arc<UploadService>,
     /// Takes uploads of one file.
     pub breakpad: BreakpadService,
-    /// The address that clients know this server by; empty if it is not configured.
+    /// The base URL that clients know this server by; empty if it is not configured.
     pub public_url: String,
     /// Finds files.
     pub downloads: DownloadService,
     /// Finds files by build id.
     pub debuginfod: DebuginfodService,
-    /// Knows what is held.
+    /// Knows which source has a file.
     pub catalog: Arc<Catalog>,
     /// How long clients and caches may keep a file without asking whether it has changed.
     pub max_age: Duration,
     /// Reads the missing-symbols table.
     pub missing: MissingReport,
-    /// Asks the dependencies.
+    /// Checks the dependencies.
     pub health: Arc<Health>,
     /// Counts.
     pub metrics: Metrics,
@@ -85,7 +87,7 @@ impl From<&HttpServices> for SymbolServices {
     }
 }
 
-/// Registers what the handlers call, and all routes.
+/// Registers the services and all routes.
 pub fn configure(services: &HttpServices, app: &mut ServiceConfig) {
     app.app_data(Data::new(services.auth.clone()))
         .app_data(Data::from(Arc::clone(&services.uploads)))

@@ -11,13 +11,13 @@ use super::api::{health, missing, operations, uploads};
 use super::error::ApiError;
 use super::{breakpad, symbols, upload};
 
-/// Where the paths with an upload key are. The key is a secret.
+/// The prefix of paths that contain an upload key, which is a secret.
 const UPLOAD_KEYS: &str = "/v1/uploads/";
 
-/// What the metrics call the path of a symbol, and every path that is no other route's.
+/// The label of symbols, and of every path that is no other route's.
 const SYMBOL: &str = "/{debug_file}/{id}/{file}";
 
-/// All routes. Those whose paths have the same first part are tried in this order.
+/// All routes. Routes whose paths share their first part are tried in this order.
 static TABLE: &[Endpoint] = &[
     get(&["/"], || web::to(operations::front_page)),
     get(&["/__version__"], || web::to(operations::version)),
@@ -61,10 +61,10 @@ type Paths = &'static [&'static str];
 
 /// A row of the table.
 struct Endpoint {
-    /// None for what the scope of symbols reads by itself.
+    /// Empty for the paths that the scope of symbols parses itself.
     paths: Paths,
-    /// What the metrics call it: its first path, if nothing else. If a part of it varies, all paths that begin as it does
-    /// before that part are called so.
+    /// The label in the metrics: the first path unless [`Self::called`] sets another. If a part of it varies, it labels
+    /// all paths that begin with what stands before that part.
     label: &'static str,
     /// The label up to its first part that varies.
     fixed: &'static str,
@@ -72,13 +72,13 @@ struct Endpoint {
     handler: fn() -> Route,
 }
 
-/// Which methods a route has, and what becomes of the others.
+/// The methods of a route, and how other methods are answered.
 enum Methods {
-    /// It has all of them.
+    /// All methods are allowed.
     Any,
-    /// It has GET. With another method the path can only be a symbol's, so the answer is mostly 404.
+    /// Only GET is allowed. With another method the path can only be a symbol's, so the answer is usually 404.
     Get,
-    /// It has this one. Others are refused with 405.
+    /// Only this method is allowed. Others are refused with 405.
     Only(Method),
 }
 
@@ -102,7 +102,7 @@ const fn only(method: Method, paths: Paths, handler: fn() -> Route) -> Endpoint 
     Endpoint::new(paths, paths[0], Methods::Only(method), handler)
 }
 
-/// What the scope of symbols reads by itself.
+/// A kind of path that the scope of symbols parses itself.
 const fn symbols(label: &'static str) -> Endpoint {
     Endpoint::new(&[], label, Methods::Any, || web::to(symbols::answer))
 }
@@ -129,7 +129,7 @@ impl Endpoint {
         self
     }
 
-    /// Whether the metrics call this path by the label.
+    /// Returns whether the label is that of this path.
     fn names(&self, path: &str) -> bool {
         if self.fixed.len() == self.label.len() {
             path == self.label
@@ -138,7 +138,7 @@ impl Endpoint {
         }
     }
 
-    /// What the router is told of one of the paths, or of the end of it.
+    /// The router's entry for one of the paths, or for the rest of it below its first part.
     fn resource(&'static self, path: &str) -> Resource {
         let (resource, route) = (web::resource(path), (self.handler)());
         match &self.methods {
@@ -168,10 +168,11 @@ fn refusal(allowed: &'static str) -> Route {
     })
 }
 
-/// Tells the router of all routes.
+/// Registers all routes with the router.
 ///
-/// Nearly every request is for a symbol, which the router finds out by trying all routes in vain. So there is one for
-/// each first part of a path, and none of these varies: no regular expression is tried on the path of a symbol.
+/// Nearly every request is for a symbol, and the router recognises it by trying every other route first. So there is
+/// one route for each first part of a path, and first parts never vary: no regular expression runs on the path of a
+/// symbol.
 pub(super) fn configure(app: &mut ServiceConfig) {
     let mut rows = TABLE
         .iter()
@@ -203,7 +204,7 @@ fn first_part(path: &str) -> &str {
     &path[..end]
 }
 
-/// What the metrics call the route of a path.
+/// The label of a path in the metrics.
 pub(super) fn label_of(path: &str) -> &'static str {
     let path = if path.len() > 1 {
         path.trim_end_matches('/')
@@ -214,7 +215,7 @@ pub(super) fn label_of(path: &str) -> &'static str {
     row.map_or(SYMBOL, |row| row.label)
 }
 
-/// A path as the log may show it.
+/// A path as it may be logged, without an upload key.
 pub(super) fn shown_path(path: &str) -> &str {
     if path.starts_with(UPLOAD_KEYS) {
         return label_of(path);

@@ -15,7 +15,7 @@ use std::task::Poll;
 
 use crate::storage::{FilePart, StorageError};
 
-/// Where the bodies of a connection leave what it is to send.
+/// Where a body leaves the part of a file that its connection sends next.
 #[derive(Clone, Debug, Default)]
 pub struct Outlet(Rc<RefCell<Held>>);
 

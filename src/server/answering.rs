@@ -1,13 +1,12 @@
-//! What lies between a connection and the application: when a client is told to go on, and what an answer says of the
-//! connection.
+//! Between a connection and the application: when a client gets its 100, and when an answer closes the connection.
 //!
-//! A client that sends `Expect: 100-continue` waits for a 100 before it sends its body. The library would give it one
-//! at once and then ask the application. Here the application begins first, and the 100 is sent when it asks for the
-//! body; an answer that comes before that goes out alone, so that a client without a good token, or one too many, need
-//! not send its gigabyte.
+//! A client that sends `Expect: 100-continue` waits for a 100 before it sends its body. The library would send the 100
+//! at once and then call the application. Here the application begins first, and the 100 is sent when it reads the
+//! body. An answer before that goes out alone, so that a client without a valid token, or one that exceeds a limit,
+//! need not send its gigabyte.
 //!
-//! An answer that is ready before the end of its request's body is the connection's last: it says so, and the
-//! connection takes little more (see [`Line`]).
+//! An answer that is ready before the end of its request's body is the connection's last. It says so, and the
+//! connection reads little more (see [`Line`]).
 
 use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
@@ -29,10 +28,10 @@ use super::connection::Line;
 /// An answer on its way.
 type Answering = LocalBoxFuture<'static, Response<BoxBody>>;
 
-/// An answer that was begun before the client was told to go on; goes along with the request.
+/// An answer that was begun before the client got its 100; kept in the extensions of the request.
 struct Begun(Answering);
 
-/// An application that can be started on every worker.
+/// A factory of the application, which every worker calls.
 pub(super) trait Application<B>:
     ServiceFactory<
         Request,
@@ -59,14 +58,14 @@ impl<B, F> Application<B> for F where
 {
 }
 
-/// What the connection has to await after an answer, and whether its request's body was asked for.
+/// The body of a request, and whether the application has begun to read it.
 #[derive(Clone)]
 struct Body {
     payload: Rc<RefCell<Payload>>,
     is_wanted: Rc<Cell<bool>>,
 }
 
-/// Answers requests. One that was begun by [`expecting`] is finished.
+/// Answers requests. An answer that [`expecting`] began is finished.
 pub(super) fn answering<B: MessageBody + 'static>(
     application: impl Application<B>,
 ) -> impl ServiceFactory<
@@ -93,7 +92,8 @@ pub(super) fn answering<B: MessageBody + 'static>(
     })
 }
 
-/// Begins to answer requests whose clients wait for a 100. One whose body is asked for is handed on.
+/// Begins to answer requests whose clients wait for a 100. Once the application reads the body, [`answering`] takes
+/// over.
 pub(super) fn expecting<B: MessageBody + 'static>(
     application: impl Application<B>,
 ) -> impl ServiceFactory<
@@ -118,7 +118,7 @@ pub(super) fn expecting<B: MessageBody + 'static>(
     })
 }
 
-/// Works on an answer until it is ready or the body is asked for.
+/// Drives an answer until it is ready or reads the body.
 async fn until_wanted(mut answering: Answering, body: Body) -> Result<Request, Response<BoxBody>> {
     poll_fn(|context| match answering.poll_unpin(context) {
         Poll::Ready(response) => Poll::Ready(Err(response)),
@@ -166,7 +166,7 @@ where
 }
 
 impl Body {
-    /// Tells whether there is no more of it. What comes is lost, so only after the answer.
+    /// Returns whether the body has ended. A piece that arrives meanwhile is lost, so call this only after the answer.
     fn has_ended(&self) -> bool {
         let mut payload = self.payload.borrow_mut();
         matches!(payload.next().now_or_never(), Some(None))

@@ -1,11 +1,11 @@
-//! A connection that waits for no client for ever.
+//! A connection that waits for a client only for a limited time.
 //!
-//! The HTTP library reads the rest of a body that nobody wants for as long as it comes, waits without end for a second
-//! head that has begun, and for a client that takes nothing of its answer. A [`Connection`] stands between it and the
-//! socket. The [`Line`] that they share tells what is awaited from the client: while a request is being answered,
-//! whoever reads its body holds the client to its pace; before the next request there is a deadline; and after an
-//! answer that came before the end of its request's body, the client may send a little more, so that it has the time
-//! to read the answer, and then finds the connection closed.
+//! The HTTP library has three waits without a limit: for the rest of a refused body, for the rest of a second request's
+//! head, and for a client that reads nothing of its answer. A [`Connection`] stands between the library and the socket
+//! and limits them. The [`Line`] that it shares with the answers says what is awaited from the client. While a request
+//! is being answered, the reader of its body limits the client's pace. Before the next request there is a deadline.
+//! After an answer that came before the end of its request's body, the client may send a little more, so that it has
+//! time to read the answer; then the connection is closed.
 
 use std::cell::Cell;
 use std::io;
@@ -20,50 +20,51 @@ use tokio::time::{Instant, Sleep, sleep_until};
 
 use crate::http::Outlet;
 
-/// How much more a client may send that was answered before the end of its body, in bytes. What it has on the way when
-/// it is answered has to be taken: a connection that is closed with unread bytes is reset, and some systems throw away
-/// an answer that was not read by then.
+/// How much more a client may send after an answer that came before the end of its body, in bytes. Bytes in flight have
+/// to be read: closing a connection with unread bytes resets it, and some systems then discard an answer that the
+/// client has not read yet.
 const REST: usize = 1024 * 1024;
 
-/// For how long it may do so.
+/// How long the client may take to send them.
 pub(super) const REST_TIME: Duration = Duration::from_secs(2);
 
-/// How long clients may keep a connection waiting.
+/// The time limits of a connection.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Patience {
+pub(super) struct TimeLimits {
     /// Between the answer and the end of the next request's head.
     pub(super) next_head: Duration,
-    /// Without taking anything of an answer.
+    /// Without reading anything of an answer.
     pub(super) write: Duration,
 }
 
 /// What is awaited from the client.
 #[derive(Clone, Copy, Debug)]
 enum Awaited {
-    /// The first request; or nothing, while a request is being answered.
+    /// The first request, or the body of the one that is being answered. The library and the reader of the body set the
+    /// limits.
     Request,
-    /// The next request, until then.
+    /// The next request, until this time.
     Next(Instant),
-    /// The rest of a body that nobody wants: so many bytes, until then.
+    /// The rest of a body that is not read: at most this many bytes, until this time.
     Rest(usize, Instant),
 }
 
-/// What a connection and the answers on it know of each other.
+/// The state that a connection shares with the answers on it.
 #[derive(Clone, Debug)]
 pub(super) struct Line {
     awaited: Rc<Cell<Awaited>>,
-    patience: Patience,
+    limits: TimeLimits,
 }
 
 impl Line {
-    /// A request has come and is being answered.
+    /// A request has arrived and is being answered.
     pub(super) fn begin(&self) {
         self.awaited.set(Awaited::Request);
     }
 
     /// The answer begins, and the request's body has been read to its end.
     pub(super) fn await_next(&self) {
-        let until = Instant::now() + self.patience.next_head;
+        let until = Instant::now() + self.limits.next_head;
         self.awaited.set(Awaited::Next(until));
     }
 
@@ -85,18 +86,18 @@ pub(super) struct Connection {
 }
 
 impl Connection {
-    pub(super) fn new(stream: TcpStream, patience: Patience) -> Self {
+    pub(super) fn new(stream: TcpStream, limits: TimeLimits) -> Self {
         let awaited = Rc::new(Cell::new(Awaited::Request));
         Self {
             stream,
-            line: Line { awaited, patience },
+            line: Line { awaited, limits },
             outlet: Outlet::default(),
             read_timer: Timer::default(),
             write_timer: Timer::default(),
         }
     }
 
-    /// What the answers on this connection have to know.
+    /// The state that this connection shares with its answers.
     pub(super) fn line(&self) -> Line {
         self.line.clone()
     }
@@ -106,8 +107,8 @@ impl Connection {
         self.outlet.clone()
     }
 
-    /// Sees to it that the library looks for more from the client when the time for it is over: it has looked for it
-    /// for the last time before the answer, which set that time.
+    /// Wakes the library when the deadline passes. It polled for input before the answer set the deadline, and would
+    /// not poll again.
     fn watch(&mut self, context: &mut Context<'_>) {
         if let Awaited::Next(until) | Awaited::Rest(_, until) = self.line.awaited.get()
             && self.read_timer.poll_until(context, until)
@@ -116,7 +117,7 @@ impl Connection {
         }
     }
 
-    /// Writes bytes that a part of a file follows, so that they travel together.
+    /// Writes bytes that precede a part of a file, so that both share a packet.
     fn poll_write_before_piece(
         &self,
         context: &mut Context<'_>,
@@ -131,7 +132,7 @@ impl Connection {
         }
     }
 
-    /// Sends the part of a file that a body has left, and then lets the body go on.
+    /// Sends the part of a file that a body has left in the outlet, then wakes the body.
     fn poll_outlet(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         if !self.outlet.has_piece() {
             return Poll::Ready(Ok(()));
@@ -152,16 +153,16 @@ impl Connection {
         Poll::Ready(Ok(()))
     }
 
-    /// Waits for the client to take more of its answer.
+    /// Waits for the client to read more of its answer, within the limit.
     fn poll_stalled<T>(&mut self, context: &mut Context<'_>) -> Poll<io::Result<T>> {
-        let patience = self.line.patience.write;
-        if self.write_timer.poll(context, || Instant::now() + patience) {
+        let limit = self.line.limits.write;
+        if self.write_timer.poll(context, || Instant::now() + limit) {
             return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
         }
         Poll::Pending
     }
 
-    /// Takes note that the client took something, or that there was nothing for it.
+    /// Notes progress: the client has read something, so its time starts anew.
     fn note_written(&mut self) {
         self.write_timer = Timer::default();
         if matches!(self.line.awaited.get(), Awaited::Next(_)) {
@@ -181,7 +182,7 @@ impl AsyncRead for Connection {
         if let Awaited::Rest(left, until) = awaited
             && (left == 0 || Instant::now() >= until)
         {
-            // To the library the client has closed its side.
+            // The library sees the end of the stream, as if the client had closed its side.
             return Poll::Ready(Ok(()));
         }
         let before = buffer.filled().len();
@@ -235,7 +236,7 @@ impl AsyncWrite for Connection {
     }
 }
 
-/// Writes as much as a socket takes, which may wait in the kernel for what is written next.
+/// Writes as much as the socket accepts. The kernel may hold it back until the next write.
 #[cfg(target_os = "linux")]
 fn write_before_more(stream: &TcpStream, bytes: &[u8]) -> io::Result<usize> {
     use rustix::net::{SendFlags, send};
@@ -249,19 +250,19 @@ fn write_before_more(stream: &TcpStream, bytes: &[u8]) -> io::Result<usize> {
     stream.try_write(bytes)
 }
 
-/// Wakes whoever polls it at a time; made only when it is first waited for.
+/// Wakes the task that polls it at a given time; created when it is first polled.
 #[derive(Debug, Default)]
 struct Timer(Option<Pin<Box<Sleep>>>);
 
 impl Timer {
-    /// Tells whether the time has come that was set when this was polled first.
+    /// Returns whether the time that the first poll set has come.
     fn poll(&mut self, context: &mut Context<'_>, until: impl FnOnce() -> Instant) -> bool {
         let sleep = self.0.get_or_insert_with(|| Box::pin(sleep_until(until())));
         sleep.as_mut().poll(context).is_ready()
     }
 
-    /// Tells whether a time has come that may be another one at each call. A later one is set when the one before it
-    /// comes, since most do not come: every write puts off the time for the next request.
+    /// Returns whether a time has come that may differ from call to call. A later time is set only when the earlier one
+    /// comes, since most never do: every write postpones the deadline of the next request.
     fn poll_until(&mut self, context: &mut Context<'_>, until: Instant) -> bool {
         let sleep = self.0.get_or_insert_with(|| Box::pin(sleep_until(until)));
         if sleep.deadline() > until {

@@ -1,7 +1,7 @@
 //! The HTTP server: connections, workers, and the application on each of them.
 //!
-//! It is put together from the library's parts instead of with its `HttpServer`, which has no place for what
-//! `connection` and `answering` do.
+//! It is assembled from the library's parts instead of its `HttpServer`, which offers no hooks for the work of
+//! `connection` and `answering`.
 
 use std::io;
 use std::net::TcpListener;
@@ -17,13 +17,13 @@ use tokio::net::TcpStream;
 use tokio_util::sync::CancellationToken;
 
 use super::answering::{answering, expecting};
-use super::connection::{Connection, Patience, REST_TIME};
+use super::connection::{Connection, REST_TIME, TimeLimits};
 use crate::http::{self, HttpServices, Observation, ServerConfig};
 
-/// How long closing a connection may take, the rest of a body that nobody wants included.
+/// How long closing a connection may take, including the rest of a body that is not read.
 const DISCONNECT_DEADLINE: Duration = REST_TIME.saturating_add(Duration::from_secs(3));
 
-/// The HTTP server, listening and about to answer.
+/// Starts the HTTP server on the listener. The returned future ends when the server has stopped.
 ///
 /// # Errors
 /// The listener cannot be used.
@@ -49,7 +49,7 @@ pub(super) fn start(
         builder = builder.workers(settings.workers);
     }
     let (head, keep_alive) = (settings.head, settings.keep_alive);
-    let patience = Patience {
+    let limits = TimeLimits {
         next_head: keep_alive + head,
         write: settings.write_idle,
     };
@@ -57,7 +57,7 @@ pub(super) fn start(
     let builder = builder.listen("http", listener, move || {
         let stopping = stopping.clone();
         let protocol = HttpService::build()
-            // Idle connections are closed when the server is told to stop, as those of `HttpServer` are.
+            // Idle connections are closed when the server stops, as `HttpServer` does.
             .graceful_shutdown_signal(move || {
                 let stopping = stopping.clone();
                 async move { stopping.notified().await }
@@ -74,17 +74,17 @@ pub(super) fn start(
         fn_service(move |stream: TcpStream| async move {
             send_at_once(&stream);
             let peer = stream.peer_addr().ok();
-            Ok::<_, DispatchError>((Connection::new(stream, patience), peer))
+            Ok::<_, DispatchError>((Connection::new(stream, limits), peer))
         })
         .and_then(protocol)
     })?;
     Ok(builder.run())
 }
 
-/// Lets the head of an answer and its body go out as they are written. The kernel would hold the body back until the
-/// client has acknowledged the head, which clients put off for 40 ms.
+/// Disables Nagle's algorithm, so that the head of an answer and its body are sent as they are written. Otherwise the
+/// kernel holds the body back until the client has acknowledged the head, which clients delay by up to 40 ms.
 fn send_at_once(stream: &TcpStream) {
     if let Err(error) = stream.set_nodelay(true) {
-        tracing::debug!(event = "slow_connection", %error, "a connection could not be told to send at once");
+        tracing::debug!(event = "slow_connection", %error, "could not disable Nagle's algorithm of a connection");
     }
 }

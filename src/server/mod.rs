@@ -1,8 +1,8 @@
-//! The composition root: everything is opened, put together, run and shut down here.
+//! The composition root: it opens the adaptors, makes the services, runs the server and shuts everything down.
 //!
 //! One multi-threaded runtime carries storages, the database, background work and uploads; the HTTP workers have
-//! runtimes of their own and only parse and stream. Stopping goes in the opposite order of starting: no new
-//! connections, requests in flight finish, what has been counted is written, and everything has a deadline.
+//! runtimes of their own and only parse and stream. Stopping reverses the order of starting: no new connections are
+//! accepted, requests in flight finish, and the last counts are written. Each step has a deadline.
 
 mod answering;
 mod connection;
@@ -38,25 +38,25 @@ use crate::scratch::Scratch;
 use crate::storage::{self, Metered, ObjectSource, Storage, StorageConfig};
 use crate::upload::{StagedFiles, UploadParts, UploadService};
 
-/// How long the last counts may take to be written.
+/// How long writing the last counts may take.
 const FLUSH_DEADLINE: Duration = Duration::from_secs(10);
 
-/// What the services stand on: opened once, before anything is served.
+/// The adaptors that the services use; opened once, before the server starts.
 #[derive(Clone, Debug)]
 pub struct Adaptors {
     /// The object store.
     pub storage: Arc<dyn Storage>,
-    /// Further places that are only read, in the order of `storage.sources`.
+    /// Further sources, which are only read, in the order of `storage.sources`.
     pub sources: Vec<Arc<dyn ObjectSource>>,
     /// The database.
     pub database: Arc<dyn Database>,
 }
 
 impl Adaptors {
-    /// Opens what the configuration names.
+    /// Opens the storages and the database of the configuration.
     ///
     /// # Errors
-    /// Something cannot be reached or used; the message names it.
+    /// One of them cannot be reached or used; the message names the setting.
     pub async fn open(config: &Config) -> anyhow::Result<Self> {
         let data_dir = Path::new(&config.data_dir);
         make_data_dir(config)?;
@@ -76,7 +76,7 @@ impl Adaptors {
         })
     }
 
-    /// The same with every storage's calls counted.
+    /// Wraps every storage so that its calls are counted and timed.
     fn metered(self, metrics: &Metrics, clock: &SharedClock) -> Self {
         let storage = Metered::new(self.storage, metrics.clone(), Arc::clone(clock));
         let metered = |source| -> Arc<dyn ObjectSource> {
@@ -90,7 +90,7 @@ impl Adaptors {
     }
 }
 
-/// Opens the database alone, for those who need nothing else.
+/// Opens only the database, for commands that need nothing else.
 ///
 /// # Errors
 /// It cannot be reached or used; the message names the setting.
@@ -126,14 +126,14 @@ fn missing_worker(
         .context("cannot name the writer of missing symbols")
 }
 
-/// The services that take files.
-struct Takers {
+/// The services that receive files.
+struct Receivers {
     uploads: Arc<UploadService>,
     staged: Arc<StagedFiles>,
     breakpad: BreakpadService,
 }
 
-impl Takers {
+impl Receivers {
     fn new(config: &Config, parts: UploadParts) -> anyhow::Result<Self> {
         let (catalog, background) = (Arc::clone(&parts.catalog), parts.background.clone());
         let (records, clock) = (Arc::clone(&parts.database) as _, Arc::clone(&parts.clock));
@@ -164,7 +164,7 @@ fn listen(address: &str) -> anyhow::Result<TcpListener> {
     })
 }
 
-/// A server that has opened everything and listens, but answers only once it runs.
+/// A server that has opened everything and listens. It answers only while it runs.
 #[derive(Debug)]
 pub struct Server {
     config: Config,
@@ -198,7 +198,7 @@ impl Server {
         );
         let log = MissingLog::new(&config.missing, Arc::clone(&clock), metrics.clone());
         let debuginfod = debuginfod(&config, &catalog, &scratch, &cpu, &metrics);
-        let takers = Takers::new(
+        let receivers = Receivers::new(
             &config,
             UploadParts {
                 scratch: Arc::clone(&scratch),
@@ -216,8 +216,8 @@ impl Server {
         let health = Health::new(storage, check, cache, Arc::clone(&clock));
         let services = HttpServices {
             auth: AuthService::new(Arc::clone(&database) as _, Arc::clone(&clock)),
-            uploads: takers.uploads,
-            breakpad: takers.breakpad,
+            uploads: receivers.uploads,
+            breakpad: receivers.breakpad,
             public_url: config.server.public_url.clone(),
             downloads,
             debuginfod,
@@ -234,7 +234,7 @@ impl Server {
             listener: listen(&config.server.listen)?,
             config,
             services,
-            staged: takers.staged,
+            staged: receivers.staged,
             observation,
             missing,
         })
@@ -243,7 +243,7 @@ impl Server {
     /// The address listened on.
     ///
     /// # Errors
-    /// The operating system does not tell.
+    /// The operating system does not return it.
     pub fn address(&self) -> std::io::Result<SocketAddr> {
         self.listener.local_addr()
     }
@@ -254,10 +254,10 @@ impl Server {
         &self.services.auth
     }
 
-    /// Serves until it is told to stop, then finishes what is in flight and writes what was counted.
+    /// Serves until `stop` is cancelled, then finishes the requests in flight and writes the last counts.
     ///
     /// # Errors
-    /// The HTTP server cannot start or breaks.
+    /// The HTTP server cannot start, or fails while it runs.
     pub async fn run(self, stop: CancellationToken) -> anyhow::Result<()> {
         let background = TaskTracker::new();
         let stop_background = CancellationToken::new();
@@ -283,10 +283,10 @@ impl Server {
         {
             tracing::error!(
                 event = "flush_timeout",
-                "the last counts could not be written in time"
+                "could not write the last counts in time"
             );
         }
-        served.context("the HTTP server broke")
+        served.context("the HTTP server failed")
     }
 }
 

@@ -10,7 +10,7 @@ use crate::support::{App, ID, RawConnection, Zip, eventually, random_bytes};
 
 const KEY: &str = "a.pdb/44E4EC8C2F41492B9369D6B9A059577C2/a.pd_";
 
-/// More than the kernel takes of an answer that nobody reads.
+/// More bytes than the kernel buffers of an answer that the client does not read.
 const LARGE: usize = 32 << 20;
 
 async fn with_large_file(app: App) -> App {

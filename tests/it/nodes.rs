@@ -261,7 +261,7 @@ async fn nothing_that_redis_refuses_is_noticed() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_redis_that_cannot_be_reached_is_a_warning() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    // Connections are taken by the kernel, and nobody ever answers.
+    // The kernel accepts connections, and no server answers.
     let silent = format!("redis://{}", listener.local_addr().unwrap());
     for url in ["redis://127.0.0.1:1", &silent, "redis+unix:///nonexistent"] {
         let (one, other) = nodes(url).await;

@@ -131,7 +131,7 @@ async fn never_means_that_no_file_is_changed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_same_uploader_may_change_what_he_stored_last() {
+async fn an_uploader_may_change_only_what_it_stored_last() {
     let mut storage = None;
     let app = App::wrapped(
         |config| config.upload.overwrite = Overwrite::SameUploader,
@@ -168,7 +168,7 @@ async fn the_same_uploader_may_change_what_he_stored_last() {
     assert_eq!(
         answer.status,
         StatusCode::CONFLICT,
-        "nobody knows whose it is"
+        "its uploader is unknown"
     );
 }
 

@@ -125,7 +125,7 @@ async fn a_store_that_is_away_is_503_never_absence_and_comes_back_by_itself() {
     );
 }
 
-/// More than the kernel takes of an answer before anybody reads it.
+/// More bytes than the kernel buffers of an answer that the client does not read.
 const LARGE: usize = 32 << 20;
 
 #[tokio::test(flavor = "multi_thread")]

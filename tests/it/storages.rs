@@ -360,7 +360,7 @@ async fn objects_that_others_stored_are_served_as_far_as_they_say_what_they_are(
     assert_eq!(
         header(head.headers(), "content-length"),
         "",
-        "nobody knows it"
+        "the length is unknown"
     );
     let ask = |condition: &str| {
         let request = app.request(reqwest::Method::GET, &format!("/{page}"));

@@ -11,7 +11,7 @@ use time::macros::datetime;
 use crate::support::{Answer, App, Zip};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn whoever_may_not_upload_is_told_why() {
+async fn a_token_without_the_permission_is_refused_with_the_reason() {
     let app = App::start().await;
     let viewer = app
         .token("viewer@example.com", &[Permission::ViewAllUploads], 1)

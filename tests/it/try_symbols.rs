@@ -1,4 +1,4 @@
-//! Whatever somebody does who may only upload try symbols, those who do not ask for these see the same as before.
+//! Uploads with a token for try symbols never change the answers to clients that do not request try symbols.
 
 use reqwest::multipart::{Form, Part};
 use reqwest::{Method, StatusCode};

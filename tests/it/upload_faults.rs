@@ -199,7 +199,7 @@ impl Place {
                 "{what}: {answer:?}"
             );
             assert!(answer.retry_after.is_some(), "{what}");
-            // With the database away from the completion on, nobody can know that it was carried out.
+            // With the database away from the completion on, no node can know that it was carried out.
             let is_unknown = is_outage && fault == Fault::AnswerLost;
             assert!(is_unknown || self.records().await.0 == completed, "{what}");
             let again = self.retry(&release).await;

@@ -240,7 +240,7 @@ async fn lengths_that_lie() {
     let answer = connection.read_to_close().await;
     assert!(answer.starts_with("HTTP/1.1 400"), "{answer}");
     assert!(answer.contains("\"code\":\"incomplete\""), "{answer}");
-    // Shorter: what is too much is the next request, and none that anybody understands.
+    // Shorter: the rest of the body is read as the next request, which is not a valid one.
     let request = [headers(body.len() - 9).into_bytes(), body].concat();
     let answer = answer_to(&app, request).await;
     assert!(answer.starts_with("HTTP/1.1 400"), "{answer}");
@@ -289,7 +289,7 @@ async fn chunks_that_two_readers_could_read_differently_are_refused() {
         [head.as_bytes(), line.as_bytes(), &body, b"\r\n0\r\n\r\n"].concat()
     };
     for line in AMBIGUOUS_CHUNKS {
-        // The connection may be closed without an answer: nobody can tell where it would belong.
+        // The connection may be closed without an answer, since it is unclear which request it would answer.
         let answer = answer_to(&app, request(line)).await;
         let is_refused = answer.is_empty() || answer.starts_with("HTTP/1.1 400");
         assert!(is_refused, "{line:?}: {answer}");

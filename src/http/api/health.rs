@@ -8,12 +8,12 @@ use serde::Serialize;
 
 use crate::health::{Check, Health};
 
-/// The process answers; no dependency is asked.
+/// Answers that the process is alive, without checking a dependency.
 pub(in crate::http) async fn alive() -> impl Responder {
     HttpResponse::Ok().finish()
 }
 
-/// How every dependency fares, and what is said of those that do not answer.
+/// The state of every dependency, with details of those that do not answer.
 #[derive(Debug, Serialize)]
 struct HeartbeatJson {
     checks: BTreeMap<&'static str, &'static str>,
@@ -27,8 +27,9 @@ struct DetailJson {
     status: &'static str,
 }
 
-/// Every dependency by name; 500 when one that is needed does not answer, as Tecken does. One without which everything
-/// still works is a warning, so that a blip of it does not take every node out of service at once.
+/// Answers with every dependency by name. If a required one does not answer, the status is 500, as Tecken's. A
+/// dependency that the server can do without is a warning, so that a short outage of it does not take every node out of
+/// service.
 pub(in crate::http) async fn heartbeat(health: Data<Health>) -> impl Responder {
     let mut checks = BTreeMap::new();
     let mut details = BTreeMap::new();
@@ -59,7 +60,7 @@ pub(in crate::http) async fn heartbeat(health: Data<Health>) -> impl Responder {
     })
 }
 
-/// How a dependency fares, in Dockerflow's words.
+/// The state of a dependency, in Dockerflow's words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum State {
     Ok,
@@ -84,7 +85,7 @@ impl State {
         }
     }
 
-    /// The level of Python's logging, in which Dockerflow counts.
+    /// The level of Python's logging, which Dockerflow uses.
     fn level(self) -> u8 {
         match self {
             Self::Ok => 0,

@@ -1,4 +1,4 @@
-//! What was asked for and missing, as CSV and as JSON.
+//! The list of missing symbols, as CSV and as JSON.
 
 use actix_web::http::header;
 use actix_web::web::{Bytes, Data, Query};
@@ -30,8 +30,8 @@ pub(in crate::http) struct CsvQuery {
     all: Option<String>,
 }
 
-/// The rows of the last day, or of the period asked for, streamed. Without `all`, only what is still missing and can be
-/// fetched from Microsoft's and other vendors' servers: `.sym` files of `.pdb` modules, as Tecken reports them.
+/// Streams the rows of the last day, or of the requested period. Without `all`, these are only the files that are still
+/// missing and that vendors' symbol servers may have: `.sym` files of `.pdb` modules, as Tecken reports them.
 pub(in crate::http) async fn csv_file(
     query: Query<CsvQuery>,
     report: Data<MissingReport>,
@@ -71,7 +71,7 @@ fn period_of(query: &CsvQuery) -> Result<Period, ApiError> {
         Ok(days @ 1..=3650) => Ok(Period::Days(days)),
         _ => Err(ApiError::bad_request(
             "bad_days",
-            "days is a whole number from 1 to 3650",
+            "days must be a whole number from 1 to 3650",
         )),
     }
 }
@@ -109,7 +109,7 @@ fn write_csv(rows: impl IntoIterator<Item = [String; 4]>) -> Bytes {
         .into()
 }
 
-/// A cell that a spreadsheet would take for a formula gets an apostrophe in front (OWASP, CSV injection).
+/// Puts an apostrophe before a cell that a spreadsheet would read as a formula (OWASP, CSV injection).
 fn unformula(cell: String) -> String {
     if cell.starts_with(['=', '+', '-', '@', '\t', '\r']) {
         format!("'{cell}")
@@ -128,7 +128,7 @@ struct PageJson<'page> {
     total_count: u64,
 }
 
-/// A shorter page of rows, and how many rows of the same filter were asked for lately, in Tecken's shape.
+/// A shorter page of rows, and how many rows of the same filter were requested recently, in Tecken's shape.
 #[derive(Debug, Serialize)]
 struct SummaryJson<'page> {
     aggregates: AggregatesJson,
@@ -143,7 +143,7 @@ struct AggregatesJson {
     missing: TotalsJson,
 }
 
-/// Rows of the filter: those asked for within the last days, and all.
+/// The number of rows of the filter: those requested within the last days, and all.
 #[derive(Debug, Serialize)]
 struct TotalsJson {
     last_10_days: u64,
@@ -173,6 +173,7 @@ struct RecordJson<'page> {
     symbol: &'page str,
 }
 
+/// Answers with a page of the list.
 pub(in crate::http) async fn json_page(
     query: MissingQuery,
     report: Data<MissingReport>,
@@ -188,6 +189,7 @@ pub(in crate::http) async fn json_page(
     }))
 }
 
+/// Answers with a shorter page of the list and the recent totals.
 pub(in crate::http) async fn summary(
     query: MissingQuery,
     report: Data<MissingReport>,

@@ -1,4 +1,4 @@
-//! What operators and people who pass by ask for: metrics, version, a front page.
+//! Metrics, the version, and a front page.
 
 use actix_web::web::Data;
 use actix_web::{HttpResponse, Responder};
@@ -15,6 +15,7 @@ const FRONT_PAGE: &str = "symbold, a symbol server
   GET  /__heartbeat__ /__lbheartbeat__ /__version__ /metrics
 ";
 
+/// Lists the main routes as plain text.
 pub(in crate::http) async fn front_page() -> impl Responder {
     HttpResponse::Ok()
         .content_type("text/plain; charset=utf-8")
@@ -30,6 +31,7 @@ struct VersionJson {
     version: &'static str,
 }
 
+/// Answers with the version of this program.
 pub(in crate::http) async fn version() -> impl Responder {
     HttpResponse::Ok().json(VersionJson {
         build: "",
@@ -39,6 +41,7 @@ pub(in crate::http) async fn version() -> impl Responder {
     })
 }
 
+/// Answers with all metrics in the text format of `OpenMetrics`.
 pub(in crate::http) async fn metrics(metrics: Data<Metrics>) -> impl Responder {
     HttpResponse::Ok()
         .content_type("application/openmetrics-text; version=1.0.0; charset=utf-8")

@@ -1,4 +1,4 @@
-//! What `symupload` sends: forms with a file in it, and texts that are almost JSON.
+//! Requests of `symupload`: forms with a file, and texts that are almost JSON.
 
 use actix_web::HttpRequest;
 use actix_web::web::Payload;
@@ -9,7 +9,7 @@ use crate::auth::Uploader;
 use crate::breakpad::{BreakpadError, Described, SymbolFile, SymbolType};
 use crate::upload::{Intake, ReceiveError};
 
-/// Receives a form of the first protocol: `debug_file`, `debug_identifier` and the file; other fields mean nothing here.
+/// Receives a form of the first protocol: `debug_file`, `debug_identifier` and the file. Other fields are ignored.
 ///
 /// # Errors
 /// The server is busy, the form lacks something, it is too large, or it does not arrive.
@@ -44,7 +44,7 @@ pub(in crate::http) async fn receive_symbol_file(
     })
 }
 
-/// Receives what the second protocol says of a file when it completes the upload.
+/// Receives the description of a file, which completes an upload of the second protocol.
 ///
 /// # Errors
 /// The body lacks something, is too long, or does not arrive.
@@ -56,7 +56,7 @@ pub(in crate::http) async fn receive_described(
     described(&String::from_utf8_lossy(&bytes))
 }
 
-/// Reads JSON, or what Linux and Windows send in its place: the same with names that are not quoted.
+/// Reads JSON, or the variant that the tools of Linux and Windows send: names without quotation marks.
 fn described(text: &str) -> Result<Described, BreakpadError> {
     let json: Option<Value> = serde_json::from_str(text).ok();
     let member = |name: &'static str| match &json {
@@ -74,7 +74,7 @@ fn described(text: &str) -> Result<Described, BreakpadError> {
     })
 }
 
-/// The text between quotation marks after `name:`. The tools escape nothing, and no legal name holds such a mark.
+/// The text between quotation marks after `name:`. The tools escape nothing, and no legal name contains such a mark.
 fn quoted_after<'text>(text: &'text str, name: &str) -> Option<&'text str> {
     text.match_indices(name).find_map(|(start, _)| {
         let rest = text[start + name.len()..].trim_start().strip_prefix(':')?;
@@ -132,7 +132,8 @@ mod tests {
 
         #[test]
         fn any_name_without_a_quotation_mark_comes_through(name in "[^\"]{1,40}", id in "[0-9A-F]{1,40}") {
-            let text = format!("{{ symbol_id: {{debug_file: \"{name}\", debug_id: \"{id}\" }}, symbol_upload_type: \"PE\" }}");
+            let symbol_id = format!("{{debug_file: \"{name}\", debug_id: \"{id}\" }}");
+            let text = format!("{{ symbol_id: {symbol_id}, symbol_upload_type: \"PE\" }}");
             prop_assert_eq!(read(&text), Some((name, id, SymbolType::Pe)));
         }
     }

@@ -1,4 +1,4 @@
-//! What a path says about the build and the file of it that is wanted.
+//! The paths of debuginfod: a build, and the file or part of it that is requested.
 
 use percent_encoding::percent_decode_str;
 
@@ -10,11 +10,11 @@ use symbols::BuildId;
 pub(in crate::http) struct BuildPath {
     /// The build.
     pub(in crate::http) build_id: BuildId,
-    /// What of it is wanted.
+    /// The requested file or part of it.
     pub(in crate::http) wanted: WantedOfBuild,
 }
 
-/// What is wanted of a build.
+/// A file of a build, or a part of one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::http) enum WantedOfBuild {
     /// A whole file.
@@ -26,8 +26,8 @@ pub(in crate::http) enum WantedOfBuild {
 }
 
 impl BuildPath {
-    /// Reads `/buildid/<build id>/` and `debuginfo`, `executable`, `section/<name>` or `source/<path>`. `None` for anything else,
-    /// which may still be a symbol's path.
+    /// Reads `/buildid/<build id>/` and `debuginfo`, `executable`, `section/<name>` or `source/<path>`. `None` for any
+    /// other path, which may still be a symbol's.
     pub(in crate::http) fn read(path: &str) -> Option<Self> {
         let (build_id, wanted) = path.strip_prefix("/buildid/")?.split_once('/')?;
         let wanted = match wanted.split_once('/') {

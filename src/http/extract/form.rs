@@ -1,7 +1,7 @@
-//! The bodies that uploads come in, read piece by piece within bounds.
+//! The bodies of uploads, read piece by piece.
 //!
-//! Everything is bounded: the whole, the number of a form's parts, their values, and the heads of parts (by the multipart
-//! library: 32 lines and 64 KiB).
+//! Everything is bounded: the whole body, the number of a form's parts, their values, and the heads of parts (by the
+//! multipart library: 32 lines and 64 KiB).
 
 use std::io;
 
@@ -17,7 +17,7 @@ use crate::upload::{IncomingFile, Intake, Pace, ReceiveError, ReceivedFile};
 /// The most parts of a form.
 const PARTS: usize = 20;
 
-/// The longest value of a field that is no file, and of a body that is no form of parts and no file, in bytes.
+/// The longest value of a field that is not a file, and the longest url-encoded or JSON body, in bytes.
 const FIELD_LENGTH: usize = 8 * 1024;
 
 /// The longest boundary between the parts of a form, in bytes (RFC 2046, section 5.1.1).
@@ -29,7 +29,7 @@ pub(in crate::http) fn announced_length(request: &HttpRequest) -> Option<u64> {
     length.to_str().ok()?.parse().ok()
 }
 
-/// Checks what the head says of the form. Returns whether it is url-encoded.
+/// Checks the headers that describe the form. Returns whether it is url-encoded.
 pub(super) fn check_form(request: &HttpRequest) -> Result<bool, ReceiveError> {
     let encoding = request.headers().get(header::CONTENT_ENCODING);
     if encoding.is_some_and(|encoding| encoding != "identity") {
@@ -50,13 +50,13 @@ pub(super) fn check_form(request: &HttpRequest) -> Result<bool, ReceiveError> {
 
 /// One part of a form.
 pub(super) enum Part {
-    /// A field that is no file: its name and its value.
+    /// A field that is not a file: its name and its value.
     Value(String, String),
-    /// A file that is yet to be read.
+    /// A file, which has not been read yet.
     File(Field),
 }
 
-/// A form of parts that is arriving.
+/// A multipart form that is arriving.
 pub(super) struct Form<'a> {
     intake: &'a Intake,
     pace: Pace,
@@ -131,7 +131,7 @@ impl<'a> Form<'a> {
         Ok(piece)
     }
 
-    /// A body that ends early is the connection's fault; anything else is not a form.
+    /// A body that ends early is incomplete; any other error means that the body is not a form.
     fn refusal(&self, error: &MultipartError) -> ReceiveError {
         match error {
             MultipartError::Payload(PayloadError::Io(error))
@@ -148,7 +148,7 @@ impl<'a> Form<'a> {
     }
 }
 
-/// Receives a body that is a file, whatever its type is said to be.
+/// Receives a body that is a file, whatever its `Content-Type`.
 ///
 /// # Errors
 /// It is too large, or it does not arrive.
@@ -183,7 +183,7 @@ pub(super) async fn receive_short(
     Ok(bytes)
 }
 
-/// The body, which fails as soon as it is longer than this, in bytes.
+/// The body, which fails as soon as it is longer than the limit, in bytes.
 fn bounded(body: Payload, limit: u64) -> impl Stream<Item = Result<Bytes, PayloadError>> {
     let mut left = limit;
     body.map(move |piece| {
@@ -196,7 +196,7 @@ fn bounded(body: Payload, limit: u64) -> impl Stream<Item = Result<Bytes, Payloa
     })
 }
 
-/// A part with a file name is a file, as for any web framework.
+/// A part with a file name is a file, as in any web framework.
 fn is_file(field: &Field) -> bool {
     field
         .content_disposition()

@@ -14,18 +14,18 @@ use crate::clock::SharedClock;
 use crate::db::missing::{Bounds, MissingFilter, MissingOrder, PageRequest};
 use crate::http::error::ApiError;
 
-/// The furthest page that is looked up.
+/// The last page that can be requested.
 const LAST_PAGE: u64 = 100_000;
 
 /// The longest text searched for, in bytes.
 const LONGEST_TEXT: usize = 200;
 
-/// Which page is wanted.
+/// The requested page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::http) struct Listing {
-    /// What orders the rows.
+    /// The column that orders the rows.
     pub(in crate::http) order: MissingOrder,
-    /// Whether the largest come first.
+    /// Whether the largest value comes first.
     pub(in crate::http) descending: bool,
     /// The page's number, from 1.
     pub(in crate::http) page: u64,
@@ -43,7 +43,7 @@ impl Listing {
     }
 }
 
-/// Which rows are wanted, and which page of them.
+/// The requested rows, and the page of them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::http) struct MissingQuery {
     /// Which rows.
@@ -64,7 +64,7 @@ impl FromRequest for MissingQuery {
     }
 }
 
-/// What is wrong with each field.
+/// The problems of each field.
 type Problems = BTreeMap<&'static str, Vec<String>>;
 
 fn read(query: &str, now: OffsetDateTime) -> Result<MissingQuery, Problems> {
@@ -127,9 +127,7 @@ fn read(query: &str, now: OffsetDateTime) -> Result<MissingQuery, Problems> {
 
 fn text(value: &str) -> Result<Option<String>, String> {
     if value.len() > LONGEST_TEXT || value.contains('\0') {
-        return Err(format!(
-            "Not a text of at most {LONGEST_TEXT} bytes without NUL"
-        ));
+        return Err(format!("Must have at most {LONGEST_TEXT} bytes and no NUL"));
     }
     Ok((!value.is_empty()).then(|| value.to_owned()))
 }
@@ -158,7 +156,7 @@ fn order(value: &str) -> Result<MissingOrder, String> {
 fn truth(value: &str) -> Result<bool, String> {
     value
         .parse()
-        .map_err(|_| format!("Neither true nor false: '{value}'"))
+        .map_err(|_| format!("Must be true or false, not '{value}'"))
 }
 
 /// Reads `>=2026-01-01,<2026-02-01`. A plain day means the whole of it.
@@ -177,7 +175,7 @@ fn dates(
 /// Reads `>=10,<100`.
 fn counts(value: &str, bounds: &mut Bounds<u64>) -> Result<(), String> {
     narrow(value, bounds, |text| {
-        // A column holds no more than this, and one more has to fit, too.
+        // The column is a signed integer, and the number after this one has to fit too.
         let number = text
             .parse::<u64>()
             .ok()
@@ -187,8 +185,11 @@ fn counts(value: &str, bounds: &mut Bounds<u64>) -> Result<(), String> {
     .map_err(|term| format!("'{term}' is not a number"))
 }
 
-/// Reads comparisons that must all hold. `value` tells where a value begins and where the next one does. What cannot be
-/// read is given back.
+/// Narrows the bounds by comparisons that must all hold. `value` returns where a value begins and where the next one
+/// does.
+///
+/// # Errors
+/// The term that cannot be read.
 fn narrow<T: Ord + Copy>(
     terms: &str,
     bounds: &mut Bounds<T>,

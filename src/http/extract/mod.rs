@@ -1,4 +1,4 @@
-//! From a request to the services' types, or a refusal.
+//! Parses requests into the services' types, or refuses them.
 
 mod breakpad;
 mod build_path;

@@ -1,7 +1,7 @@
 //! Who sent a request, and what they may do.
 //!
-//! A handler names what it needs in its signature, as in `ByToken<Uploader>`. It has nothing else to call the service
-//! with, so the check cannot be forgotten.
+//! A handler names the grant that it needs in its signature, as in `ByToken<Uploader>`. The service takes nothing else,
+//! so the check cannot be forgotten.
 
 use actix_web::dev::Payload;
 use actix_web::http::header::{AUTHORIZATION, HeaderMap};
@@ -13,11 +13,11 @@ use futures_util::{FutureExt, TryFutureExt};
 use crate::auth::{AuthError, AuthService, Grant};
 use crate::http::error::ApiError;
 
-/// What the request's token permits; the token is that of the headers.
+/// The grant of the token in the request's headers.
 #[derive(Debug)]
 pub(in crate::http) struct ByToken<G>(pub(in crate::http) G);
 
-/// As [`ByToken`], for tools that can send a token only as `key` of the query. Without one the headers count.
+/// As [`ByToken`], for tools that can send a token only as `key` in the query. Without a key the headers are read.
 #[derive(Debug)]
 pub(in crate::http) struct ByKey<G>(pub(in crate::http) G);
 
@@ -44,7 +44,7 @@ impl<G: Grant> FromRequest for ByKey<G> {
     }
 }
 
-/// Checks the token that was sent, and that it permits what is asked for.
+/// Checks the token that was sent, and that it has the permission of the grant.
 fn grant<G: Grant>(
     request: &HttpRequest,
     sent: Result<Option<String>, AuthError>,
@@ -62,7 +62,8 @@ fn key_of(query: &str) -> Option<String> {
     pairs.find_map(|(name, value)| (name == "key").then(|| value.into_owned()))
 }
 
-/// The token of `Auth-Token`, or else of `Authorization: Bearer`. Two of them, or one that is not text, match nothing.
+/// The token of `Auth-Token`, or else of `Authorization: Bearer`. Two tokens, or one that is not
+/// text, match nothing.
 fn token_of(headers: &HeaderMap) -> Result<Option<String>, AuthError> {
     let mut tokens = headers.get_all("auth-token");
     if let Some(token) = tokens.next() {

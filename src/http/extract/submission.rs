@@ -1,7 +1,6 @@
-//! Receiving an upload: the form's one file goes to a temporary file as it comes, or its address is taken down.
+//! Receives the form of an upload: its one file is written to a temporary file as it arrives, or its URL is noted.
 //!
-//! What the head of the request tells is looked at first; then the upload takes its place; only then is the body asked
-//! for.
+//! The headers are checked first. Then the upload takes a slot, and only then is the body read.
 
 use actix_web::HttpRequest;
 use actix_web::web::Payload;
@@ -10,9 +9,9 @@ use super::form::{Form, Part, announced_length, check_form, receive_short};
 use crate::auth::Uploader;
 use crate::upload::{Intake, ReceiveError, ReceivedFile, Submission, Submitted};
 
-/// What a form says.
+/// The fields of a form that an upload needs.
 #[derive(Debug, Default)]
-struct Said {
+struct Fields {
     archive: Option<ReceivedFile>,
     url: Option<String>,
     tries: Option<String>,
@@ -30,12 +29,12 @@ pub(in crate::http) async fn receive(
 ) -> Result<Submission, ReceiveError> {
     let is_url_encoded = check_form(request)?;
     let slot = intake.enter(uploader.token_id, announced_length(request))?;
-    let said = if is_url_encoded {
-        pairs(body, intake).await?
+    let fields = if is_url_encoded {
+        receive_url_encoded(body, intake).await?
     } else {
-        parts(Form::new(request, body, intake), intake).await?
+        receive_multipart(Form::new(request, body, intake), intake).await?
     };
-    let submitted = match (said.archive, said.url) {
+    let submitted = match (fields.archive, fields.url) {
         (Some(archive), None) => Submitted::Archive(archive),
         (None, Some(url)) => Submitted::Url(url),
         (Some(_), Some(_)) => return Err(ReceiveError::FileAndUrl),
@@ -44,14 +43,14 @@ pub(in crate::http) async fn receive(
     Ok(Submission {
         submitted,
         // Tecken's rule: any text means yes, even "0".
-        wants_try: said.tries.is_some_and(|text| !text.is_empty()),
+        wants_try: fields.tries.is_some_and(|text| !text.is_empty()),
         slot,
     })
 }
 
-impl Said {
-    /// Takes down a field that is no file. Twice the same is once; what contradicts itself is refused, since any choice
-    /// could publish what was meant as a try.
+impl Fields {
+    /// Sets a field that is not a file. A repeated field must have the same value: with two values, either choice could
+    /// publish symbols that were meant as try symbols.
     fn set(&mut self, name: &str, value: &str) -> Result<(), ReceiveError> {
         let (name, place) = match name {
             "try" => ("try", &mut self.tries),
@@ -68,29 +67,29 @@ impl Said {
     }
 }
 
-/// Takes down a form of parts. Its file's field's name is the archive's name, as Tecken has it.
-async fn parts(mut form: Form<'_>, intake: &Intake) -> Result<Said, ReceiveError> {
-    let mut said = Said::default();
+/// Receives a multipart form. The name of the file's field is the archive's name, as in Tecken.
+async fn receive_multipart(mut form: Form<'_>, intake: &Intake) -> Result<Fields, ReceiveError> {
+    let mut fields = Fields::default();
     while let Some(part) = form.next().await? {
         match part {
-            Part::Value(name, value) => said.set(&name, &value)?,
-            Part::File(_) if said.archive.is_some() => return Err(ReceiveError::SecondFile),
+            Part::Value(name, value) => fields.set(&name, &value)?,
+            Part::File(_) if fields.archive.is_some() => return Err(ReceiveError::SecondFile),
             Part::File(field) => {
                 let name = field.name().unwrap_or_default();
                 let archive = intake.archive(name).await?;
-                said.archive = Some(form.receive(field, archive).await?);
+                fields.archive = Some(form.receive(field, archive).await?);
             }
         }
     }
-    Ok(said)
+    Ok(fields)
 }
 
-/// Takes down a form that is url-encoded, which has no files.
-async fn pairs(body: Payload, intake: &Intake) -> Result<Said, ReceiveError> {
+/// Receives a url-encoded form, which has no files.
+async fn receive_url_encoded(body: Payload, intake: &Intake) -> Result<Fields, ReceiveError> {
     let bytes = receive_short(body, intake).await?;
-    let mut said = Said::default();
+    let mut fields = Fields::default();
     for (name, value) in form_urlencoded::parse(&bytes) {
-        said.set(&name, &value)?;
+        fields.set(&name, &value)?;
     }
-    Ok(said)
+    Ok(fields)
 }

@@ -1,7 +1,7 @@
-//! What a path and a query say about the symbol that is wanted.
+//! The paths and queries of requests for symbols.
 //!
 //! The raw path is read, so that each part is percent-decoded exactly once and a `%2F` in a part never becomes a
-//! separator. Bytes that are no UTF-8 become U+FFFD, which no name may contain.
+//! separator. Invalid UTF-8 becomes U+FFFD, which no name may contain.
 
 use std::borrow::Cow;
 
@@ -12,16 +12,16 @@ use crate::download::Wanted;
 use crate::missing::CodeInfo;
 use symbols::{DebugId, Stores};
 
-/// A path of the form of a symbol's.
+/// The path of a symbol.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::http) struct SymbolPath<'path> {
-    /// What is wanted.
+    /// The requested symbol.
     pub(in crate::http) wanted: Wanted<'path>,
-    /// Which stores are asked: a path that begins with `/try/` asks for try symbols too.
+    /// The stores to search: a path that begins with `/try/` includes try symbols.
     pub(in crate::http) stores: Stores,
 }
 
-/// Products that once had their symbols under paths of their own; Tecken took these paths for the plain ones.
+/// Products that once had their symbols under paths of their own. Tecken serves these paths like the plain ones.
 const LEGACY_PRODUCTS: [&str; 7] = [
     "firefox",
     "seamonkey",
@@ -80,19 +80,19 @@ impl ModulePath {
     }
 }
 
-/// What the query adds.
+/// The query of a request for a symbol.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(in crate::http) struct SymbolQuery {
-    /// Which stores are asked: `try` asks for try symbols too, whatever its value.
+    /// The stores to search: `try` includes try symbols, whatever its value.
     pub(in crate::http) stores: Stores,
     /// Whether `_refresh` is present, whatever its value.
     pub(in crate::http) refreshes: bool,
-    /// What the client says of the module.
+    /// What the client knows of the module.
     pub(in crate::http) code: CodeInfo,
 }
 
 impl SymbolQuery {
-    /// Reads a query; parameters that mean nothing here are passed over.
+    /// Reads a query; unknown parameters are ignored.
     pub(in crate::http) fn read(query: &str) -> Self {
         let mut result = Self::default();
         for (name, value) in form_urlencoded::parse(query.as_bytes()) {
@@ -107,7 +107,7 @@ impl SymbolQuery {
         result
     }
 
-    /// How the lookup is to be made.
+    /// The options of the lookup.
     pub(in crate::http) fn lookup(&self) -> Lookup {
         Lookup {
             stores: self.stores,
@@ -115,7 +115,7 @@ impl SymbolQuery {
         }
     }
 
-    /// The first of the module's parameters that contains a NUL, which no database keeps.
+    /// The first of the module's parameters that contains a NUL, which databases cannot store.
     pub(in crate::http) fn with_nul(&self) -> Option<&'static str> {
         let has_nul =
             |value: &Option<String>| value.as_deref().is_some_and(|value| value.contains('\0'));

@@ -11,8 +11,8 @@ const ALLOWED: &str = "GET, HEAD, OPTIONS";
 /// How long a browser may keep the answer to a preflight, in seconds.
 const PREFLIGHT_AGE: &str = "86400";
 
-/// What scripts of any site may do: what they may ask with, what they may send, and what they may read of the answer
-/// beside what every script may. Constants, since making a header's value checks each of its characters.
+/// The CORS headers: allowed origins and methods, the headers that scripts may send, and those of the answer that they
+/// may read. Constants, because making a header's value at run time checks each of its characters.
 const FOR_SCRIPTS: [(HeaderName, HeaderValue); 5] = [
     (
         header::ACCESS_CONTROL_ALLOW_ORIGIN,
@@ -41,11 +41,11 @@ const FOR_SCRIPTS: [(HeaderName, HeaderValue); 5] = [
     ),
 ];
 
-/// For answers that nobody may keep.
+/// For answers that must not be cached.
 pub(super) const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
 
-/// The answer to a request that reads nothing: OPTIONS is told what a script may do, and other methods than GET and HEAD
-/// are refused. `None` for these two.
+/// The answer to a method that reads nothing: OPTIONS gets the allowed methods, all others are refused. `None` for GET
+/// and HEAD.
 pub(super) fn without_reading(request: &HttpRequest) -> Option<HttpResponse> {
     let response = match *request.method() {
         Method::GET | Method::HEAD => return None,
@@ -67,8 +67,8 @@ pub(super) fn allow(mut response: HttpResponse) -> HttpResponse {
     for (name, value) in FOR_SCRIPTS {
         headers.insert(name, value);
     }
-    // What an answer does not allow explicitly, caches might do by rules of their own: a missing file can be uploaded
-    // at any moment, and every request for it counts.
+    // Without `Cache-Control`, caches would decide by heuristics. But a missing file can be uploaded at any moment, and
+    // every request for it is counted.
     if !headers.contains_key(header::CACHE_CONTROL) {
         headers.insert(header::CACHE_CONTROL, NO_STORE);
     }

@@ -1,7 +1,7 @@
 //! Files by build id, as debuginfod serves them (elfutils, debuginfod(8)).
 //!
-//! Whole files are answered as symbols by path are. What their clients match on is kept: 406 for a file larger than
-//! `X-DEBUGINFOD-MAXSIZE`, and `X-DEBUGINFOD-SIZE` and `-FILE` beside a file.
+//! Whole files are answered like symbols by path. Clients rely on two things: 406 for a file larger than
+//! `X-DEBUGINFOD-MAXSIZE`, and the headers `X-DEBUGINFOD-SIZE` and `X-DEBUGINFOD-FILE` of a file.
 
 use std::io;
 use std::os::unix::fs::FileExt;
@@ -63,13 +63,13 @@ async fn send(
     Ok(send_extract(request, extract))
 }
 
-/// The largest file that the client wants, in bytes; zero or nonsense is no limit.
+/// The largest file that the client accepts, in bytes; zero or an invalid number is no limit.
 fn largest(headers: &HeaderMap) -> Option<u64> {
     let text = headers.get(LARGEST)?.to_str().ok()?;
     text.parse().ok().filter(|largest| *largest > 0)
 }
 
-/// What clients show of a file while they fetch it.
+/// Adds the headers that clients show while they fetch a file.
 fn describe(headers: &mut HeaderMap, file: &BuildFile) {
     if let Some(size) = file.size {
         headers.insert(SIZE, HeaderValue::from(size));
@@ -79,7 +79,7 @@ fn describe(headers: &mut HeaderMap, file: &BuildFile) {
     }
 }
 
-/// Sends what was taken out of a file, from the temporary one.
+/// Sends a section or a source file from its temporary file.
 fn send_extract(request: &HttpRequest, extract: Extract) -> HttpResponse {
     let length = extract.range.end - extract.range.start;
     let mut response = HttpResponse::Ok();

@@ -1,4 +1,4 @@
-//! Why is it missing? What was asked, where, and with which answer, as JSON.
+//! Explains the answer to a request for a symbol: which sources were searched for which names, and what they answered.
 
 use actix_web::{HttpRequest, HttpResponse, ResponseError};
 use serde::Serialize;
@@ -16,7 +16,7 @@ use crate::http::json::json_time;
 /// The path before that of the symbol.
 pub(super) const PREFIX: &str = "/api/explain";
 
-/// Answers with what would become of a request for a symbol, and why.
+/// Answers how a request for a symbol would be answered, and why.
 pub(super) async fn answer(
     request: &HttpRequest,
     symbol: &SymbolPath<'_>,
@@ -37,7 +37,7 @@ async fn explain(
     let explanation = services.downloads.explain(wanted, stores).await?;
     let (debug_file, id, file) = (&wanted.debug_file, wanted.id.as_str(), &wanted.file_name);
     let missing = services.missing.of_file(debug_file, id, file).await;
-    let (verdict, reason) = told(&explanation);
+    let (verdict, reason) = verdict_and_reason(&explanation);
     let (ids, candidates) = (explanation.ids.as_ref().ok(), explanation.candidates.iter());
     Ok(HttpResponse::Ok().json(ExplanationJson {
         debug_file,
@@ -53,7 +53,7 @@ async fn explain(
     }))
 }
 
-/// What would become of a request, and why. What the database could not tell is null.
+/// How a request would be answered, and why. Members that need the database are null when it is unavailable.
 #[derive(Debug, Serialize)]
 struct ExplanationJson<'explanation> {
     debug_file: &'explanation str,
@@ -89,7 +89,7 @@ struct LookupJson<'explanation> {
     symbols: &'static str,
 }
 
-/// An answer, and where it is from.
+/// An answer, and where it comes from.
 #[derive(Debug, Serialize)]
 struct AnswerJson<T> {
     age_seconds: Option<f64>,
@@ -137,23 +137,24 @@ impl<'explanation> From<&'explanation HeldId> for IdJson<'explanation> {
     }
 }
 
-fn told(explanation: &Explanation) -> (&'static str, String) {
+/// The verdict by its stable name, and a sentence for people.
+fn verdict_and_reason(explanation: &Explanation) -> (&'static str, String) {
     let text = |text: &str| text.to_owned();
     match &explanation.verdict {
         Verdict::Hopeless => (
             "ignored",
-            text("no symbol is ever called that: file.ptr, or an id of zeros"),
+            text("no symbol has such a name: file.ptr, or an id of zeros"),
         ),
         Verdict::NotServed => (
             "ignored",
-            text("the ending of the name is not among those of download.serve"),
+            text("the suffix of the file name is not in the setting download.serve"),
         ),
         Verdict::Illegal(error) => ("illegal", format!("one of its names {error}")),
         Verdict::Held => ("held", text("a storage holds it")),
         Verdict::Packed => ("packed", text("a storage holds the cabinet that it is in")),
         Verdict::Renamed(key) => (
             "renamed",
-            format!("it is asked for by code id, and is to be asked for as {key}"),
+            format!("the path has a code id; clients are redirected to {key}"),
         ),
         Verdict::Missing => (
             "missing",
@@ -161,7 +162,7 @@ fn told(explanation: &Explanation) -> (&'static str, String) {
         ),
         Verdict::Unknown => (
             "unknown",
-            text("something could not be asked; try again later"),
+            text("a source or the database could not be queried; try again later"),
         ),
     }
 }

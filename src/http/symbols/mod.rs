@@ -2,7 +2,7 @@
 //!
 //! It takes every path that no other route has. Its policy is written here, once, for all that it answers:
 //!
-//! - It only reads: `OPTIONS` is told so, methods other than GET and HEAD are refused.
+//! - It only reads: `OPTIONS` answers so, and methods other than GET and HEAD are refused.
 //! - Scripts of any site may read its answers (`cors`); no token or cookie ever matters.
 //! - No answer may be cached unless it says so itself.
 //! - Errors about a file are plain text, as debuggers show them. Other errors are JSON.
@@ -23,7 +23,7 @@ use super::extract::{BuildPath, ModulePath, SymbolPath};
 
 pub(super) use services::SymbolServices;
 
-/// What a path of the scope names.
+/// The resource that a path of the scope names.
 enum Resource<'path> {
     /// A file by its debug file and id.
     Symbol(SymbolPath<'path>),
@@ -31,7 +31,7 @@ enum Resource<'path> {
     Build(BuildPath),
     /// What is known of a module.
     Module(ModulePath),
-    /// Why a symbol is answered as it is.
+    /// The explanation of the answer to a request for a symbol.
     Explanation(SymbolPath<'path>),
 }
 
@@ -69,7 +69,7 @@ pub(super) async fn answer(request: HttpRequest, services: Data<SymbolServices>)
     cors::allow(response)
 }
 
-/// What a GET or HEAD request names, or the answer to a request that reads nothing; boxed, as it is rare.
+/// The resource that a GET or HEAD request names, or the answer to any other request; boxed, since it is rare.
 fn to_be_read(request: &HttpRequest) -> Result<Resource<'_>, Box<HttpResponse>> {
     let path = request.uri().path();
     let resource =
@@ -84,10 +84,10 @@ fn to_be_read(request: &HttpRequest) -> Result<Resource<'_>, Box<HttpResponse>> 
 mod tests {
     use super::*;
 
-    /// What a handler's future takes beside that of the handler itself, in bytes: the request and what it is called with.
+    /// What actix adds to the future of a handler, in bytes: the request and the handler's arguments.
     const AROUND: usize = 112;
 
-    /// The most that glibc gives out without looking for room, in bytes (`malloc.c`: its thread caches end there).
+    /// The largest allocation that glibc serves from its thread caches, in bytes (`malloc.c`).
     const AT_ONCE: usize = 1032;
 
     #[test]

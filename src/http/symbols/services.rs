@@ -16,11 +16,11 @@ pub(in crate::http) struct SymbolServices {
     pub(in crate::http) downloads: DownloadService,
     /// Looks builds up.
     pub(in crate::http) debuginfod: DebuginfodService,
-    /// Opens what was found, and knows modules.
+    /// Opens files that were found, and knows modules.
     pub(in crate::http) catalog: Arc<Catalog>,
     /// How long clients and caches may keep a file without asking whether it has changed.
     pub(in crate::http) max_age: Duration,
-    /// Knows what was asked for and missing.
+    /// Reads the table of missing symbols.
     pub(in crate::http) missing: MissingReport,
     /// Times lookups.
     pub(in crate::http) clock: SharedClock,

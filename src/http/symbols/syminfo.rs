@@ -1,4 +1,4 @@
-//! What is known of a module, by its debug id or its code id, in Tecken's shape.
+//! The names and ids of a module, found by its debug id or its code id, in Tecken's shape.
 
 use actix_web::{HttpRequest, HttpResponse, ResponseError};
 use serde::Serialize;
@@ -13,7 +13,7 @@ use symbols::{DebugId, check_name};
 /// The path before the module's names.
 pub(super) const PREFIX: &str = "/api/syminfo";
 
-/// Answers with what is known of a module.
+/// Answers with the names and ids of a module.
 pub(super) async fn answer(
     request: &HttpRequest,
     path: &ModulePath,
@@ -41,7 +41,7 @@ async fn find(
         .await
 }
 
-/// A module, with the address of its file. What its header does not tell is empty.
+/// A module, with the URL of its file. Fields that its header lacks are empty.
 #[derive(Debug, Serialize)]
 struct ModuleJson<'module> {
     code_file: &'module str,

@@ -1,11 +1,11 @@
-//! The addresses of symbols on this server.
+//! The URLs of symbols on this server.
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use symbols::{Stores, SymbolKey};
 
-/// What is encoded in a part of a path: all that RFC 3986 does not allow there as it is. The rest has to stay, since
-/// minidump-stackwalk takes names out of such a path without decoding them.
+/// The characters that are encoded in a part of a path: all that RFC 3986 does not allow there. The others must stay as
+/// they are, since minidump-stackwalk takes names from such a path without decoding them.
 const NOT_IN_A_PART: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'-')
     .remove(b'.')
@@ -41,8 +41,8 @@ pub(super) fn path_of(key: &SymbolKey, stores: Stores) -> String {
     )
 }
 
-/// A query as it is sent on, in the way that HTML forms write it: `?_refresh&a=b%20c` becomes `?_refresh=&a=b+c`, as
-/// with Tecken. Empty for none.
+/// The query of a redirect, written as HTML forms do: `?_refresh&a=b%20c` becomes `?_refresh=&a=b+c`, as in Tecken.
+/// Empty if there is none.
 pub(super) fn query_of(query: &str) -> String {
     let pairs = form_urlencoded::parse(query.as_bytes());
     let query = form_urlencoded::Serializer::new(String::new())

@@ -42,7 +42,7 @@ async fn a_module_is_described_by_either_of_its_names() {
     assert_eq!(
         app.missing().await,
         Vec::<Value>::new(),
-        "nobody asked for a file"
+        "no file was requested"
     );
     let other = app.request(Method::DELETE, "/api/syminfo/xul.pdb/AB");
     assert_eq!(other.send().await.unwrap().status(), 405);

@@ -296,7 +296,7 @@ async fn a_database_failure_is_503_and_neither_remembered_nor_counted() {
     );
     let info = format!("/api/syminfo/xul.dll/{CODE_ID}");
     assert_eq!(info_status(&app, &info).await, 503);
-    // Whoever asks by debug id needs no database.
+    // Requests by debug id need no database.
     assert_eq!(
         app.status(&format!("/xul.pdb/{ID}/xul.sym")).await,
         StatusCode::OK

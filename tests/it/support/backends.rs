@@ -1,4 +1,4 @@
-//! What the servers of a run stand on: the embedded defaults, or with `TEST_BACKENDS=services` PostgreSQL, Redis and S3.
+//! The backends of the tested servers: the embedded ones, or PostgreSQL, Redis and S3 with `TEST_BACKENDS=services`.
 //!
 //! Every server has a database, a bucket and a namespace of its own, named after its data directory, so that a server
 //! that is started again on the same directory finds what it had.

@@ -1,8 +1,8 @@
 //! The bytes of a file on their way to a client.
 //!
-//! The next piece is read only when the connection has room for it, so a client that reads slowly holds no more than a
-//! piece. What need not be changed and lies in the memory of the kernel already is not even read, but left to the
-//! connection to send. What cannot be read to its end breaks the connection, so that nobody takes a part for the whole.
+//! The next piece is read only when the connection has room for it, so a slow client holds no more than one piece.
+//! Parts of a file that are sent unchanged and lie in the page cache are not read at all: the connection sends them. If
+//! a file cannot be read to its end, the connection is closed, so that no client takes a part for the whole.
 
 use std::fmt::Display;
 
@@ -20,7 +20,7 @@ use crate::storage::{FilePart, ObjectBytes, ObjectStream, StorageError};
 /// How much is inflated at a time, in bytes.
 const PIECE: usize = 64 * 1024;
 
-/// Sends the bytes of an object as they are stored or inflated; `length` is how many leave here, if that is known.
+/// Sends the bytes of an object, stored or inflated; `length` is the number of bytes sent, if that is known.
 pub(super) fn send(
     request: &HttpRequest,
     response: &mut HttpResponseBuilder,
@@ -38,7 +38,7 @@ pub(super) fn send(
     }
 }
 
-/// Tells the length and sends no byte, as for HEAD.
+/// Sends the length and no bytes, for HEAD.
 pub(super) fn send_none(response: &mut HttpResponseBuilder, length: Option<u64>) -> HttpResponse {
     finish(
         response,
@@ -47,7 +47,8 @@ pub(super) fn send_none(response: &mut HttpResponseBuilder, length: Option<u64>)
     )
 }
 
-/// Sends a file, of which most does not pass through here: the library must not miss it.
+/// Sends a file, most of which bypasses the HTTP library. Chunking is off, so that the library does not count the
+/// bytes.
 fn send_file(
     response: &mut HttpResponseBuilder,
     length: u64,
@@ -81,7 +82,7 @@ fn tell_cut(error: &dyn Display) {
     tracing::error!(event = "body_cut", %error, "a file could not be read to its end, the connection is cut");
 }
 
-/// Inflates a gzipped object as it is read; objects of several gzip members, which others may have stored, too.
+/// Inflates a gzipped object as it is read, with all of its gzip members: other programs may have stored several.
 fn inflated(stream: ObjectStream) -> impl Stream<Item = std::io::Result<Bytes>> {
     let mut decoder = GzipDecoder::new(StreamReader::new(stream.map_err(std::io::Error::other)));
     decoder.multiple_members(true);

@@ -1,10 +1,10 @@
-//! Whether a client welcomes gzip (RFC 9110, 12.5.3).
+//! Whether a client accepts gzip (RFC 9110, 12.5.3).
 
 use actix_web::http::header::{self, AcceptEncoding, Encoding};
 use actix_web::{HttpMessage, HttpRequest};
 
-/// Tells whether the client named gzip as welcome. Silence is taken as no, and so is `*`: debuggers that send no such
-/// header, or send it without meaning it, cannot inflate.
+/// Returns whether the client names gzip as acceptable. A missing header means no, and so does `*`: debuggers that send
+/// either of them often cannot inflate.
 pub(super) fn accepts_gzip(request: &HttpRequest) -> bool {
     if !request.headers().contains_key(header::ACCEPT_ENCODING) {
         return false;

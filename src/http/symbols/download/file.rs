@@ -1,8 +1,8 @@
-//! Answering with a file that was found.
+//! Answers with a file that was found.
 //!
-//! What a request demands is weighed against the version that the lookup knows. An answer with bytes carries the headers
-//! of the very version that the bytes are of: if the file has been replaced since it was looked up, the new version is
-//! sent as a whole, because a part of it might be joined with parts of the old one.
+//! The conditions and the range of a request are checked against the version that the lookup found. An answer with
+//! bytes always has the headers of the version that the bytes belong to. If the file has been replaced since the
+//! lookup, the new version is sent as a whole, because the client might join a part of it with parts of the old one.
 
 use std::ops::Range;
 use std::time::Duration;
@@ -21,10 +21,10 @@ use crate::http::error::ApiError;
 use crate::http::symbols::services::SymbolServices;
 use crate::storage::{Address, Fetched};
 
-/// How long before the end of an address's life clients should stop to use it.
+/// How long before a presigned URL expires clients should stop using it.
 const REDIRECT_MARGIN: Duration = Duration::from_mins(1);
 
-/// Answers a GET or HEAD request with a file, or sends the client to where it lies. HEAD is never sent anywhere.
+/// Answers a GET or HEAD request with a file, or redirects a GET to the storage that holds it.
 pub(in crate::http::symbols) async fn send(
     request: &HttpRequest,
     services: &SymbolServices,
@@ -77,7 +77,7 @@ async fn send_from_here(
     Ok(response.unwrap_or_else(|| with_bytes(request, &actual, fetched, false, max_age)))
 }
 
-/// Opens a file: all of it, or a range. It may have gone since it was found.
+/// Opens a file, or a range of it. It may have been removed since it was found.
 async fn open(
     catalog: &Catalog,
     found: &Found,
@@ -87,8 +87,8 @@ async fn open(
     fetched.ok_or(DownloadError::NotFound)
 }
 
-/// Answers a GET or HEAD request with a file that is kept in a cabinet. Its length is not known before it has been
-/// unpacked, which HEAD is not worth.
+/// Answers a GET or HEAD request with a file that is stored in a cabinet. HEAD does not unpack it, so its answer has no
+/// length.
 pub(super) async fn send_unpacked(
     request: &HttpRequest,
     services: &SymbolServices,
@@ -107,7 +107,7 @@ pub(super) async fn send_unpacked(
     Ok(response.unwrap_or_else(|| with_bytes(request, &representation, unpacked, false, max_age)))
 }
 
-/// Sends a client to the storage itself. Nobody may keep the answer for longer than its address is good.
+/// Redirects a client to the storage. The answer must not be cached for longer than its URL is valid.
 fn redirect(address: Address, max_age: Duration) -> HttpResponse {
     let caching = match address.good_for {
         None => format!("public, max-age={}", max_age.as_secs()),
@@ -122,7 +122,7 @@ fn redirect(address: Address, max_age: Duration) -> HttpResponse {
         .finish()
 }
 
-/// The answer that needs no bytes, if the conditions of the request make it one.
+/// The answer without bytes, if the conditions of the request call for one.
 fn without_bytes(
     request: &HttpRequest,
     representation: &Representation,
@@ -166,13 +166,13 @@ fn with_bytes(
         );
     }
     let mut response = representation.head(StatusCode::PARTIAL_CONTENT, max_age);
-    let told = format!(
+    let content_range = format!(
         "bytes {}-{}/{}",
         range.start,
         range.end - 1,
         info.stored_size
     );
-    response.insert_header((header::CONTENT_RANGE, told));
+    response.insert_header((header::CONTENT_RANGE, content_range));
     let length = Some(range.end - range.start);
     body::send(request, &mut response, representation.form(), length, bytes)
 }

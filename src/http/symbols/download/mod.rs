@@ -1,8 +1,8 @@
 //! Symbols by path.
 //!
-//! [`file::send`] answers with a file that was found, in the way of a good static server (RFC 9110): `representation`
-//! says what of it a client gets and under which headers, `precondition` and `range` read what the request demands,
-//! `encoding` whether gzip is welcome, and `body` sends the bytes.
+//! [`file::send`] answers with a file that was found, as a static file server does (RFC 9110). `representation` chooses
+//! the bytes and the headers, `precondition` and `range` read the conditions and the range of the request, `encoding`
+//! decides on gzip, and `body` sends the bytes.
 
 mod body;
 mod encoding;
@@ -30,7 +30,7 @@ const DEBUG: HeaderName = HeaderName::from_static("debug");
 
 const DEBUG_TIME: HeaderName = HeaderName::from_static("debug-time");
 
-/// Answers a lookup, and says how long it took if the client asks with a `Debug` header.
+/// Answers a request for a symbol. With a `Debug` header in the request, the answer says how long the lookup took.
 pub(super) async fn answer(
     request: &HttpRequest,
     symbol: &SymbolPath<'_>,
@@ -54,7 +54,7 @@ pub(super) async fn answer(
         if let Ok(value) = HeaderValue::from_str(&seconds) {
             headers.insert(DEBUG_TIME, value);
         }
-        // It is an answer to this one question.
+        // The time is that of this one request.
         headers.insert(header::CACHE_CONTROL, cors::NO_STORE);
     }
     response
@@ -68,7 +68,7 @@ async fn look_up(
     let query = SymbolQuery::read(request.query_string());
     let mut lookup = query.lookup();
     lookup.stores = lookup.stores.union(symbol.stores);
-    // A client that only looks, or goes on with what it began, is not one more that misses the file.
+    // HEAD, and a range that continues a download, are not further requests for the file.
     let is_get = request.method() != Method::HEAD;
     let is_counted = is_get && !range::is_continuation(request.headers());
     if is_get && let Some(parameter) = query.with_nul() {
@@ -94,8 +94,8 @@ async fn look_up(
     }
 }
 
-/// Sends a client that asked by code id to the debug id, with the query that it came with. The next upload may change
-/// the answer.
+/// Redirects a request by code id to the path by debug id, and keeps the query. The redirect is temporary, since the
+/// next upload may change it.
 fn renamed_response(request: &HttpRequest, key: &SymbolKey, stores: Stores) -> HttpResponse {
     let query = query_of(request.query_string());
     let location = format!("{}{query}", path_of(key, stores));

@@ -1,10 +1,10 @@
-//! Conditions of a request on the version that the client knows (RFC 9110, 13).
+//! Conditional requests: conditions on the version of a file (RFC 9110, 13).
 
 use actix_web::http::header::{self, HeaderMap, HeaderName, HttpDate};
 
 use super::representation::Representation;
 
-/// What comes of the conditions of a request.
+/// The result of the conditions of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Verdict {
     /// The file is to be sent.
@@ -15,8 +15,8 @@ pub(super) enum Verdict {
     Failed,
 }
 
-/// Weighs the conditions of a GET or HEAD request in their order of precedence (RFC 9110, 13.2.2). A date that cannot
-/// be read is no condition.
+/// Evaluates the conditions of a GET or HEAD request in their order of precedence (RFC 9110, 13.2.2). An invalid date
+/// is ignored.
 pub(super) fn check(headers: &HeaderMap, representation: &Representation) -> Verdict {
     let tag = representation.tag();
     let modified = representation.last_modified();
@@ -46,8 +46,7 @@ pub(super) fn check(headers: &HeaderMap, representation: &Representation) -> Ver
     }
 }
 
-/// Tells whether a range may be sent: the client has parts of just this version, or did not say of which
-/// (RFC 9110, 13.1.5).
+/// Returns whether a range may be sent: `If-Range` names this version, or is missing (RFC 9110, 13.1.5).
 pub(super) fn allows_range(headers: &HeaderMap, representation: &Representation) -> bool {
     let Some(value) = headers.get(header::IF_RANGE) else {
         return true;
@@ -66,14 +65,14 @@ pub(super) fn allows_range(headers: &HeaderMap, representation: &Representation)
     }
 }
 
-/// Whether a weak tag of the client's may stand for ours, which are all strong (RFC 9110, 8.8.3.2).
+/// Whether a weak tag of the client may match one of ours, which are all strong (RFC 9110, 8.8.3.2).
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Comparison {
     Strong,
     Weak,
 }
 
-/// Tells whether a list of entity tags contains one, or is `*`.
+/// Returns whether a list of entity tags contains the tag, or is `*`.
 fn names(headers: &HeaderMap, name: &HeaderName, tag: &str, comparison: Comparison) -> bool {
     let lists = headers
         .get_all(name)
@@ -86,7 +85,7 @@ fn names(headers: &HeaderMap, name: &HeaderName, tag: &str, comparison: Comparis
     })
 }
 
-/// The entity tags of a list, each with whether it is weak, up to the first that is none.
+/// The entity tags of a list, each with whether it is weak, up to the first invalid one.
 fn tags(list: &str) -> impl Iterator<Item = (bool, &str)> {
     let mut rest = list;
     std::iter::from_fn(move || {

@@ -1,7 +1,7 @@
-//! Parts of a file (RFC 9110, 14).
+//! Range requests (RFC 9110, 14).
 //!
-//! A single range of bytes is answered with these bytes. Several at once, other units and what makes no sense are
-//! passed over, as the standard allows, and the whole file is sent.
+//! A single range of bytes is answered with these bytes. Several ranges, other units and invalid ranges are ignored, as
+//! the standard allows, and the whole file is sent.
 
 use std::ops::Range;
 
@@ -10,18 +10,18 @@ use actix_web::http::header::{self, HeaderMap};
 use super::precondition;
 use super::representation::Representation;
 
-/// How much of a file a request wants.
+/// The part of a file that a request is for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Extent {
     /// All of it.
     Whole,
     /// This part, which has at least one byte and lies within the file.
     Part(Range<u64>),
-    /// A part behind the end of the file, which has so many bytes.
+    /// A range after the end of the file, which has this many bytes.
     Nothing(u64),
 }
 
-/// Reads how much of a file a GET request wants.
+/// Reads the range of a GET request.
 pub(super) fn wanted(headers: &HeaderMap, representation: &Representation) -> Extent {
     let Some(length) = representation.length_for_ranges() else {
         return Extent::Whole;
@@ -36,7 +36,7 @@ pub(super) fn wanted(headers: &HeaderMap, representation: &Representation) -> Ex
     }
 }
 
-/// Tells whether a request goes on with a download that another request has begun.
+/// Returns whether a request continues a download that an earlier request began.
 pub(super) fn is_continuation(headers: &HeaderMap) -> bool {
     matches!(Spec::of(headers), Some(Spec::From(1.., _) | Spec::Last(_)))
 }
@@ -46,7 +46,7 @@ pub(super) fn is_continuation(headers: &HeaderMap) -> bool {
 enum Spec {
     /// From a position to another, both included, or to the end.
     From(u64, Option<u64>),
-    /// So many bytes at the end.
+    /// This many bytes at the end.
     Last(u64),
 }
 
@@ -79,7 +79,7 @@ impl Spec {
 
     fn within(self, length: u64) -> Extent {
         match self {
-            // No part of an empty file can be told in `Content-Range`.
+            // `Content-Range` cannot express a part of an empty file.
             Self::Last(count) if count > 0 && length == 0 => Extent::Whole,
             Self::Last(count) if count > 0 => Extent::Part(length.saturating_sub(count)..length),
             Self::From(first, last) if first < length => {

@@ -1,4 +1,4 @@
-//! What of a stored object a client gets, and the headers that describe it (RFC 9110, 8).
+//! The bytes that a client gets of a stored object, and the headers that describe them (RFC 9110, 8).
 //!
 //! An object that is stored gzipped has two representations: as it is stored, and inflated. Each has its own entity
 //! tag, made of the digest of the original, so that two copies of one file in two places have one tag.
@@ -12,13 +12,13 @@ use actix_web::{HttpResponse, HttpResponseBuilder};
 
 use crate::storage::ObjectInfo;
 
-/// The type of bytes of which nothing is known.
+/// The content type of objects that have none.
 const UNKNOWN_TYPE: &str = "application/octet-stream";
 
-/// The one type that browsers may show.
+/// The only type that browsers may display.
 const TEXT: &str = "text/plain";
 
-/// How the bytes that are sent come from those that are stored.
+/// How the sent bytes are made from the stored ones.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Form {
     /// They are the same, and are the original.
@@ -29,11 +29,11 @@ pub(super) enum Form {
     Inflated,
 }
 
-/// What is sent of one version of an object. Equal ones are the same bytes under the same headers.
+/// The representation of one version of an object. Equal representations have the same bytes and headers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Representation {
     form: Form,
-    /// How many bytes there are; unknown only for gzipped objects that others stored without telling.
+    /// The number of bytes; unknown only for gzipped objects that other programs stored without the original size.
     length: Option<u64>,
     /// The entity tag without its quotes.
     tag: String,
@@ -42,7 +42,7 @@ pub(super) struct Representation {
 }
 
 impl Representation {
-    /// What a client gets of an object.
+    /// The representation of an object for a client.
     pub(super) fn of(info: &ObjectInfo, accepts_gzip: bool) -> Self {
         let form = match (info.meta.is_gzipped, accepts_gzip) {
             (false, _) => Form::Original,
@@ -68,7 +68,7 @@ impl Representation {
         self.form
     }
 
-    /// How many bytes there are, if that is known.
+    /// The number of bytes, if that is known.
     pub(super) fn length(&self) -> Option<u64> {
         self.length
     }
@@ -78,13 +78,13 @@ impl Representation {
         &self.tag
     }
 
-    /// When the object was stored, in whole seconds; `None` when the storage does not tell.
+    /// When the object was stored, in whole seconds; `None` when the storage does not know.
     pub(super) fn last_modified(&self) -> Option<HttpDate> {
         self.last_modified
     }
 
-    /// The length, if parts of the bytes can be had. That is so only for objects that are sent as they are stored and
-    /// are not gzipped: a part of a gzipped file is of no use, and one of an inflated file would cost as much as all.
+    /// The length, if ranges are supported. They are only for objects that are stored plain: a part of a gzipped file
+    /// is useless, and a part of an inflated file would cost as much as the whole.
     pub(super) fn length_for_ranges(&self) -> Option<u64> {
         match self.form {
             Form::Original => self.length,
@@ -92,7 +92,7 @@ impl Representation {
         }
     }
 
-    /// Begins the answer that nothing has changed: only what caches need (RFC 9110, 15.4.5).
+    /// Begins a 304, with only the headers that caches need (RFC 9110, 15.4.5).
     pub(super) fn not_modified(&self, max_age: Duration) -> HttpResponseBuilder {
         let mut response = HttpResponse::build(StatusCode::NOT_MODIFIED);
         self.describe_version(&mut response, max_age);
@@ -112,7 +112,7 @@ impl Representation {
         if self.form == Form::Gzipped {
             response.insert_header(ContentEncoding::Gzip);
         }
-        // What others stored might be a page with scripts: no browser is to show it as one of this server's.
+        // Objects of other programs might be pages with scripts, which browsers must not display as this server's.
         if !self.content_type.starts_with(TEXT) {
             response.insert_header((header::CONTENT_DISPOSITION, "attachment"));
         }
@@ -132,8 +132,8 @@ impl Representation {
     }
 }
 
-/// A file can be replaced by another upload, so nobody is told that it never changes. A cache that gzips or inflates
-/// would send other bytes than the entity tag names.
+/// Another upload can replace a file, so it is never `immutable`. `no-transform`, because a cache that gzips or
+/// inflates would send bytes that the entity tag does not name.
 fn cache_control(max_age: Duration) -> String {
     match max_age.as_secs() {
         0 => "public, no-cache, no-transform".to_owned(),
@@ -141,8 +141,8 @@ fn cache_control(max_age: Duration) -> String {
     }
 }
 
-/// A name for exactly these bytes (RFC 9110, 8.8.3): by the digest of the original, else by what the storage calls
-/// them, else by size and time.
+/// The entity tag of exactly these bytes (RFC 9110, 8.8.3): the digest of the original, else the storage's version,
+/// else size and time.
 fn entity_tag(info: &ObjectInfo, form: Form) -> String {
     let meta = &info.meta;
     let name = meta.original_sha256.as_ref().or(meta.original_md5.as_ref());
