@@ -35,7 +35,7 @@ pub(super) async fn upload(
 pub(super) async fn auth_info(ByToken(uploader): ByToken<Uploader>) -> HttpResponse {
     HttpResponse::Ok().json(json!({
         "email": uploader.email,
-        "try_symbols": uploader.is_try_only,
+        "try_symbols": uploader.store.is_try(),
         "token_expires_at": uploader.expires_at.unix_timestamp(),
         "upload_api_version": 1,
     }))
