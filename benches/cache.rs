@@ -15,6 +15,7 @@ use symbold::cache::{
 use symbold::clock::{SharedClock, SystemClock};
 use symbold::metrics::Metrics;
 use symbold::storage::{ObjectInfo, ObjectMeta};
+use symbols::{Md5, Sha256};
 
 use crate::support::{self, Bench, Function};
 
@@ -157,8 +158,8 @@ fn info() -> ObjectInfo {
             is_gzipped: true,
             content_type: Some("text/plain".to_owned()),
             original_size: Some(300_000),
-            original_md5: Some("5d41402abc4b2a76b9719d911017c592".to_owned()),
-            original_sha256: Some("2cf24dba5fb0a30e26e83b2ac5b9e29e".repeat(2)),
+            original_md5: Md5::parse("5d41402abc4b2a76b9719d911017c592"),
+            original_sha256: Sha256::parse(&"2cf24dba5fb0a30e26e83b2ac5b9e29e".repeat(2)),
         },
         stored_size: 60_000,
         modified_at: time::macros::datetime!(2026-11-23 10:00 UTC),

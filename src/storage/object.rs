@@ -5,6 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures_util::stream::BoxStream;
 use serde::{Deserialize, Serialize};
+use symbols::{Md5, Sha256};
 use time::OffsetDateTime;
 
 use super::error::StorageError;
@@ -21,10 +22,10 @@ pub struct ObjectMeta {
     pub content_type: Option<String>,
     /// Size before compression in bytes; Tecken's `original_size`.
     pub original_size: Option<u64>,
-    /// MD5 before compression in lower-case hexadecimal; Tecken's `original_md5_hash`.
-    pub original_md5: Option<String>,
-    /// SHA-256 before compression in lower-case hexadecimal.
-    pub original_sha256: Option<String>,
+    /// MD5 before compression; Tecken's `original_md5_hash`.
+    pub original_md5: Option<Md5>,
+    /// SHA-256 before compression.
+    pub original_sha256: Option<Sha256>,
 }
 
 /// An object as the storage holds it.

@@ -25,7 +25,6 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use aws_config::SdkConfig;
-use tokio::runtime::Handle;
 
 use self::address::Addresses;
 use self::bucket::Bucket;
@@ -34,6 +33,7 @@ use super::fetched::{Fetched, ObjectBytes};
 use super::object::{Address, ObjectInfo, ObjectMeta};
 use super::payload::Payload;
 use super::traits::{ObjectSource, Storage};
+use crate::background::Background;
 
 pub use config::{Access, RequestConfig, S3Config};
 
@@ -45,7 +45,7 @@ pub struct S3Storage {
     addresses: Arc<Addresses>,
     /// The runtime that opened the storage. Connections belong to the runtime on which they are made, and those that
     /// read bodies come and go.
-    runtime: Handle,
+    background: Background,
 }
 
 impl S3Storage {
@@ -73,7 +73,7 @@ impl S3Storage {
                 requests: config.requests.clone(),
             },
             location: location.into(),
-            runtime: Handle::current(),
+            background: Background::current(),
         };
         storage.check_at_start().await?;
         Ok(storage)
@@ -140,7 +140,7 @@ impl ObjectSource for S3Storage {
             .bucket(&*self.bucket.name)
             .key(path);
         let request = request.set_range(range.as_ref().and_then(object::range_header));
-        let answer = self.runtime.spawn(request.send()).await;
+        let answer = self.background.run(request.send()).await;
         let answer =
             answer.map_err(|panic| error::nonsense(&self.bucket.name, &panic.to_string()))?;
         let answer = match answer {

@@ -10,6 +10,7 @@ use aws_sdk_s3::operation::get_object::GetObjectOutput;
 use aws_sdk_s3::operation::head_object::HeadObjectOutput;
 use aws_sdk_s3::primitives::DateTime;
 use futures_util::{StreamExt, stream};
+use symbols::{Md5, Sha256};
 use time::OffsetDateTime;
 
 use super::error;
@@ -82,8 +83,8 @@ pub(super) fn info(bucket: &str, headers: &Headers<'_>) -> Result<ObjectInfo, St
             .filter(|name| !UNKNOWN_TYPES.contains(name))
             .map(str::to_owned),
         original_size: metadata(ORIGINAL_SIZE).and_then(|size| size.parse().ok()),
-        original_md5: metadata(ORIGINAL_MD5).and_then(|digest| hexadecimal(digest, 32)),
-        original_sha256: metadata(ORIGINAL_SHA256).and_then(|digest| hexadecimal(digest, 64)),
+        original_md5: metadata(ORIGINAL_MD5).and_then(Md5::parse),
+        original_sha256: metadata(ORIGINAL_SHA256).and_then(Sha256::parse),
     };
     Ok(ObjectInfo {
         meta,
@@ -159,8 +160,11 @@ pub(super) fn metadata(meta: &ObjectMeta) -> HashMap<String, String> {
             ORIGINAL_SIZE,
             meta.original_size.map(|size| size.to_string()),
         ),
-        (ORIGINAL_MD5, meta.original_md5.clone()),
-        (ORIGINAL_SHA256, meta.original_sha256.clone()),
+        (ORIGINAL_MD5, meta.original_md5.map(|md5| md5.to_string())),
+        (
+            ORIGINAL_SHA256,
+            meta.original_sha256.map(|sha256| sha256.to_string()),
+        ),
     ];
     let known = values
         .into_iter()
@@ -173,9 +177,4 @@ fn has_gzip(content_encoding: &str) -> bool {
     content_encoding
         .split(',')
         .any(|coding| coding.trim().eq_ignore_ascii_case("gzip"))
-}
-
-fn hexadecimal(digest: &str, length: usize) -> Option<String> {
-    let is_digest = digest.len() == length && digest.bytes().all(|byte| byte.is_ascii_hexdigit());
-    is_digest.then(|| digest.to_ascii_lowercase())
 }
