@@ -268,7 +268,8 @@ async fn the_address_to_put_to_is_the_configured_one() {
         ("", 400),
     ] {
         let head = format!(
-            "POST /v1/uploads:create?key={} HTTP/1.1\r\nHost: {host}\r\nX-Forwarded-Host: evil.example\r\nContent-Length: 0\r\n\r\n",
+            "POST /v1/uploads:create?key={} HTTP/1.1\r\nHost: {host}\r\n\
+             X-Forwarded-Host: evil.example\r\nContent-Length: 0\r\n\r\n",
             app.token
         );
         let answer = send(&app, &head, b"").await;

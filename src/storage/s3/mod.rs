@@ -5,7 +5,7 @@
 //! when a request has to be repeated. What other stores understand differently is not used: no conditional requests,
 //! no listing, no `aws-chunked` bodies, and checksums only where the configuration asks for them.
 //!
-//! `client` connects, `object` reads what a store tells of an object, `upload` stores, `address` says where clients
+//! `client` connects, `object` translates headers, `upload` stores, `address` says where clients
 //! can fetch an object themselves, and `error` tells absence from failure and puts failures into words.
 
 mod address;
@@ -43,8 +43,8 @@ pub struct S3Storage {
     bucket: Bucket,
     location: Arc<str>,
     addresses: Arc<Addresses>,
-    /// The runtime that opened the storage. Connections belong to the runtime on which they are made, and those that
-    /// read bodies come and go.
+    /// The runtime that opened the storage. Fetches run there, since a connection belongs to the runtime on which it
+    /// was made, and the runtimes that read bodies come and go.
     background: Background,
 }
 
@@ -142,7 +142,7 @@ impl ObjectSource for S3Storage {
         let request = request.set_range(range.as_ref().and_then(object::range_header));
         let answer = self.background.run(request.send()).await;
         let answer =
-            answer.map_err(|panic| error::nonsense(&self.bucket.name, &panic.to_string()))?;
+            answer.map_err(|panic| error::failed(&self.bucket.name, &panic.to_string()))?;
         let answer = match answer {
             Ok(answer) => answer,
             Err(failure) if error::is_absent_for_sure(&failure) => return Ok(None),

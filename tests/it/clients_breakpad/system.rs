@@ -173,13 +173,15 @@ impl System {
             Self::Linux => (
                 "application/son",
                 format!(
-                    "{{ symbol_id: {{debug_file: \"{debug_file}\", debug_id: \"{ID}\" }}, symbol_upload_type: \"{kind}\" }}"
+                    "{{ symbol_id: {{debug_file: \"{debug_file}\", debug_id: \"{ID}\" }}, \
+                     symbol_upload_type: \"{kind}\" }}"
                 ),
             ),
             Self::MacOs => (
                 "application/json",
                 format!(
-                    "{{\n  \"symbol_id\" : {{\n    \"debug_id\" : \"{ID}\",\n    \"debug_file\" : \"{debug_file}\"\n  }},\n  \
+                    "{{\n  \"symbol_id\" : {{\n    \"debug_id\" : \"{ID}\",\n    \
+                     \"debug_file\" : \"{debug_file}\"\n  }},\n  \
                      \"use_async_processing\" : \"true\",\n  \"symbol_upload_type\" : \"{kind}\"\n}}"
                 ),
             ),

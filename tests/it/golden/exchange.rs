@@ -36,7 +36,8 @@ pub(super) fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden")
 }
 
-/// The exchanges of a folder below `tests/golden`, in the order in which they were recorded; there are at least so many.
+/// The exchanges of a folder below `tests/golden`, in the order in which they were recorded; there are at least so
+/// many.
 pub(super) fn exchanges(below: &str, at_least: usize) -> Vec<Exchange> {
     let mut paths: Vec<_> = fs::read_dir(folder().join(below))
         .unwrap()

@@ -1,4 +1,5 @@
-//! What the servers of a run stand on: the embedded defaults, or with `TEST_BACKENDS=services` PostgreSQL, Redis and S3.
+//! What the servers of a run stand on: the embedded defaults, or with `TEST_BACKENDS=services` PostgreSQL, Redis and
+//! S3.
 //!
 //! Every server has a database, a bucket and a namespace of its own, named after its data directory, so that a server
 //! that is started again on the same directory finds what it had.

@@ -1,8 +1,8 @@
 //! Servers of a test's own, for tests that stop, freeze or restart one.
 //!
-//! The servers of `tests/with-services` belong to every test at once, so none may take them away. That script says where
-//! the programs are, and [`OwnRedis`] and [`OwnPostgres`] start further instances in a temporary directory. Unit tests
-//! include this file by its path; it needs nothing but the standard library and `tempfile`.
+//! The servers of `tests/with-services` belong to every test at once, so none may take them away. That script says
+//! where the programs are, and [`OwnRedis`] and [`OwnPostgres`] start further instances in a temporary directory. Unit
+//! tests include this file by its path; it needs nothing but the standard library and `tempfile`.
 
 use std::fs::{self, File, Permissions};
 use std::io::Write as _;
@@ -251,8 +251,8 @@ fn not_as_root(program: &Path, made_here: &Path) -> Command {
     command
 }
 
-/// A port that nobody listens on, for this process alone: the kernel does not hand out ports of this range, and a server
-/// that is stopped finds its own still free.
+/// A port that nobody listens on, for this process alone: the kernel does not hand out ports of this range, and a
+/// server that is stopped finds its own still free.
 fn free_port() -> u16 {
     static TAKEN: AtomicU16 = AtomicU16::new(0);
     const PORTS: u32 = 2600;
