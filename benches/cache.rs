@@ -1,7 +1,7 @@
-//! What does a remembered answer cost, by where it is remembered?
+//! The cost of a remembered answer, by where it is remembered.
 //!
-//! Each function makes a thousand lookups through a [`Memo`], of which eight hundred are remembered, as in Tecken's study
-//! of caches on one machine (2017); the others ask, get an answer at once, and remember it. "local" has it in the
+//! Each function makes a thousand lookups through a [`Memo`], of which eight hundred are remembered, as in Tecken's
+//! study of caches on one machine (2017); the others ask, get an answer at once, and remember it. "local" has it in the
 //! process's memory. The others have it in a Redis on this machine, by TCP and by a Unix socket, and nothing in memory:
 //! their answers end the moment they are given. A lookup waits for the one before it.
 
@@ -15,6 +15,7 @@ use symbold::cache::{
 use symbold::clock::{SharedClock, SystemClock};
 use symbold::metrics::Metrics;
 use symbold::storage::{ObjectInfo, ObjectMeta};
+use symbols::{Md5, Sha256};
 
 use crate::support::{self, Bench, Function};
 
@@ -23,7 +24,7 @@ const NEW: u64 = 200;
 
 /// How long a node waits for Redis, and how long it believes that it still hears the others: long enough for a busy
 /// machine.
-const PATIENCE: Duration = Duration::from_secs(3);
+const TIME_LIMIT: Duration = Duration::from_secs(3);
 
 struct Tier {
     memo: Memo<ObjectInfo>,
@@ -125,8 +126,8 @@ async fn open_shared(url: &str, metrics: &Metrics, clock: &SharedClock) -> Arc<d
     let config = CacheConfig {
         redis_url: url.into(),
         namespace: format!("bench-{random:016x}"),
-        redis_timeout: PATIENCE,
-        uncoordinated_for: PATIENCE,
+        redis_timeout: TIME_LIMIT,
+        uncoordinated_for: TIME_LIMIT,
         ..CacheConfig::default()
     };
     let shared = cache::open(&config, metrics, clock).expect("the address is one");
@@ -136,7 +137,7 @@ async fn open_shared(url: &str, metrics: &Metrics, clock: &SharedClock) -> Arc<d
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     };
-    let waited = tokio::time::timeout(10 * PATIENCE, trusted).await;
+    let waited = tokio::time::timeout(10 * TIME_LIMIT, trusted).await;
     waited.expect("Redis can be reached");
     shared
 }
@@ -157,8 +158,8 @@ fn info() -> ObjectInfo {
             is_gzipped: true,
             content_type: Some("text/plain".to_owned()),
             original_size: Some(300_000),
-            original_md5: Some("5d41402abc4b2a76b9719d911017c592".to_owned()),
-            original_sha256: Some("2cf24dba5fb0a30e26e83b2ac5b9e29e".repeat(2)),
+            original_md5: Md5::parse("5d41402abc4b2a76b9719d911017c592"),
+            original_sha256: Sha256::parse(&"2cf24dba5fb0a30e26e83b2ac5b9e29e".repeat(2)),
         },
         stored_size: 60_000,
         modified_at: time::macros::datetime!(2026-11-23 10:00 UTC),

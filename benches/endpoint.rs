@@ -1,4 +1,4 @@
-//! What does a download cost beside an answer that does nothing?
+//! The cost of a download beside an answer that does nothing.
 //!
 //! The requests go one after the other over a connection on loopback, to servers in this process. `/__lbheartbeat__` is
 //! the empty endpoint: what it takes, everything takes. The others are answered from what is remembered, as nearly all
@@ -15,7 +15,7 @@ use crate::support::{self, Bench, Function};
 
 const STUDY: &str = "endpoint";
 
-/// What is stored, and asked for.
+/// The object that is stored and asked for.
 const KEY: &str = "xul.pdb/44E4EC8C2F41492B9369D6B9A059577C2/xul.sym";
 
 /// How long it is, as it is stored and sent.
@@ -90,7 +90,8 @@ fn function(question: Question, s3: Option<String>) -> Function<'static> {
     (name, measure)
 }
 
-/// A connection that asks one question again and again. It does as little as it can, since its own time is measured, too.
+/// A connection that asks one question again and again. It does as little as it can, since its own time is measured,
+/// too.
 struct Client {
     stream: BufReader<TcpStream>,
     request: String,

@@ -1,14 +1,14 @@
 //! How do the text files of a bundle become gzip?
 //!
-//! The bundles have the shapes of the three that Tecken was measured on in 2017: how many files, how many bytes, and how
-//! large the largest of them. The text is that of the load generator, which shrinks to between a fourth and a sixth, as
-//! symbols do today; in 2017 they shrank to between a fifth and a tenth.
+//! The bundles have the shapes of the three that Tecken was measured on in 2017: how many files, how many bytes, and
+//! how large the largest of them. The text is that of the load generator, which shrinks to between a fourth and a
+//! sixth, as symbols do today; in 2017 they shrank to between a fifth and a tenth.
 //!
 //! Four ways begin with the text: one file after the other; a thread for each; the pool of threads that all uploads
-//! share; and that pool with files cut into chunks, which are deflated side by side and put together to one gzip member,
-//! in a temporary file, as uploads do with members that come stored. The fifth is what uploads do with those that come
-//! deflated: the client's own deflate stream gets a new header and trailer. It has proved before that this stream is
-//! what it says, which the sixth counts in.
+//! share; and that pool with files cut into chunks, which are deflated side by side and put together to one gzip
+//! member, in a temporary file, as uploads do with members that come stored. The fifth is what uploads do with those
+//! that come deflated: the client's own deflate stream gets a new header and trailer. It has proved before that this
+//! stream is what it says, which the sixth counts in.
 
 use std::cell::LazyCell;
 use std::fs::File;

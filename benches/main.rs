@@ -1,4 +1,4 @@
-//! What one way of doing something costs beside another, where symbold had the choice.
+//! Compares the costs of different ways of doing something, where symbold had the choice.
 //!
 //! Each module is a study: it names the ways, proves that they come to the same result, and measures them side by side.
 //! Ratios within a study mean something; its absolute times are those of the machine. `make bench` runs all of them

@@ -72,7 +72,7 @@ impl Drop for Running {
     }
 }
 
-/// Stores a file as it is when it is gzipped; nobody looks into it.
+/// Stores a file as it is when it is gzipped; its contents do not matter.
 async fn store(adaptors: &Adaptors, path: &str, length: usize) {
     let meta = ObjectMeta {
         is_gzipped: true,

@@ -1,4 +1,4 @@
-//! What the studies share: how long they run, in which order, what they print, and where servers are.
+//! Shared by the studies: how long they run, in which order, what they print, and where servers are.
 //!
 //! Criterion measures one function after the other. Which comes first is left to chance, anew in each run, so that it
 //! is not always the same one that pays for warming up; `BENCH_SEED` repeats an order. The table at the end of a study

@@ -1,6 +1,6 @@
-//! What does an upload cost beside reading it?
+//! The cost of an upload beside that of reading it.
 //!
-//! The floor is what nobody can do without who wants to know what he stores: each member is inflated once, and its
+//! The floor is what every server must do that checks what it stores: each member is inflated once, and its
 //! CRC-32, SHA-256 and MD5 are computed, by plain loops over the libraries. "verify" is the server's own check of all
 //! members. "upload" is everything: a form over a connection on loopback, the temporary file, the checks, the files on
 //! the disk, the record in the database, and the client, which is in this process, too. What is measured is the time of

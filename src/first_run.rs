@@ -1,4 +1,4 @@
-//! The first start with an empty database: an administrator and a token, so that one can begin.
+//! The first start with an empty database: makes an administrator's token.
 
 use std::fs::OpenOptions;
 use std::io::Write;
@@ -38,7 +38,7 @@ pub async fn ensure_token(auth: &AuthService, data_dir: &Path) -> anyhow::Result
         note: "made at the first start".to_owned(),
     };
     let path = data_dir.join(TOKEN_FILE);
-    // A token of an earlier database is of no use any more.
+    // A token of an earlier database is no longer valid.
     match std::fs::remove_file(&path) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
             return Err(error).with_context(|| format!("cannot replace {}", path.display()));
@@ -57,7 +57,7 @@ pub async fn ensure_token(auth: &AuthService, data_dir: &Path) -> anyhow::Result
     Ok(Some(path))
 }
 
-/// What is said once, after the first token was made.
+/// The text that is printed once, after the first token was made.
 #[must_use]
 pub fn welcome(program: &str, url: &str, token_file: &Path) -> String {
     let token_file = token_file.display();

@@ -34,7 +34,7 @@ pub mod upload;
 /// The version of this program.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 
-/// The commit that this program was built from, where the build was told (`SYMBOLD_COMMIT`).
+/// The commit that this program was built from, where `SYMBOLD_COMMIT` named it at build time.
 pub const COMMIT: &str = match option_env!("SYMBOLD_COMMIT") {
     Some(commit) => commit,
     None => "unknown",

@@ -93,11 +93,11 @@ pub struct OperationLabel {
 /// How something ended.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub struct ResultLabel {
-    /// What it is called.
+    /// Its name.
     pub result: &'static str,
 }
 
-/// What something is taken for.
+/// What something is classified as.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub struct KindLabel {
     /// `archives` or `members`.
@@ -193,7 +193,7 @@ metrics! {
         ///
         /// 1 while it does.
         pub shared_cache_listening: Gauge,
-        /// Changes that the other nodes could not be told of yet.
+        /// Changes that are still to be published to the other nodes.
         pub shared_cache_untold: Gauge,
         /// Uploads by how they ended.
         ///

@@ -16,7 +16,7 @@ pub struct LogConfig {
     pub format: LogFormat,
     /// `error`, `warn`, `info`, `debug` or `trace`, or a list of directives such as `info,symbold::upload=debug`.
     pub level: String,
-    /// Whether every request gets a line.
+    /// Whether every request is logged.
     pub requests: bool,
 }
 
@@ -32,20 +32,20 @@ impl Default for LogConfig {
 
 impl Section for LogConfig {}
 
-/// The shape of a line.
+/// The format of a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum LogFormat {
-    /// For people.
+    /// Text for people.
     Text,
-    /// For machines: one JSON object a line.
+    /// One JSON object a line, for machines.
     Json,
 }
 
 /// Starts to write logs. Only the first call of a process counts.
 ///
 /// # Errors
-/// The level is not one.
+/// The level is invalid.
 pub fn start(config: &LogConfig) -> Result<(), ParseError> {
     let filter = EnvFilter::builder().parse(&config.level)?;
     let subscriber = tracing_subscriber::fmt()

@@ -7,7 +7,7 @@
 //! with one for a whole batch; the batched UPSERT is the server's own.
 //!
 //! The ways that look first are made right, so that they can be compared at all: on SQLite by the write lock, on
-//! PostgreSQL by beginning again when somebody else has made the row meanwhile. Every way has to show, before it is
+//! PostgreSQL by beginning again when another writer has made the row meanwhile. Every way has to show, before it is
 //! measured, that it loses no count.
 
 mod postgres;
@@ -156,7 +156,7 @@ impl Prepared {
     }
 }
 
-/// What a writer has counted in a round. Each writer begins at another place of the same list.
+/// The counts of a writer in a round. Each writer begins at another place of the same list.
 fn counts(round: u32, writer: usize, length: usize) -> Vec<MissingCount> {
     let last_asked = SystemClock::new().now();
     let numbers = 0..length;

@@ -12,7 +12,7 @@ use tokio_postgres::{Client, Error, NoTls, Statement};
 
 use super::{Table, WRITERS};
 
-/// Rows are locked in one order, so that nobody waits for somebody who waits for him.
+/// Rows are locked in one order, so that no two writers wait for each other.
 const SELECT: &str = "SELECT identity FROM missing_symbols WHERE identity = ANY($1::bytea[])
     ORDER BY identity FOR UPDATE";
 
@@ -176,7 +176,7 @@ impl Table for PostgresTable {
     }
 }
 
-/// What is written, by column.
+/// The values written, by column.
 #[derive(Default)]
 struct Rows {
     identities: Vec<Vec<u8>>,

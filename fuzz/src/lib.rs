@@ -1,4 +1,4 @@
-//! What the fuzz targets check, each of any bytes whatever. A target that panics has found something.
+//! The checks of the fuzz targets, each on arbitrary bytes. A target that panics has found something.
 //!
 //! A check is more than "does not panic": what is accepted is held against a second opinion, be it another
 //! implementation, a round trip, or a plain table of the rule. CONTRIBUTING.md says how to run the targets.

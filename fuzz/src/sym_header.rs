@@ -26,7 +26,7 @@ pub fn sym_header(bytes: &[u8]) {
     assert_eq!(SymHeader::parse(write(&header).as_bytes()), header);
 }
 
-/// A file with this header; where a field is missing, it has one that makes no sense.
+/// A file with this header; where a field is missing, it has an invalid one.
 fn write(header: &SymHeader) -> String {
     let name = |name: &Option<String>| name.clone().unwrap_or_else(|| "..".to_owned());
     let id = |id: Option<&_>| id.map_or_else(|| "?".to_owned(), ToString::to_string);

@@ -1,10 +1,11 @@
 //! `symbold-loadtest` puts a bounded load on a symbol server and reports what came back.
 //!
 //! `cli` reads the command line; each module of `scenario` is one subcommand. `trace` says what to ask for and what to
-//! expect, [`bundle`] makes archives to upload, `measure` sets the pace and counts, `http` speaks HTTP/1.1, and `report`
-//! turns the numbers into a table, JSON and a picture.
+//! expect, [`bundle`] makes archives to upload, `measure` sets the pace and counts, `http` speaks HTTP/1.1, and
+//! `report` turns the numbers into a table, JSON and a picture.
 //!
-//! Everything that asks runs on one thread, so that counting needs no lock and the other cores are there for the server.
+//! Everything that asks runs on one thread, so that counting needs no lock and the other cores are there for the
+//! server.
 //!
 //! Other programs may use [`bundle`] and [`builds`]: benchmarks and tests need archives and names that look like real
 //! ones, too.

@@ -3,6 +3,7 @@
 //! A [`Principal`] is made in this module alone, from a token that was checked. A service that guards something takes
 //! the principal, or a type that stands for a permission, such as [`Uploader`].
 
+use symbols::Store;
 use time::OffsetDateTime;
 
 use super::error::AuthError;
@@ -81,8 +82,8 @@ pub struct Uploader {
     pub email: String,
     /// The token's number.
     pub token_id: i64,
-    /// Whether every upload of this token is of try symbols, whatever the form says.
-    pub is_try_only: bool,
+    /// The store that this token's uploads go to. A form may send an upload to try, but never from try to regular.
+    pub store: Store,
     /// When the token ends.
     pub expires_at: OffsetDateTime,
     checked: Checked,
@@ -102,7 +103,7 @@ impl Grant for Uploader {
         Ok(Self {
             email: principal.email,
             token_id: id,
-            is_try_only: !may_upload,
+            store: Store::of(!may_upload),
             expires_at,
             checked: Checked,
         })
@@ -127,17 +128,17 @@ mod tests {
 
     #[test]
     fn uploaders_have_one_of_two_permissions() {
-        let is_try_only = |permissions: &[Permission]| {
-            Uploader::from_principal(with(permissions)).map(|uploader| uploader.is_try_only)
+        let store = |permissions: &[Permission]| {
+            Uploader::from_principal(with(permissions)).map(|uploader| uploader.store)
         };
-        assert!(!is_try_only(&[Permission::UploadSymbols]).unwrap());
-        assert!(is_try_only(&[Permission::UploadTrySymbols]).unwrap());
+        assert_eq!(store(&[Permission::UploadSymbols]).unwrap(), Store::Regular);
+        assert_eq!(store(&[Permission::UploadTrySymbols]).unwrap(), Store::Try);
         for permissions in [
             &[][..],
             &[Permission::ViewAllUploads, Permission::ManageTokens],
         ] {
             assert!(matches!(
-                is_try_only(permissions),
+                store(permissions),
                 Err(AuthError::NotPermitted(Permission::UploadSymbols))
             ));
         }

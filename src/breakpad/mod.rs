@@ -14,7 +14,7 @@ mod symbol_type;
 use std::sync::Arc;
 
 use futures_util::TryStreamExt;
-use symbols::{Store, SuffixList};
+use symbols::SuffixList;
 
 use crate::auth::Uploader;
 use crate::background::Background;
@@ -92,7 +92,7 @@ impl BreakpadService {
         uploader: &Uploader,
         described: Described,
     ) -> Result<bool, BreakpadError> {
-        let (catalog, store) = (Arc::clone(&self.catalog), Store::of(uploader.is_try_only));
+        let (catalog, store) = (Arc::clone(&self.catalog), uploader.store);
         let asking = async move {
             let key = described.key()?;
             let target = catalog.upload_target(store);

@@ -1,4 +1,4 @@
-//! What a node may still believe of what it remembers.
+//! Decides which remembered answers a node may still believe.
 //!
 //! An answer ends before its time when the file that it is about changes. Each key therefore has a generation: an
 //! answer carries the generation that it was asked in, [`Coherence::forget`] starts the next one, and answers of an
@@ -8,8 +8,8 @@
 //! sign of life again and again; each one that comes proves that whatever was said before the question has arrived.
 //! So the rule is: **an answer is believed while it is younger than the node's patience, or while the last sign of
 //! life was asked for no longer ago than that.** A file that was stored elsewhere is then seen here within that time
-//! of the upload's end, whether the channel told of it, broke, or fell silent. What was said while nobody listened is
-//! lost; the node that begins to listen ([`Coherence::begin_listening`]) believes nothing from before.
+//! of the upload's end, whether the channel delivered it, broke, or fell silent. Messages sent while a node did not listen are
+//! lost to it, so a node that begins to listen ([`Coherence::begin_listening`]) believes nothing from before.
 
 use std::hash::{BuildHasher, RandomState};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -18,7 +18,7 @@ use std::time::Duration;
 /// Keys share generations by their hash; two keys that share one only cost each other a lookup.
 const GENERATIONS: usize = 4096;
 
-/// Tells which remembered answers still hold. Times are those of one clock, given by the caller.
+/// Decides which remembered answers still hold. Times are those of one clock, given by the caller.
 #[derive(Debug)]
 pub struct Coherence {
     generations: Box<[AtomicU64]>,
@@ -26,7 +26,7 @@ pub struct Coherence {
     channel: Option<Channel>,
 }
 
-/// What is known of the channel on which nodes tell each other what has changed. Times are in microseconds.
+/// The state of the channel on which nodes publish what has changed. Times are in microseconds.
 #[derive(Debug)]
 struct Channel {
     patience: Duration,
@@ -101,7 +101,7 @@ impl Coherence {
         }
     }
 
-    /// Tells whether an answer about this key that was asked then is believed now.
+    /// Returns whether an answer about this key that was asked then is believed now.
     #[must_use]
     pub fn holds(&self, key: &str, generation: u64, asked_at: Duration, now: Duration) -> bool {
         // The channel first: a change that came before its last sign of life is then seen in the generation.
@@ -112,8 +112,8 @@ impl Coherence {
         is_vouched_for && self.generation(key) == generation
     }
 
-    /// Tells whether what the shared tier holds is believed: while this node hears the others, and after they have had
-    /// time to say there what they could not say while the tier was away.
+    /// Returns whether the shared tier is believed: while this node hears the others, and after they have had time to
+    /// publish the changes that they could not publish while the tier was away.
     #[must_use]
     pub fn trusts_shared_tier(&self, now: Duration) -> bool {
         self.channel.as_ref().is_none_or(|channel| {

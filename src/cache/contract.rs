@@ -1,4 +1,4 @@
-//! What every shared tier must do, told as tests that each kind runs.
+//! The tests that every kind of shared tier passes.
 
 use std::time::Duration;
 

@@ -125,7 +125,7 @@ pub struct CacheError(pub String);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Token(pub u64);
 
-/// What the shared tier holds of a key.
+/// The shared tier's answer about a key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reading {
     /// The value, if there is one.
@@ -134,8 +134,8 @@ pub struct Reading {
     pub token: Token,
 }
 
-/// A store of bytes that all nodes share, each value for a limited time, and the way in which nodes tell each other
-/// what has changed.
+/// A store of bytes that all nodes share, each value for a limited time, and the channel on which nodes publish what has
+/// changed.
 ///
 /// A value that was set with a token from before an `invalidate` of its key is never read after it, in whatever order
 /// the two arrive: the answer of a slow lookup cannot outlive an upload.
@@ -153,14 +153,14 @@ pub trait SharedCache: Debug + Send + Sync {
         token: Token,
     ) -> Result<(), CacheError>;
 
-    /// Ends the value of a key, and tells all nodes to forget what they remember of it. What cannot be told now is
-    /// told later, as soon as the tier is back.
+    /// Ends the value of a key, and notifies all nodes to forget what they remember of it. A notification that cannot
+    /// be sent now is sent as soon as the tier is back.
     async fn invalidate(&self, key: &CacheKey) -> Result<(), CacheError>;
 
     /// Asks the store for a sign of life.
     async fn check(&self) -> Result<(), CacheError>;
 
-    /// What this node may believe, kept up to date with what the other nodes tell.
+    /// What this node may believe, kept up to date with the changes that other nodes publish.
     fn coherence(&self) -> &Arc<Coherence>;
 }
 

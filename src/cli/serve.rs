@@ -12,12 +12,12 @@ use crate::config::Config;
 use crate::server::{Adaptors, Server};
 use crate::{first_run, telemetry};
 
-/// What a shell reports for a program that the second interrupt ended.
+/// The exit code that a shell reports for a program ended by an interrupt.
 const INTERRUPTED: i32 = 130;
 
 pub(super) async fn serve(config: Config) -> anyhow::Result<()> {
     telemetry::start(&config.log).context("setting log.level")?;
-    // Before anybody is told that the server is ready, so that a stop right after it is a clean one.
+    // Before the server reports that it is ready, so that a signal right after that stops it cleanly.
     let stop = stop_at_signal()?;
     let adaptors = Adaptors::open(&config).await?;
     let server = Server::new(config.clone(), adaptors, Arc::new(SystemClock::new()))?;
@@ -51,12 +51,12 @@ fn public_url(config: &Config, server: &Server) -> anyhow::Result<String> {
     Ok(format!("http://{}", server.address()?))
 }
 
-/// Nodes that share a database have no first start of their own, so nobody makes a token for them.
+/// Nodes that share a database have no first start of their own, so no token is made for them.
 async fn hint_at_tokens(server: &Server) -> anyhow::Result<()> {
     if server.auth().list().await?.is_empty() {
         tracing::warn!(
             event = "no_tokens",
-            "there is no token yet, so nobody can upload: make one with `symbold token create`"
+            "there is no token yet, so uploads are refused: make one with `symbold token create`"
         );
     }
     Ok(())

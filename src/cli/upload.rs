@@ -30,7 +30,7 @@ pub(super) struct UploadArguments {
     /// How often each archive is tried
     #[arg(long, default_value_t = 7)]
     attempts: u32,
-    /// Seconds between attempts, when the server does not tell
+    /// Seconds between attempts, unless the server asks for another wait
     #[arg(long, default_value_t = 60)]
     retry_delay: u64,
     /// Show only warnings and errors

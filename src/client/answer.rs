@@ -1,4 +1,4 @@
-//! What a server's answer to an upload means: a receipt, a reason to try again, or the last word.
+//! Interprets a server's answer to an upload: a receipt, a reason to try again, or a final refusal.
 
 use std::time::Duration;
 
@@ -60,7 +60,8 @@ impl Answer {
         if status.is_success() {
             return self.record().ok_or_else(|| {
                 Failure::Final(format!(
-                    "{endpoint} answered {status} without the record of an upload, as no symbol server does: check the URL"
+                    "{endpoint} answered {status} without the record of an upload, as no symbol server does: \
+                     check the URL"
                 ))
             });
         }
@@ -99,7 +100,7 @@ impl Answer {
         Some(Duration::from_secs(seconds).min(LONGEST_WAIT))
     }
 
-    /// What the person can do about an answer that is final; starts with the punctuation it needs.
+    /// Advice for the user on a final answer. It starts with the punctuation it needs.
     fn advice(&self, endpoint: &str) -> String {
         match self.status {
             StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
@@ -123,7 +124,7 @@ impl Answer {
     }
 }
 
-/// What a server wrote, made fit for a terminal.
+/// Makes a server's text safe to print on a terminal.
 fn shown(text: &str) -> String {
     text.chars()
         .filter(|character| !character.is_control())

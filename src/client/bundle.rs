@@ -18,14 +18,14 @@ use symbols::{SuffixList, SymbolKey};
 /// A new archive is begun after a member with which one has grown to this many bytes, as Mozilla's client does.
 pub(super) const FULL: u64 = 500_000_000;
 
-/// What is compressed already and would only cost time.
+/// Endings of files that are compressed already, which are stored as they are.
 const COMPRESSED: [&str; 8] = [".gz", ".bz2", ".pd_", ".dl_", ".ex_", ".zip", ".zst", ".xz"];
 
 /// How much of a file is read at once, in bytes.
 const READ_AT_ONCE: usize = 256 * 1024;
 
 /// Packs the files into archives of about `full` bytes ([`FULL`], unless in a test), one after the other, and
-/// tells after each file.
+/// reports after each file.
 pub(super) fn pack(
     files: &BTreeMap<SymbolKey, PathBuf>,
     full: u64,

@@ -1,7 +1,7 @@
 //! The client behind `symbold upload`: symbols on this machine's disk end up on a server.
 //!
 //! Each path is a zip file, which is sent as it is, or a directory, which is zipped first. All paths are looked at
-//! before the first byte is sent, so that a wrong path or a bad name costs nobody anything. Then one path after the
+//! before the first byte is sent, so that a wrong path or a bad name is found at once. Then one path after the
 //! other is packed (`bundle.rs`) and sent (`send.rs`), with attempts repeated over minutes, since a build machine
 //! should outlast a server's restart. Receipts go to stdout, one line an archive; everything else goes to stderr.
 //!
@@ -30,7 +30,7 @@ use progress::Progress;
 use send::{Receipt, Sender};
 use tree::SymbolTree;
 
-/// What to send, where to and how patiently.
+/// What to send, where to, and how often to try.
 #[derive(Clone)]
 pub struct UploadOptions {
     /// Zip files and directories.
@@ -54,7 +54,7 @@ pub struct UploadOptions {
 }
 
 impl UploadOptions {
-    /// Options with the patience of Mozilla's client: 7 attempts, a minute apart; 10 seconds to connect, 10 minutes
+    /// Options with the limits of Mozilla's client: 7 attempts, a minute apart; 10 seconds to connect, 10 minutes
     /// for the answer.
     #[must_use]
     pub fn new(paths: Vec<PathBuf>, url: String, token: String) -> Self {
@@ -87,7 +87,7 @@ impl fmt::Debug for UploadOptions {
     }
 }
 
-/// What an upload came to.
+/// The result of an upload.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Summary {
     /// Archives sent.

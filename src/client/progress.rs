@@ -1,4 +1,4 @@
-//! What a person sees on stderr meanwhile: bars on a terminal, a plain line a step elsewhere, nothing when quiet.
+//! Progress on standard error: bars on a terminal, one plain line for each step elsewhere, nothing when quiet.
 
 use std::io::{self, IsTerminal};
 
@@ -72,7 +72,7 @@ mod tests {
     }
 
     #[test]
-    fn no_bar_where_nobody_looks() {
+    fn no_bar_without_a_terminal() {
         let progress = Progress {
             quiet: true,
             terminal: true,

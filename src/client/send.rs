@@ -23,7 +23,7 @@ use super::progress::Progress;
 /// The slowest connection that an archive's time is reckoned for, in bytes a second.
 const SLOWEST: u64 = 100_000;
 
-/// What came of sending an archive that the server took.
+/// The result of sending an archive that the server accepted.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Receipt {
     /// The number of the upload's record.

@@ -1,4 +1,4 @@
-//! What the client's tests share: directories of symbols, and a server that answers by a script.
+//! Shared by the client's tests: directories of symbols, and a server that answers by a script.
 
 use futures_util::TryStreamExt;
 use tempfile::TempDir;
@@ -37,7 +37,7 @@ pub(super) async fn collect(archive: &Archive) -> Vec<u8> {
         .concat()
 }
 
-/// What the server does with one connection.
+/// How the server handles one connection.
 #[derive(Clone, Copy)]
 pub(super) enum Turn {
     /// Reads the request, answers with this and closes the connection, which ends the answer.

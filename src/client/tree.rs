@@ -1,4 +1,4 @@
-//! What a directory holds that can be sent.
+//! Finds the files of a directory that can be sent.
 //!
 //! All of it is surveyed: what belongs to the layout `<debug file>/<debug id>/<file>` (which `dump_syms` and
 //! Breakpad's tools write) is kept by its key, what lies elsewhere is counted, and a name that the server would refuse
@@ -80,7 +80,7 @@ impl SymbolTree {
         &self.files
     }
 
-    /// What packing it is called.
+    /// The name of its packing.
     pub(super) fn step(&self) -> String {
         format!("zipping {}", self.root.display())
     }

@@ -73,7 +73,7 @@ impl Config {
         toml::to_string(self).expect("every setting has a form in TOML")
     }
 
-    /// What is wrong with values that are of the right kind.
+    /// The problems of values that have the right type.
     fn problems(&self) -> Vec<Problem> {
         let sections: [&dyn Section; 9] = [
             &self.server,

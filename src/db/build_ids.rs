@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::DbError;
 use symbols::{BuildId, DebugId, Sha256, SymbolKey};
 
-/// The most answers to one question; more than one or two are somebody's mistake.
+/// The most rows returned for one build id; more than one or two come from an uploader's mistake.
 pub const MOST_ANSWERS: i64 = 8;
 
 /// A stored file that has a build id.
@@ -16,7 +16,7 @@ pub const MOST_ANSWERS: i64 = 8;
 pub struct BuildIdRecord {
     /// The build id.
     pub build_id: BuildId,
-    /// What the file was stored as.
+    /// The key that the file was stored under.
     pub key: SymbolKey,
     /// SHA-256 of the file that has the build id.
     pub sha256: Sha256,

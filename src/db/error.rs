@@ -1,4 +1,4 @@
-//! What can go wrong in a database, whichever engine it is.
+//! The errors of databases, the same for every engine.
 
 /// A failure of the database. Absence is not one: it is `Ok(None)`.
 #[derive(Debug, thiserror::Error)]

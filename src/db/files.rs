@@ -13,17 +13,17 @@ use symbols::{DebugId, Store, SymbolKey};
 /// A module as the header of an uploaded `.sym` file describes it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ModuleRecord {
-    /// What the file was stored as.
+    /// The key that the file was stored under.
     pub key: SymbolKey,
     /// The debug file's name.
     pub debug_file: String,
     /// The debug id.
     pub debug_id: DebugId,
-    /// The code file's name, if the header tells.
+    /// The code file's name, if the header has it.
     pub code_file: Option<String>,
-    /// The code id, if the header tells.
+    /// The code id, if the header has it.
     pub code_id: Option<DebugId>,
-    /// The program that wrote the file, if the header tells.
+    /// The program that wrote the file, if the header has it.
     pub generator: Option<String>,
 }
 

@@ -14,7 +14,7 @@ use super::DbError;
 pub struct Migration {
     /// Its place in the list: 1, 2, 3 and so on.
     pub number: u32,
-    /// What it does, in a word or two.
+    /// Its name: what it does, in a word or two.
     pub name: &'static str,
     /// The statements, in the engine's dialect.
     pub sql: &'static str,
@@ -54,7 +54,7 @@ pub struct Applied {
     pub checksum: String,
 }
 
-/// What is still to be applied, in order.
+/// Returns the migrations that are still to be applied, in order.
 ///
 /// `known` is the program's list, `applied` the database's memory; both are ordered by number.
 ///

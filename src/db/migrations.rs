@@ -8,12 +8,12 @@ use super::migrate::Migration;
 /// Makes one list an engine out of the names of files.
 macro_rules! migrations {
     ($($file:literal,)*) => {
-        /// What PostgreSQL is brought up to date with.
+        /// The migrations of PostgreSQL.
         pub(super) const POSTGRES: &[Migration] = &[
             $(Migration::of_file($file, include_str!(concat!("postgres/migrations/", $file, ".sql"))),)*
         ];
 
-        /// What SQLite is brought up to date with.
+        /// The migrations of SQLite.
         pub(super) const SQLITE: &[Migration] = &[
             $(Migration::of_file($file, include_str!(concat!("sqlite/migrations/", $file, ".sql"))),)*
         ];

@@ -10,7 +10,7 @@ use time::OffsetDateTime;
 use super::DbError;
 pub use crate::counting::BatchId;
 
-/// What was asked for: the row's identity. Two requests that differ in any part are two rows; an empty code file or
+/// A symbol that was asked for: the row's identity. Two requests that differ in any part are two rows; an empty code file or
 /// code id is the same as none, and is read back as none.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct MissingSymbol {
@@ -29,7 +29,7 @@ pub struct MissingSymbol {
 /// How often one symbol was asked for since the last time it was written down.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MissingCount {
-    /// What was asked for.
+    /// The symbol that was asked for.
     pub symbol: MissingSymbol,
     /// How often.
     pub count: u64,
@@ -42,7 +42,7 @@ pub struct MissingCount {
 pub struct MissingRecord {
     /// The row's number.
     pub id: i64,
-    /// What was asked for.
+    /// The symbol that was asked for.
     pub symbol: MissingSymbol,
     /// How often, in all.
     pub count: u64,
@@ -106,7 +106,7 @@ pub struct MissingFilter {
     pub created: Bounds<OffsetDateTime>,
     /// How often asked for.
     pub count: Bounds<u64>,
-    /// Whether the file has arrived since; both kinds of rows unless told.
+    /// Whether the file has arrived since; `None` selects both kinds of rows.
     pub is_resolved: Option<bool>,
 }
 
@@ -122,7 +122,7 @@ pub struct MissingPage {
 /// Which page is wanted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PageRequest {
-    /// What orders the rows; rows of equal value are ordered by number in the same direction.
+    /// The column that orders the rows; rows of equal value are ordered by number in the same direction.
     pub order: MissingOrder,
     /// Whether the largest come first.
     pub descending: bool,

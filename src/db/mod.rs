@@ -41,7 +41,7 @@ pub use tokens::TokenRecords;
 pub use uploads::UploadRecords;
 pub use waiting::WaitingRecords;
 
-/// Calls to a database that is well take up to some tens of milliseconds on a busy machine.
+/// Calls to a healthy database take up to some tens of milliseconds on a busy machine.
 const SHORTEST_TIMEOUT: Duration = Duration::from_millis(100);
 
 /// Whether the database answers.
@@ -121,7 +121,7 @@ impl Section for DatabaseConfig {
 }
 
 impl DatabaseConfig {
-    /// Tells whether the records lie on this machine, in the engine that needs no service.
+    /// Returns whether the records are in the embedded engine, on this machine.
     #[must_use]
     pub fn is_embedded(&self) -> bool {
         self.url.reveal().starts_with("sqlite:")

@@ -1,7 +1,7 @@
-//! The servers that share the records, and the uploads that each of them has in hand.
+//! The nodes that share the records, and the uploads that each of them is processing.
 //!
-//! A pending upload is finished by the node that has it in hand, or by nobody. A node says that it lives by raising its
-//! beat; another node that sees the beat stand still ends it. Beats are counted, not timed, so that no two clocks have
+//! Only the node that began a pending upload can finish it. A node shows that it is alive by raising its beat; another
+//! node that sees the beat stand still ends it. Beats are counted, not timed, so that no two clocks have
 //! to agree.
 
 use std::fmt::Debug;
@@ -16,21 +16,21 @@ use super::DbError;
 pub struct NodeBeat {
     /// The node's name.
     pub node: String,
-    /// How often it has said that it lives; 0 if it never did, or has been ended since.
+    /// How often it has shown that it is alive; 0 if it never did, or has been ended since.
     pub beat: i64,
 }
 
 /// The nodes table, and the pending uploads of nodes.
 #[async_trait]
 pub trait NodeRecords: Debug + Send + Sync {
-    /// Says that a node lives: raises its beat, which begins with 1. The time is for people who look.
+    /// Shows that a node is alive: raises its beat, which begins with 1. The time is only for operators.
     async fn beat(&self, node: &str, at: OffsetDateTime) -> Result<(), DbError>;
 
-    /// All nodes that have said that they live or have pending uploads, ordered by name.
+    /// All nodes that have a beat or pending uploads, ordered by name.
     async fn nodes(&self) -> Result<Vec<NodeBeat>, DbError>;
 
     /// Forgets a node and marks its pending uploads as failed, for a reason that a person can read; returns how many
-    /// there were. A node whose beat has moved lives, and is left alone.
+    /// there were. A node whose beat has moved is alive, and is left alone.
     async fn end_node(&self, last_seen: &NodeBeat, reason: &str) -> Result<u64, DbError>;
 
     /// Marks as failed the pending uploads that a node itself has dropped: those whose ticket is lower than `before`

@@ -59,25 +59,25 @@ impl Default for NewUpload {
     }
 }
 
-/// Who has an upload in hand, and what nobody else may store meanwhile.
+/// The node that is processing an upload, and the keys that no other upload may store meanwhile.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Hold {
     /// The node, by a name that no other process has ever had.
     pub node: String,
-    /// Tells the uploads of a node apart; later ones have higher tickets.
+    /// Identifies the upload among those of the node; later ones have higher tickets.
     pub ticket: i64,
     /// Keys that no other upload to the same store may claim while this one is pending.
     pub claims: Vec<SymbolKey>,
 }
 
-/// How far an upload came.
+/// The state of an upload.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum UploadState {
     /// Being stored.
     Pending,
     /// Every file is stored.
     Completed(OffsetDateTime),
-    /// Given up, for the reason told. Files stored before stay, and a repeat of the upload skips them.
+    /// Given up, for this reason. Files stored before stay, and a repeat of the upload skips them.
     Failed(String),
 }
 
@@ -88,7 +88,7 @@ pub struct UploadRecord {
     pub id: i64,
     /// What was known when the upload began.
     pub facts: NewUpload,
-    /// How far it came.
+    /// Its state.
     pub state: UploadState,
     /// Names of members that the storage already held.
     pub skipped_keys: Vec<String>,
@@ -99,7 +99,7 @@ pub struct UploadRecord {
 /// One file that an upload stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FileRecord {
-    /// What it was stored as.
+    /// The key that the file was stored under.
     pub key: SymbolKey,
     /// Whether another file of this key was replaced.
     pub is_update: bool,
@@ -127,16 +127,16 @@ pub struct FileRecord {
     pub stored_at: OffsetDateTime,
 }
 
-/// What completes an upload.
+/// The result of an upload, with which it is completed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Outcome {
     /// The files stored.
     pub files: Vec<FileRecord>,
     /// Names of members that the storage already held.
     pub skipped_keys: Vec<String>,
-    /// The files of these members. One that no upload has recorded, because the upload that stored it failed after that
-    /// or because it was stored by somebody else, is recorded with this one, so that it is found by its ids; it is not
-    /// among the upload's files, and nobody becomes its uploader by it.
+    /// The files of these members. A file may have no record yet, because its upload failed after storing it or because
+    /// another program stored it. It is then recorded with this upload, so that it is found by its ids. It does not
+    /// count among the upload's files, and the user does not become its uploader.
     pub held: Vec<FileRecord>,
     /// How long storing took.
     pub stored_in: Option<Duration>,
@@ -160,8 +160,8 @@ pub trait UploadRecords: Debug + Send + Sync {
         at: OffsetDateTime,
     ) -> Result<(), DbError>;
 
-    /// Marks a pending upload as failed, for a reason that a person can read. Any other upload is left as it is. Tells
-    /// whether the upload had been completed: the answer to its completion may have been lost.
+    /// Marks a pending upload as failed, for a reason that a person can read. Any other upload is left as it is.
+    /// Returns whether the upload had been completed: the answer to its completion may have been lost.
     async fn fail_upload(&self, id: i64, reason: &str) -> Result<bool, DbError>;
 
     /// Removes a pending upload, which was refused before anything of it was stored. Any other upload is left as it is.

@@ -24,7 +24,7 @@ pub struct WaitingFile {
 /// The table of waiting files. Every call but the first may be repeated.
 #[async_trait]
 pub trait WaitingRecords: Debug + Send + Sync {
-    /// Records a file, unless so many of this user wait already. Tells whether it was recorded.
+    /// Records a file, unless so many of this user wait already. Returns whether it was recorded.
     async fn begin_waiting(&self, file: &WaitingFile, limit: u32) -> Result<bool, DbError>;
 
     /// The file of this hash.

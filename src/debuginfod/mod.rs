@@ -202,8 +202,8 @@ impl DebuginfodService {
             return Ok(None);
         };
         let meta = &found.info.meta;
-        if let (Some(known), Some(stored)) = (sha256, &meta.original_sha256)
-            && Sha256::parse(stored) != Some(known)
+        if let (Some(known), Some(stored)) = (sha256, meta.original_sha256)
+            && stored != known
         {
             return Ok(None);
         }

@@ -34,7 +34,7 @@ pub(super) async fn auth_info(ByToken(uploader): ByToken<Uploader>) -> HttpRespo
     HttpResponse::Ok().json(AuthInfoJson {
         email: &uploader.email,
         token_expires_at: uploader.expires_at.unix_timestamp(),
-        try_symbols: uploader.is_try_only,
+        try_symbols: uploader.store.is_try(),
         upload_api_version: 1,
     })
 }

@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 use futures_util::TryStreamExt;
+use symbols::{Md5, Sha256};
 
 use super::{Fetched, ObjectMeta, ObjectSource, Part, Payload, Storage, StorageError};
 
@@ -71,8 +72,8 @@ async fn bytes_and_metadata_come_back(source: &dyn ObjectSource, writer: &dyn St
         is_gzipped: true,
         content_type: Some("text/plain".to_owned()),
         original_size: Some(1 << 40),
-        original_md5: Some("d41d8cd98f00b204e9800998ecf8427e".to_owned()),
-        original_sha256: Some("e3b0c442".repeat(8)),
+        original_md5: Md5::parse("d41d8cd98f00b204e9800998ecf8427e"),
+        original_sha256: Sha256::parse(&"e3b0c442".repeat(8)),
     };
     let payload = Payload::new(vec![
         Part::Memory(Bytes::from_static(b"in ")),

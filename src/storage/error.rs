@@ -1,4 +1,4 @@
-//! What can go wrong in a storage, whichever kind it is.
+//! The errors of storages, the same for every kind.
 
 use std::io;
 
@@ -10,7 +10,7 @@ pub enum StorageError {
     Full {
         /// The storage's name.
         storage: String,
-        /// What the driver said.
+        /// The driver's message.
         reason: String,
     },
     /// The storage did not answer, or not in time; the same call may succeed later.
@@ -18,7 +18,7 @@ pub enum StorageError {
     Unavailable {
         /// The storage's name.
         storage: String,
-        /// What the driver said.
+        /// The driver's message.
         reason: String,
     },
     /// The storage answered with an object that cannot be what was stored.
@@ -28,13 +28,13 @@ pub enum StorageError {
         storage: String,
         /// The object's path.
         path: String,
-        /// What is wrong with it.
+        /// A description of the damage.
         reason: String,
     },
 }
 
 impl StorageError {
-    /// Tells a full disk from every other failure of a file operation.
+    /// Converts the failure of a file operation; a full disk becomes [`Self::Full`].
     #[must_use]
     pub fn from_io(storage: &str, error: &io::Error) -> Self {
         let (storage, reason) = (storage.to_owned(), error.to_string());

@@ -12,7 +12,7 @@ use super::object::{ObjectInfo, ObjectStream};
 /// An object being read.
 #[derive(Debug)]
 pub struct Fetched {
-    /// What is known of it, as a whole and of just this version.
+    /// Describes the whole object, in exactly this version.
     pub info: ObjectInfo,
     /// Which of its bytes follow.
     pub range: Range<u64>,

@@ -70,7 +70,7 @@ impl Payload {
         self.parts.iter().map(Part::len).sum()
     }
 
-    /// Tells whether there is not a single byte.
+    /// Returns whether there are no bytes.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0

@@ -233,7 +233,11 @@ impl UploadService {
         };
         slot.keep(archive.size)?;
         self.metrics.upload_bytes.inc_by(archive.size);
-        let store = Store::of(uploader.is_try_only || submission.wants_try);
+        let store = if submission.wants_try {
+            Store::Try
+        } else {
+            uploader.store
+        };
         let receipt = self.check_and_store(&uploader, archive, key, store).await?;
         let seconds = stopwatch.seconds();
         self.metrics.upload_seconds.observe(seconds);

@@ -121,7 +121,7 @@ impl Place {
         let is_text = original.starts_with(b"MODULE");
         assert_eq!(meta.is_gzipped, is_text, "{key}");
         assert_eq!(meta.original_size, Some(original.len() as u64), "{key}");
-        let digest = hex::encode(Sha256::digest(&original));
+        let digest = symbols::Sha256::new(Sha256::digest(&original).into());
         assert_eq!(meta.original_sha256, Some(digest), "{key}");
         Some(original)
     }

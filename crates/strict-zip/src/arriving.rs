@@ -28,7 +28,7 @@ pub struct Arriving {
     has_ended: bool,
 }
 
-/// What comes next.
+/// The structure that comes next.
 enum Step<C> {
     /// A member (`None` for a directory), and where it ends.
     Member(Option<Entry<C>>, u64),
@@ -64,7 +64,7 @@ impl Arriving {
         Ok(found)
     }
 
-    /// Tells whether nothing more can be guessed, whatever arrives.
+    /// Returns whether nothing more can be guessed, whatever arrives.
     #[must_use]
     pub fn has_ended(&self) -> bool {
         self.has_ended

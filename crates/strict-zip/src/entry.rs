@@ -1,11 +1,11 @@
-//! What an archive holds: its files, and where their data lie.
+//! The files of an archive, and where their data lie.
 
 /// One member that is not a directory.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry<C> {
     /// The name, exactly as in the zip.
     pub name: String,
-    /// What the file is to the caller, by [`Names::classify`](super::Names::classify).
+    /// The caller's classification of the file, by [`Names::classify`](super::Names::classify).
     pub content: C,
     /// How the data is stored.
     pub method: Method,

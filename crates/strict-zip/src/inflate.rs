@@ -27,7 +27,7 @@ pub(super) struct Inflater<'a> {
     most_blocks: u64,
 }
 
-/// What one step has done.
+/// The result of one step.
 pub(super) struct Step {
     /// How many bytes of the input were used up.
     pub(super) consumed: usize,

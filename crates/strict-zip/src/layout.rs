@@ -124,7 +124,7 @@ fn check_end<R: ReadAt + ?Sized, C>(
     }
 }
 
-/// Tells whether the bytes are the record's data descriptor (4.3.9): with or without signature, with sizes of 32 or
+/// Returns whether the bytes are the record's data descriptor (4.3.9): with or without signature, with sizes of 32 or
 /// 64 bits. Each of the four forms has a length of its own.
 fn is_descriptor_of<C>(record: &Record<C>, bytes: &[u8]) -> bool {
     let (signature, values) = match bytes.len() {

@@ -26,10 +26,10 @@ pub(super) struct LocalHeader {
     pub(super) data_offset: u64,
 }
 
-/// What was found where a local header should be.
+/// The bytes found where a local header should be.
 pub(super) enum Found {
     Header(LocalHeader),
-    /// What may be one, but goes on behind the end.
+    /// Possibly a header, but it continues behind the end.
     TooLong,
     /// Something else.
     Nothing,

@@ -1,4 +1,4 @@
-//! What a member's name means, which is for the caller to say.
+//! Classifies a member's name by the caller's rules.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -14,7 +14,7 @@ use super::record::{Kind, Record};
 /// Names are UTF-8 of at most [`Limits::name_length`](super::Limits::name_length) bytes. Those that end in a slash are
 /// directories. [`PlainPaths`](super::PlainPaths) is an implementation for archives that will be unpacked.
 pub trait Names {
-    /// What a file is to the caller; every [`Entry`](super::Entry) carries it.
+    /// The caller's kinds of files; every [`Entry`](super::Entry) carries it.
     type Content;
 
     /// Why an archive is refused: a rule of this crate, or one of the caller's.
@@ -60,7 +60,7 @@ pub(super) fn decode<'a, N: Names + ?Sized>(
     Ok(name)
 }
 
-/// Tells directories from files, and lets the caller say what a file is.
+/// Tells directories from files, and lets the caller classify a file.
 pub(super) fn classify<N: Names + ?Sized>(
     name: &str,
     names: &N,

@@ -5,7 +5,7 @@ use super::entry::{Entry, Method};
 /// Bit 3 of the flags: the sizes stand in a data descriptor after the data, since they were not known before it.
 pub(super) const STREAMED: u16 = 1 << 3;
 
-/// What the central directory says of one entry, each number at its true width.
+/// An entry of the central directory, each number at its true width.
 pub(super) struct Record<C> {
     pub(super) name: String,
     pub(super) kind: Kind<C>,

@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use super::text::{TextError, serde_as_text};
 
-/// The shortest and the longest id in bytes. Linkers make 8 to 32; one byte would tell nothing apart.
+/// The shortest and the longest id in bytes. Linkers make 8 to 32; one byte would identify nothing.
 const BYTES: std::ops::RangeInclusive<usize> = 2..=64;
 
 /// The bytes of an ELF file's note `NT_GNU_BUILD_ID` in hexadecimal, lower case, as debuginfod's paths have it.

@@ -30,13 +30,14 @@ impl DebugId {
         &self.0
     }
 
-    /// Tells whether this is long enough for a debug id (or an ELF build id); Windows' and macOS's code ids are shorter.
+    /// Returns whether this is long enough for a debug id (or an ELF build id); Windows' and macOS's code ids are
+    /// shorter.
     #[must_use]
     pub fn is_debug_id(&self) -> bool {
         self.0.len() >= DEBUG_ID
     }
 
-    /// The debug id that LLDB means by this one: it writes the age in decimal digits, where everybody else writes
+    /// The debug id that LLDB means by this one: it writes the age in decimal digits, where all other programs write
     /// hexadecimal ones. `None` where that makes no difference, and where the age is no decimal number.
     #[must_use]
     pub fn with_decimal_age(&self) -> Option<Self> {
@@ -46,7 +47,7 @@ impl DebugId {
         (age >= 10).then(|| Self(format!("{guid}{age:X}")))
     }
 
-    /// Tells whether this is the 33 zeros that a client sends when it knows no id.
+    /// Returns whether this is the 33 zeros that a client sends when it knows no id.
     #[must_use]
     pub fn is_zero(&self) -> bool {
         self.0.len() == DEBUG_ID && self.0.bytes().all(|byte| byte == b'0')

@@ -1,7 +1,7 @@
 //! The first lines of a Breakpad `.sym` file: which module it describes.
 //!
 //! Source: Breakpad's symbol file format, records `MODULE` and `INFO`. Only the lines before the first other record
-//! are read, of at most the first 64 KiB. A field that makes no sense is left out, never an error: the file is kept
+//! are read, of at most the first 64 KiB. An invalid field is left out, never an error: the file is kept
 //! as it is, it just cannot be found by that field.
 
 use super::{DebugId, check_name};
@@ -15,7 +15,7 @@ const LONGEST_LINE: usize = 4 * 1024;
 /// The longest generator text kept, in bytes.
 const LONGEST_GENERATOR: usize = 200;
 
-/// What a `.sym` file says of its module.
+/// The description of a module in its `.sym` file.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SymHeader {
     /// The debug file's name, as in `xul.pdb`.

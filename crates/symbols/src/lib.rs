@@ -8,11 +8,11 @@
 
 mod build_id;
 mod debug_id;
+mod digest;
 pub mod elf;
 pub mod header;
 mod name;
 mod packed;
-mod sha256;
 mod store;
 mod suffix;
 mod text;
@@ -22,9 +22,9 @@ use std::str::FromStr;
 
 pub use build_id::BuildId;
 pub use debug_id::DebugId;
+pub use digest::{Md5, Sha256};
 pub use name::{NameError, check_name};
 pub use packed::{packed_name, plain_name};
-pub use sha256::Sha256;
 pub use store::{Store, Stores};
 pub use suffix::SuffixList;
 pub use text::TextError;

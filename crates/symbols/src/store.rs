@@ -2,13 +2,13 @@
 
 use std::fmt;
 
-/// Which symbols are meant. A file of the same key may be in both stores with different contents.
+/// A store of symbols. A file of the same key may be in both stores with different contents.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Store {
-    /// Symbols of builds that are kept, which everyone is served.
+    /// Symbols of regular builds, which every lookup finds.
     #[default]
     Regular,
-    /// Symbols of builds that only try something out, which are served to those who ask for them.
+    /// Symbols of try builds, which only lookups that ask for them find.
     Try,
 }
 
@@ -16,13 +16,13 @@ impl Store {
     /// Both stores, in the order in which they are asked.
     pub const ALL: [Self; 2] = [Self::Regular, Self::Try];
 
-    /// The store of try symbols or that of regular ones, as columns and answers tell them apart.
+    /// The store that a boolean of a column or an answer stands for.
     #[must_use]
     pub const fn of(is_try: bool) -> Self {
         if is_try { Self::Try } else { Self::Regular }
     }
 
-    /// Whether this is the store of try symbols.
+    /// Returns whether this is the store of try symbols.
     #[must_use]
     pub const fn is_try(self) -> bool {
         matches!(self, Self::Try)
@@ -62,7 +62,7 @@ impl Stores {
             .filter(move |store| self.includes(*store))
     }
 
-    /// Tells whether a store is among these.
+    /// Returns whether a store is among these.
     #[must_use]
     pub const fn includes(self, store: Store) -> bool {
         matches!(

@@ -15,13 +15,13 @@ impl SuffixList {
         Self(suffixes.iter().map(|suffix| (*suffix).to_owned()).collect())
     }
 
-    /// Tells whether the list names no ending at all.
+    /// Returns whether the list names no ending at all.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// Tells whether the name ends in one of the endings, letter case included.
+    /// Returns whether the name ends in one of the endings, letter case included.
     #[must_use]
     pub fn matches(&self, name: &str) -> bool {
         self.0.iter().any(|suffix| name.ends_with(suffix.as_str()))

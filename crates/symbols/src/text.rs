@@ -1,6 +1,6 @@
 //! Types that are kept and sent as text.
 
-/// A text is not what it should be. Completes the sentence "the column …".
+/// A text that cannot be parsed. Completes the sentence "the column …".
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("is not {0}")]
 pub struct TextError(pub(crate) &'static str);

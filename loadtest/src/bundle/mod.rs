@@ -1,8 +1,8 @@
 //! Archives that look like a build's, made from a seed.
 //!
 //! A [`Bundle`] is a list of members, each with its symbol key and its size. Nothing is kept in memory: the archive is
-//! made while it is written ([`Bundle::write`]). Members that end in `.sym` hold text in Breakpad's form, which names the
-//! same module as the key and compresses as real ones do; the others hold bytes that do not compress, like the
+//! made while it is written ([`Bundle::write`]). Members that end in `.sym` hold text in Breakpad's form, which names
+//! the same module as the key and compresses as real ones do; the others hold bytes that do not compress, like the
 //! compressed debug files that they stand for.
 
 mod text;
@@ -24,7 +24,8 @@ pub enum Shape {
     Small,
     /// 40 members with 60 MiB, of which half are text.
     Medium,
-    /// 110 members with 900 MiB, of which a few have nearly everything: a browser's build, about half a gigabyte zipped.
+    /// 110 members with 900 MiB, of which a few have nearly everything: a browser's build, about half a gigabyte
+    /// zipped.
     Large,
 }
 

@@ -1,9 +1,10 @@
 //! Text in the form of Breakpad's symbol files.
 //!
 //! The records come in the order and with the shares of the files that Mozilla's `dump_syms` 2.3 writes: of 2.8 MB of
-//! real symbols 36 % of the bytes are lines of code, 25 % names of inlined functions (`INLINE_ORIGIN`), 23 % places where
-//! these are inlined (`INLINE`), 10 % unwinding rules (`STACK CFI`), 4 % functions, 2 % source files. Real symbols of 100
-//! to 300 kB shrink to between a fourth and a sixth of their size by deflate, and so does this text; a test holds it to that.
+//! real symbols 36 % of the bytes are lines of code, 25 % names of inlined functions (`INLINE_ORIGIN`), 23 % places
+//! where these are inlined (`INLINE`), 10 % unwinding rules (`STACK CFI`), 4 % functions, 2 % source files. Real
+//! symbols of 100 to 300 kB shrink to between a fourth and a sixth of their size by deflate, and so does this text; a
+//! test holds it to that.
 
 use std::fmt::Write as _;
 use std::io::{self, Write};
@@ -146,7 +147,8 @@ impl<W: Write> Text<'_, W> {
         Ok(count)
     }
 
-    /// Writes the names of inlined functions up to this length of the text and returns how many there are, at least one.
+    /// Writes the names of inlined functions up to this length of the text and returns how many there are, at least
+    /// one.
     fn inlined_functions(&mut self, end: u64) -> io::Result<u64> {
         let mut class = self.class();
         let mut count = 0;

@@ -98,7 +98,12 @@ pub(crate) struct Load {
     pub(crate) poisson: bool,
 
     /// Seconds
-    #[arg(long, value_name = "SECONDS", default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    #[arg(
+        long,
+        value_name = "SECONDS",
+        default_value_t = 10,
+        value_parser = clap::value_parser!(u64).range(1..=86_400)
+    )]
     pub(crate) duration: u64,
 
     /// Ends after so many requests, if that is earlier
@@ -158,7 +163,11 @@ pub(crate) struct Spread {
 #[derive(Debug, Args)]
 pub(crate) struct Archives {
     /// Archives to send
-    #[arg(value_name = "ZIP", required_unless_present_any = ["generate", "pack"], conflicts_with_all = ["generate", "pack"])]
+    #[arg(
+        value_name = "ZIP",
+        required_unless_present_any = ["generate", "pack"],
+        conflicts_with_all = ["generate", "pack"]
+    )]
     pub(crate) zips: Vec<PathBuf>,
 
     /// Generates archives: small (10 files, 1 MiB), medium (40, 60 MiB) or large (110, 900 MiB before compression)
@@ -183,7 +192,13 @@ pub(crate) struct Archives {
     pub(crate) at_once: u16,
 
     /// Secret of a token that may upload; better given by the environment, where other users do not see it
-    #[arg(long, env = "SYMBOLD_TOKEN", hide_env_values = true, required_unless_present = "token_file", value_parser = token)]
+    #[arg(
+        long,
+        env = "SYMBOLD_TOKEN",
+        hide_env_values = true,
+        required_unless_present = "token_file",
+        value_parser = token
+    )]
     pub(crate) token: Option<String>,
 
     /// File with that secret, such as data/admin-token
@@ -219,14 +234,24 @@ pub(crate) struct Trace {
     pub(crate) keys: Option<PathBuf>,
 
     /// Makes up the keys of so many builds instead
-    #[arg(long, required_unless_present = "keys", conflicts_with = "keys", value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    #[arg(
+        long,
+        required_unless_present = "keys",
+        conflicts_with = "keys",
+        value_parser = clap::value_parser!(u32).range(1..=10_000)
+    )]
     pub(crate) builds: Option<u32>,
 
     #[command(flatten)]
     pub(crate) spread: Spread,
 
     /// Requests of the trace
-    #[arg(long, value_name = "COUNT", default_value_t = 100_000, value_parser = clap::value_parser!(u64).range(1..=crate::trace::MAX_REQUESTS))]
+    #[arg(
+        long,
+        value_name = "COUNT",
+        default_value_t = 100_000,
+        value_parser = clap::value_parser!(u64).range(1..=crate::trace::MAX_REQUESTS)
+    )]
     pub(crate) requests: u64,
 
     /// Writes the keys, one a line, instead of a trace

@@ -45,7 +45,7 @@ pub(crate) enum ClientError {
     Response(#[from] ResponseError),
 }
 
-/// What the server said.
+/// The server's answer.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Answer {
     /// The status code.
@@ -161,7 +161,7 @@ async fn send(writer: &mut (impl AsyncWrite + Unpin), upload: Upload<'_>) -> io:
     writer.write_all(upload.after).await
 }
 
-/// Reads one answer; also tells whether the connection can be used again.
+/// Reads one answer; also returns whether the connection can be used again.
 async fn receive(
     reader: &mut (impl AsyncRead + Unpin),
     buffer: &mut BytesMut,
@@ -287,8 +287,9 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_is_told_beside_the_status_is_read() {
-        let found = "HTTP/1.1 302 Found\r\nLocation: http://store/a\r\nDebug-Time: 0.0025\r\nContent-Length: 5\r\n\r\nmoved";
+    async fn headers_beside_the_status_are_read() {
+        let found = "HTTP/1.1 302 Found\r\nLocation: http://store/a\r\n\
+                     Debug-Time: 0.0025\r\nContent-Length: 5\r\n\r\nmoved";
         let mut client = Client::new(server(vec![vec![found]]).await);
         let answer = client.exchange(REQUEST, 3).await.unwrap();
         assert_eq!(answer.location.as_deref(), Some("http://store/a"));

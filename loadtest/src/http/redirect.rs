@@ -1,7 +1,7 @@
 //! Fetches what a redirect names.
 //!
 //! A symbol server may answer with the address of the file in an object store. Most loads are about that answer alone;
-//! who wants to measure what a client waits for follows it, with a second connection that stays open as long as the
+//! a measurement of the time that a client waits follows it, with a second connection that stays open as long as the
 //! redirects lead to the same host.
 
 use http::Uri;

@@ -1,10 +1,10 @@
 //! When each request is due.
 //!
-//! In a **closed loop** a connection asks again as soon as it has its answer, so the server decides the pace. In an **open
-//! loop** requests are due at times that were fixed beforehand, whatever the server does. A thread of its own keeps these
-//! times, because it sleeps more exactly than the timers of the async runtime, whose step is a millisecond. It hands out a
-//! ticket at each; a connection that is free takes the next one. When no connection is free the tickets wait, and none is
-//! ever left out: each carries the time at which it was due, and the time that it waited counts.
+//! In a **closed loop** a connection asks again as soon as it has its answer, so the server decides the pace. In an
+//! **open loop** requests are due at times that were fixed beforehand, whatever the server does. A thread of its own
+//! keeps these times, because it sleeps more exactly than the timers of the async runtime, whose step is a millisecond.
+//! It hands out a ticket at each; a connection that is free takes the next one. When no connection is free the tickets
+//! wait, and none is ever left out: each carries the time at which it was due, and the time that it waited counts.
 
 use std::cell::{Cell, RefCell};
 use std::thread;
@@ -162,7 +162,7 @@ impl Tickets {
         let free_since = Instant::now();
         let due = tickets.lock().await.recv().await?;
         if due < free_since {
-            // Whoever was free earlier would have taken it.
+            // A connection that was free earlier would have taken it.
             self.queued.set(self.queued.get() + 1);
         } else {
             self.lateness.borrow_mut().record(due.elapsed());
@@ -193,7 +193,7 @@ impl Tickets {
     }
 }
 
-/// Sends each time when it has come; ends when nobody takes tickets any more.
+/// Sends each time when it has come; ends when no connection takes tickets any more.
 fn hand_out(start: Instant, times: Schedule, tickets: &mpsc::Sender<Instant>) {
     for time in times {
         let due = start + time;
@@ -275,7 +275,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn tickets_that_nobody_takes_in_time_keep_the_time_they_were_due() {
+    async fn tickets_that_are_taken_late_keep_the_time_they_were_due() {
         let limit = Limit {
             duration: Duration::from_mins(1),
             requests: 3000,

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use hdrhistogram::Histogram;
 
-/// The longest latency that is told apart, in microseconds: an hour.
+/// The longest latency that is recorded as such, in microseconds: an hour.
 const MAX_LATENCY: u64 = 3_600_000_000;
 
 /// The most seconds of a run, of which each has its own counts.
@@ -56,7 +56,7 @@ impl Latencies {
 /// The status of an answer; `None` where there was no answer.
 pub(crate) type Status = Option<u16>;
 
-/// What came back with one status.
+/// The answers with one status.
 #[derive(Debug)]
 pub(crate) struct StatusTally {
     /// From the moment that the request was due to the answer's last byte.
@@ -67,7 +67,7 @@ pub(crate) struct StatusTally {
     pub(crate) debug_times: (u64, Duration),
 }
 
-/// What came back.
+/// The answers of a run.
 #[derive(Debug, Default)]
 pub(crate) struct Tally {
     /// By status.

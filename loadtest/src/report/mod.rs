@@ -29,7 +29,7 @@ pub(crate) struct Setting {
     pub(crate) connections: u16,
 }
 
-/// Lookups that the server answered from its cache, as its metrics tell.
+/// Lookups that the server answered from its cache, by its metrics.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub(crate) struct CacheUse {
     /// Lookups answered from memory, or from the cache that nodes share.
@@ -58,7 +58,7 @@ pub(crate) struct Report {
     body_bytes: u64,
     /// Share of answers that were expected, from 0 to 1.
     expected: f64,
-    /// Absent where the server does not tell.
+    /// Absent where the server does not report it.
     #[serde(skip_serializing_if = "Option::is_none")]
     cache: Option<CacheUse>,
     /// Absent in a closed loop.
@@ -135,7 +135,7 @@ impl Report {
         }
     }
 
-    /// The same report with what the server's metrics tell.
+    /// The same report with the numbers of the server's metrics.
     pub(crate) fn with_cache(mut self, cache: Option<CacheUse>) -> Self {
         self.cache = cache;
         self
@@ -211,7 +211,7 @@ impl fmt::Display for Report {
         )?;
         if self.setting.scenario != "upload" {
             let hits = self.cache.map_or_else(
-                || "not told".to_owned(),
+                || "not reported".to_owned(),
                 |cache| share(part(cache.hits, cache.lookups)),
             );
             write!(formatter, "; lookups answered from the cache: {hits}")?;
@@ -249,10 +249,10 @@ impl Row {
     fn new(status: String, tally: &StatusTally) -> Self {
         let latencies = &tally.latencies;
         let at = |share| microseconds(latencies.quantile(share));
-        let (told, sum) = tally.debug_times;
-        let mean = u32::try_from(told)
+        let (reported, sum) = tally.debug_times;
+        let mean = u32::try_from(reported)
             .ok()
-            .and_then(|told| sum.checked_div(told));
+            .and_then(|reported| sum.checked_div(reported));
         Self {
             status,
             count: latencies.count(),

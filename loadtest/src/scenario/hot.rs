@@ -2,8 +2,8 @@
 //!
 //! Four paths take turns: the heartbeat as the yardstick, a symbol that is there (when the caller names one), a symbol
 //! that is known to be missing, and a name that can never be a symbol. They stand for most of the traffic of a crash
-//! processor that asks for the same modules again and again. Another server may be asked for the symbol that is there in
-//! a turn of its own, so that the two are compared within one run.
+//! processor that asks for the same modules again and again. Another server may be asked for the symbol that is there
+//! in a turn of its own, so that the two are compared within one run.
 
 use std::time::Duration;
 

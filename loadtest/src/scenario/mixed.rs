@@ -1,7 +1,8 @@
-//! The scenario `mixed`: what uploads cost those who download.
+//! The scenario `mixed`: what uploads cost downloads.
 //!
-//! The same downloads are measured twice, first alone for the time that was asked for, then as long as all of the uploads
-//! take. Both are shown side by side, for a server promises that its uploads make downloads at most twice as slow (p99).
+//! The same downloads are measured twice, first alone for the time that was asked for, then as long as all of the
+//! uploads take. Both are shown side by side, for a server promises that its uploads make downloads at most twice as
+//! slow (p99).
 
 use anyhow::ensure;
 use serde::Serialize;

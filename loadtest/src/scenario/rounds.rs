@@ -58,7 +58,7 @@ pub(crate) struct Peer {
 pub(crate) struct Target {
     /// Its name in the report.
     pub(crate) name: &'static str,
-    /// Who is asked.
+    /// The server that is asked.
     pub(crate) server: Peer,
     /// Absolute, percent-encoded.
     pub(crate) path: String,
@@ -94,7 +94,7 @@ impl Plan {
     }
 }
 
-/// What came back for one target.
+/// The answers of one target.
 #[derive(Debug)]
 pub(crate) struct Tally {
     /// From the first byte sent to the last byte read, in microseconds; answered requests only.
@@ -213,7 +213,8 @@ async fn measure_turn(
     Ok(tally)
 }
 
-/// Asks on one connection, at least once and then again until the turn ends. A broken exchange is counted; a server that is gone ends the run.
+/// Asks on one connection, at least once and then again until the turn ends. A broken exchange is counted; a server
+/// that is gone ends the run.
 async fn ask_until(
     end: Instant,
     client: &mut Client,

@@ -1,4 +1,4 @@
-//! What the server itself counts: how many lookups its cache answered.
+//! Reads from the server's metrics how many lookups its cache answered.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -11,15 +11,15 @@ use crate::report::CacheUse;
 /// The longest text of metrics that is read.
 const MAX_METRICS: usize = 1024 * 1024;
 
-/// How long the server may take to tell.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// How long the server may take to answer.
+const TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Reads symbold's counters of lookups; `None` if the server has none, as other symbol servers.
 pub(crate) async fn cache_use(address: SocketAddr, authority: &str) -> Option<CacheUse> {
     let request =
         format!("GET /metrics HTTP/1.1\r\nHost: {authority}\r\nConnection: close\r\n\r\n");
     let mut client = Client::new(address);
-    let answer = timeout(PATIENCE, client.exchange(request.as_bytes(), MAX_METRICS))
+    let answer = timeout(TIMEOUT, client.exchange(request.as_bytes(), MAX_METRICS))
         .await
         .ok()?
         .ok()?;

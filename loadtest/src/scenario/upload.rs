@@ -30,9 +30,9 @@ const COUNT: u32 = 8;
 const PACK: (usize, u64) = (100, 2048);
 
 /// How long an upload may take: as long as Tecken's own server lets it.
-const PATIENCE: Duration = Duration::from_mins(15);
+const TIMEOUT: Duration = Duration::from_mins(15);
 
-/// How much of an answer is kept to be told.
+/// How much of an answer is kept for messages.
 const KEPT: usize = 400;
 
 /// Between the parts of the form; nothing that a zip would contain at the beginning of a line.
@@ -141,7 +141,7 @@ impl Uploads {
         while let Some(due) = tickets.take().await {
             let archive = &self.archives[next.get() % self.archives.len()];
             next.set(next.get() + 1);
-            let answer = timeout(PATIENCE, self.send(&mut client, archive)).await;
+            let answer = timeout(TIMEOUT, self.send(&mut client, archive)).await;
             let answer = answer.unwrap_or_else(|_| Err(anyhow::anyhow!("no answer in time")));
             let since_start = tickets.started().elapsed();
             let mut tally = tally.borrow_mut();
@@ -177,7 +177,8 @@ impl Uploads {
         );
         let after = format!("\r\n--{BOUNDARY}--\r\n");
         let head = format!(
-            "POST /upload/ HTTP/1.1\r\nHost: {}\r\nAuth-Token: {}\r\nContent-Type: multipart/form-data; boundary={BOUNDARY}\r\n\
+            "POST /upload/ HTTP/1.1\r\nHost: {}\r\nAuth-Token: {}\r\n\
+             Content-Type: multipart/form-data; boundary={BOUNDARY}\r\n\
              Content-Length: {}\r\n\r\n{before}",
             self.authority,
             self.token,
@@ -201,7 +202,7 @@ fn given(path: &PathBuf) -> anyhow::Result<Archive> {
     })
 }
 
-/// What the generated archives hold.
+/// The contents of the generated archives.
 fn bundles(options: &cli::Archives) -> anyhow::Result<Vec<Bundle>> {
     let seeds = (0..).map(|number| {
         options

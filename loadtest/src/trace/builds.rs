@@ -1,9 +1,9 @@
-//! Makes up the keys of builds, for whoever has no list of real ones.
+//! Makes up the keys of builds, in place of a list of real ones.
 //!
-//! The shape is that of a browser's builds: most are for Windows, whose modules have a `.sym`, a compressed `.pdb` under
-//! the debug id and a compressed program under the code id; Linux and Android have a `.sym` and a `.dbg.gz`, macOS a
-//! `.sym` and a `.dSYM.tar.bz2`. Of 53 044 keys in 473 real uploads of Firefox and Thunderbird in June 2017, 41.6 %
-//! ended in `.sym`, 18.7 % in `.gz`, 17.3 % in `.pd_`, 9.6 % in `.ex_`, 7.7 % in `.dl_` and 5.0 % in `.bz2`; the
+//! The shape is that of a browser's builds: most are for Windows, whose modules have a `.sym`, a compressed `.pdb`
+//! under the debug id and a compressed program under the code id; Linux and Android have a `.sym` and a `.dbg.gz`,
+//! macOS a `.sym` and a `.dSYM.tar.bz2`. Of 53 044 keys in 473 real uploads of Firefox and Thunderbird in June 2017,
+//! 41.6 % ended in `.sym`, 18.7 % in `.gz`, 17.3 % in `.pd_`, 9.6 % in `.ex_`, 7.7 % in `.dl_` and 5.0 % in `.bz2`; the
 //! numbers below make the same shares.
 
 use crate::random::Random;

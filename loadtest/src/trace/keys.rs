@@ -2,8 +2,8 @@
 //!
 //! A list is a text with one key a line, or one upload a line as JSON, `{"added": [key, …], "existed": [key, …]}`, as
 //! symbol servers log what an upload brought and what was there before. Either may be gzipped. A key may be preceded by
-//! a bucket and a folder (`bucket,v1/xul.pdb/…`). What has fewer than three parts, as the lists of files that builds put
-//! at the root of their archives, is left out, and so is a key that comes again.
+//! a bucket and a folder (`bucket,v1/xul.pdb/…`). What has fewer than three parts, as the lists of files that builds
+//! put at the root of their archives, is left out, and so is a key that comes again.
 
 use std::collections::HashSet;
 use std::fs::File;
@@ -24,7 +24,7 @@ const MAX_LINE: u64 = 16 * 1024 * 1024;
 /// The first bytes of a gzip stream (RFC 1952).
 const GZIP: [u8; 2] = [0x1f, 0x8b];
 
-/// What an upload brought.
+/// The files of an upload.
 #[derive(Debug, Deserialize)]
 struct Upload {
     #[serde(default)]
@@ -99,9 +99,15 @@ mod tests {
 
     use super::*;
 
-    const UPLOADS: &str = r#"{"date":"2017-06-08T23:49:02+00:00","zip_bytes":460007344,"added":["js/3CEDB81AD8161A0A03C98271C3D6B02F0/js.sym","firefox-54.0-Linux-symbols.txt"],"existed":["js/3CEDB81AD8161A0A03C98271C3D6B02F0/js.dbg.gz"]}
-{"added":["bucket,v1/js/3CEDB81AD8161A0A03C98271C3D6B02F0/js.sym"],"existed":["xul.pdb/44E4EC8C2F41492B9369D6B9A059577C2/xul.sym"]}
-"#;
+    const UPLOADS: &str = concat!(
+        r#"{"date":"2017-06-08T23:49:02+00:00","zip_bytes":460007344,"#,
+        r#""added":["js/3CEDB81AD8161A0A03C98271C3D6B02F0/js.sym","firefox-54.0-Linux-symbols.txt"],"#,
+        r#""existed":["js/3CEDB81AD8161A0A03C98271C3D6B02F0/js.dbg.gz"]}"#,
+        "\n",
+        r#"{"added":["bucket,v1/js/3CEDB81AD8161A0A03C98271C3D6B02F0/js.sym"],"#,
+        r#""existed":["xul.pdb/44E4EC8C2F41492B9369D6B9A059577C2/xul.sym"]}"#,
+        "\n",
+    );
 
     const KEYS: [&str; 3] = [
         "js/3CEDB81AD8161A0A03C98271C3D6B02F0/js.sym",

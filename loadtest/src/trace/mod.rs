@@ -1,9 +1,10 @@
 //! What to ask for, how often, and what to expect.
 //!
-//! A [`Trace`] is a list of paths with counts, in the CSV form of Tecken's load tests ([`Trace::read`]); those were made
-//! of the access logs of a public bucket. Where there is no log, [`popularity`] makes a trace of a list of keys, with a
-//! few paths that most requests ask for and a share of missing ones. [`keys`] reads such lists, and [`builds`] makes up
-//! one that looks like some weeks of a browser's builds. [`Questions`] replays a trace in an order that a seed decides.
+//! A [`Trace`] is a list of paths with counts, in the CSV form of Tecken's load tests ([`Trace::read`]); those were
+//! made of the access logs of a public bucket. Where there is no log, [`popularity`] makes a trace of a list of keys,
+//! with a few paths that most requests ask for and a share of missing ones. [`keys`] reads such lists, and [`builds`]
+//! makes up one that looks like some weeks of a browser's builds. [`Questions`] replays a trace in an order that a seed
+//! decides.
 
 pub mod builds;
 pub(crate) mod keys;

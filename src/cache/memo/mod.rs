@@ -1,11 +1,11 @@
 //! One memoised question: this process's memory, then the shared tier, then the question itself.
 //!
-//! The answer is `Some` (present) or `None` (absent), and each kind is kept for a time of its own. However many ask at
-//! once, the question is asked once; its failure goes to all who wait and is never kept. What the shared tier cannot
-//! tell, for whatever reason, it simply does not know.
+//! The answer is `Some` (present) or `None` (absent), and each kind is kept for a time of its own. Concurrent
+//! callers share one question; its failure goes to all of them and is never kept. A failure of the shared tier counts as
+//! a miss.
 //!
 //! [`Memo::forget`] must win against an answer that was looked up before it and arrives after it, on this node and on
-//! the others: what is kept says when it was asked, and [`Coherence`] tells whether it still holds.
+//! the others: what is kept says when it was asked, and [`Coherence`] decides whether it still holds.
 
 mod counters;
 
@@ -45,7 +45,7 @@ pub struct MemoSettings {
 pub struct Remembered<V> {
     /// The answer.
     pub answer: Option<V>,
-    /// How long ago this process learnt it; `None` for one that only the shared tier has, which does not tell.
+    /// How long ago this process learnt it; `None` for an answer that only the shared tier has, which keeps no age.
     pub age: Option<Duration>,
 }
 
@@ -151,7 +151,7 @@ where
         entry.filter(|entry| self.is_valid(key, entry))
     }
 
-    /// Asks once for all who want to know at this moment.
+    /// Asks once for all callers that wait at this moment.
     async fn ask_together<E, F, A>(&self, key: &CacheKey, ask: A) -> Result<Option<V>, Arc<E>>
     where
         A: Fn() -> F,
@@ -178,7 +178,7 @@ where
         Ok(answer)
     }
 
-    /// What is remembered, if anything. Nothing is asked, kept or counted, so that looking changes nothing.
+    /// The remembered answer, if there is one. Nothing is asked, kept or counted, so that looking changes nothing.
     pub async fn peek(&self, key: &CacheKey) -> Option<Remembered<V>> {
         let now = self.clock.elapsed();
         if let Some(entry) = self.recall(key) {
@@ -209,7 +209,7 @@ where
         let answer = ask().await?;
         // A new generation, so that no lookup that began earlier can put its older answer over this one.
         if let Some(generation) = self.coherence.supersede(key.as_str(), asked.generation) {
-            self.tell_shared(key, answer.as_ref(), token).await;
+            self.share(key, answer.as_ref(), token).await;
             let asked = Moment {
                 generation,
                 ..asked
@@ -244,7 +244,7 @@ where
         let answer = ask().await?;
         if self.coherence.generation(key.as_str()) == asked.generation {
             let token = reading.map(|reading| reading.token);
-            self.tell_shared(key, answer.as_ref(), token).await;
+            self.share(key, answer.as_ref(), token).await;
         }
         Ok(self.entry(answer, asked))
     }
@@ -275,8 +275,8 @@ where
         answer
     }
 
-    /// Gives an answer to the shared tier. Without a token there is nothing to stamp it with, so it is not given.
-    async fn tell_shared(&self, key: &CacheKey, answer: Option<&V>, token: Option<Token>) {
+    /// Writes an answer to the shared tier. Without a token there is nothing to stamp it with, so it is not written.
+    async fn share(&self, key: &CacheKey, answer: Option<&V>, token: Option<Token>) {
         let (Some(shared), Some(token)) = (&self.shared, token) else {
             return;
         };

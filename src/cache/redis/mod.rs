@@ -10,7 +10,7 @@
 //! is the generation. An upload stores its file, then sets a new generation, drops the value and publishes the key.
 //! Now let a reader ask the storage before the upload and write its answer at any time. It read its generation before
 //! it asked, so before the upload set a new one; the stamp it writes is never the generation again, since generations
-//! are random and never return. Whoever reads after the upload sees the stamp differ and asks the storage itself. No
+//! are random and never return. A reader after the upload sees the stamp differ and asks the storage itself. No
 //! transaction is needed, since the reader decides; a write that comes late is only wasted.
 //!
 //! What each node remembers by itself ends by the publication, or by the patience of [`Coherence`] if that is lost. An

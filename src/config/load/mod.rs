@@ -12,7 +12,7 @@ use toml::{Table, Value};
 use super::{Config, ConfigError, Problem};
 use crate::storage::StorageKind;
 
-/// What names of environment variables for settings begin with.
+/// The prefix of environment variables for settings.
 const PREFIX: &str = "SYMBOLD_";
 
 /// Variables with this beginning that are no settings.
@@ -21,7 +21,7 @@ const RESERVED: [&str; 3] = ["SYMBOLD_CONFIG", "SYMBOLD_TOKEN", "SYMBOLD_COMMIT"
 /// How alike two keys must be for one to be suggested for the other.
 const ALIKE: f64 = 0.7;
 
-/// One value that somebody set.
+/// One value that was set, in the file or by a variable.
 struct Setting {
     path: Vec<String>,
     value: Value,

@@ -1,4 +1,4 @@
-//! What every engine must do, told as tests that each engine runs.
+//! The tests that every engine passes.
 
 mod arrivals;
 mod build_ids;

@@ -1,9 +1,9 @@
 //! From `database.url` to the settings of connections: what the address says, what always holds, and TLS.
 //!
 //! `sslmode` and `sslrootcert` are read here, since the driver knows neither all modes nor certificates. Where libpq
-//! would encrypt without looking at the certificate (`require`), we always verify it and the host's name: encryption
-//! towards anybody protects from nobody. The authorities are those of the machine, to which operators add their own,
-//! as private databases often have; `sslrootcert` names a file of them instead.
+//! would encrypt without checking the certificate (`require`), we always verify it and the host's name: encryption
+//! to an unverified peer protects nothing. The certificate authorities are those of the machine, to which operators add
+//! the private ones that databases often have; `sslrootcert` names a file of authorities instead.
 
 use std::io;
 use std::sync::Arc;
@@ -66,12 +66,12 @@ impl Connector {
     /// Opens a connection that belongs to no pool. It ends when the client is dropped.
     pub(super) async fn connect(&self) -> Result<tokio_postgres::Client, DbError> {
         let connecting = self.config.connect(self.tls.clone());
-        let patience = self.deadlines.connect();
-        let (client, connection) = tokio::time::timeout(patience, connecting)
+        let time_limit = self.deadlines.connect();
+        let (client, connection) = tokio::time::timeout(time_limit, connecting)
             .await
-            .map_err(|_| failure::no_connection(patience))?
+            .map_err(|_| failure::no_connection(time_limit))?
             .map_err(|error| failure::cannot_connect(&error))?;
-        // How it ended is told to whoever waits for an answer.
+        // The pending calls get the error with which it ended.
         tokio::spawn(async move { connection.await.unwrap_or_default() });
         Ok(client)
     }
@@ -108,7 +108,7 @@ impl Address {
         };
         let mut config: Config = rest.parse().map_err(|error| failure::describe(&error))?;
         let is_local = |host: &Host| matches!(host, Host::Unix(_));
-        // Nobody listens in on a socket of this machine, and PostgreSQL speaks no TLS there.
+        // Sockets of this machine cannot be eavesdropped on, and PostgreSQL speaks no TLS there.
         if config.get_hosts().iter().all(is_local) && config.get_hostaddrs().is_empty() {
             ssl_mode = SslMode::Disable;
         }

@@ -1,7 +1,6 @@
 //! The deadlines of a call to PostgreSQL, all derived from the one setting `database.timeout`.
 //!
-//! The server has to give up before the caller does, and a caller who waits for a connection must not use up the time
-//! of its call, so each deadline is a fixed share of the setting.
+//! The server has to give up before the caller does, and waiting for a connection must not use up the time of a call, so each deadline is a fixed share of the setting.
 
 use std::time::Duration;
 
@@ -37,8 +36,8 @@ impl Deadlines {
         self.call / 3
     }
 
-    /// What every session is set to, as options of a connection: the server itself ends what takes too long, waits too
-    /// long for a lock, or keeps a transaction open.
+    /// The settings of every session, as options of a connection: the server itself ends statements that take too long
+    /// or wait too long for a lock, and transactions that stay open.
     pub(super) fn session(self) -> String {
         format!(
             "-c statement_timeout={} -c lock_timeout={} -c idle_in_transaction_session_timeout={}",

@@ -1,4 +1,4 @@
-//! What the errors of PostgreSQL mean.
+//! Classifies the errors of PostgreSQL.
 
 use std::error::Error as _;
 use std::time::Duration;
@@ -9,7 +9,7 @@ use tokio_postgres::error::SqlState;
 
 use crate::db::DbError;
 
-/// Tells whether the server rolled a statement back for the sake of another one, so that it can simply be sent again.
+/// Returns whether the server rolled a statement back in favour of another one, so that it can simply be sent again.
 pub(super) fn gave_way(error: &Error) -> bool {
     matches!(
         error.code(),
@@ -17,8 +17,8 @@ pub(super) fn gave_way(error: &Error) -> bool {
     )
 }
 
-/// Tells whether the connection is lost, with or without a last word of the server, or of no use any more. Whether the
-/// statement was carried out is then unknown.
+/// Returns whether the connection is lost, with or without a final message of the server, or no longer usable. Whether
+/// the statement was carried out is then unknown.
 pub(super) fn lost_connection(error: &Error) -> bool {
     match error.code().map(SqlState::code) {
         // Shutdowns and terminations; a broken connection; a standby that has become a primary, or the other way round.
@@ -29,7 +29,7 @@ pub(super) fn lost_connection(error: &Error) -> bool {
     }
 }
 
-/// What went wrong, in the server's words where it said something.
+/// Describes an error, with the server's message where there is one.
 pub(super) fn describe(error: &Error) -> String {
     if let Some(said) = error.as_db_error() {
         return format!("{} (SQLSTATE {})", said.message(), said.code().code());
@@ -41,7 +41,7 @@ pub(super) fn describe(error: &Error) -> String {
 }
 
 impl From<Error> for DbError {
-    /// Values that the server does not take are conflicts, and broken pages are corrupt. Everything else may pass.
+    /// Rejected values become `Conflict`, damaged pages `Corrupt`; everything else is treated as transient.
     fn from(error: Error) -> Self {
         let text = describe(&error);
         let code = error.code().map_or("", SqlState::code);
@@ -79,12 +79,12 @@ pub(super) fn cannot_connect(error: &Error) -> DbError {
     DbError::Unavailable(text)
 }
 
-pub(super) fn no_connection(patience: Duration) -> DbError {
-    let seconds = patience.as_secs_f64();
+pub(super) fn no_connection(time_limit: Duration) -> DbError {
+    let seconds = time_limit.as_secs_f64();
     DbError::Unavailable(format!("no connection within {seconds} seconds"))
 }
 
-pub(super) fn no_answer(patience: Duration) -> DbError {
-    let seconds = patience.as_secs_f64();
+pub(super) fn no_answer(time_limit: Duration) -> DbError {
+    let seconds = time_limit.as_secs_f64();
     DbError::Unavailable(format!("no answer within {seconds} seconds"))
 }

@@ -2,13 +2,13 @@
 //!
 //! Every call is one statement, and so one transaction: it is carried out whole or not at all, and no connection idles
 //! inside of one. Connections belong to the runtime that opened the database, and every call runs there as a task of
-//! its own, whoever asks: the HTTP workers have runtimes of their own, which may be blocked or end. A caller who gives
-//! up does not stop a call.
+//! its own: the callers are HTTP workers with runtimes of their own, which may be blocked or end. A caller that gives up
+//! does not stop a call.
 //!
 //! Every call has a deadline, also against a server that is there and says nothing. A connection that kept a call
-//! waiting for that long is closed, since its answer could still arrive and be taken for that of the next call. What
-//! can do no harm a second time is sent again when the connection broke; what the server rolled back for the sake of
-//! another statement is sent again until the deadline.
+//! waiting for that long is closed, since its answer could still arrive and be taken for that of the next call. A
+//! statement that is harmless when repeated is sent again when the connection broke. A statement that the server rolled
+//! back in favour of another one is sent again until the deadline.
 
 mod build_ids;
 mod connect;
@@ -62,8 +62,8 @@ impl PostgresDatabase {
     /// runtime that this is called on.
     ///
     /// # Errors
-    /// [`DbError::Unavailable`] when the server does not answer or refuses; [`DbError::Schema`] when the address makes
-    /// no sense or the schema is of another version of the program. Every message names the address, without its
+    /// [`DbError::Unavailable`] when the server does not answer or refuses; [`DbError::Schema`] when the address is
+    /// invalid or the schema is of another version of the program. Every message names the address, without its
     /// password.
     pub async fn open(config: &DatabaseConfig) -> Result<Self, DbError> {
         let deadlines = Deadlines::new(config.timeout);
@@ -117,10 +117,10 @@ impl PostgresDatabase {
     }
 
     async fn run(&self, call: Call) -> Result<Vec<Row>, DbError> {
-        let (pool, patience) = (self.pool.clone(), self.deadlines.call);
+        let (pool, time_limit) = (self.pool.clone(), self.deadlines.call);
         match self
             .runtime
-            .spawn(async move { call.run(&pool, patience).await })
+            .spawn(async move { call.run(&pool, time_limit).await })
             .await
         {
             Ok(result) => result,
@@ -155,12 +155,12 @@ struct Call {
 }
 
 impl Call {
-    async fn run(&self, pool: &Pool, patience: Duration) -> Result<Vec<Row>, DbError> {
-        let deadline = Instant::now() + patience;
+    async fn run(&self, pool: &Pool, time_limit: Duration) -> Result<Vec<Row>, DbError> {
+        let deadline = Instant::now() + time_limit;
         let (mut lost, mut gave_way) = (0, 0);
         loop {
             let Ok(client) = timeout_at(deadline, pool.get()).await else {
-                return Err(failure::no_answer(patience));
+                return Err(failure::no_answer(time_limit));
             };
             let client = client?;
             let error = match timeout_at(deadline, self.send(&client)).await {
@@ -168,7 +168,7 @@ impl Call {
                 Ok(Err(error)) => error,
                 Err(_) => {
                     give_up(pool, client);
-                    return Err(failure::no_answer(patience));
+                    return Err(failure::no_answer(time_limit));
                 }
             };
             if failure::gave_way(&error) {
@@ -199,7 +199,7 @@ impl Call {
     }
 }
 
-/// Closes a connection, and those that lie idle: what befell one has most likely befallen all.
+/// Closes a connection and the idle ones, which most likely have the same fault.
 fn give_up(pool: &Pool, client: Object) {
     drop(Object::take(client));
     pool.retain(|_, _| false);

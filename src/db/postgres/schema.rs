@@ -18,10 +18,10 @@ use crate::db::migrate::{self, Applied, Migration};
 const LOCK: i64 = 0x0073_796d_626f_6c64;
 
 /// How long a node waits until another one has migrated.
-const LOCK_PATIENCE: Duration = Duration::from_mins(1);
+const LOCK_TIME_LIMIT: Duration = Duration::from_mins(1);
 
 /// How long one step may take.
-const STEP_PATIENCE: Duration = Duration::from_mins(30);
+const STEP_TIME_LIMIT: Duration = Duration::from_mins(30);
 
 /// Applies what the database lacks of the program's list; where that is not wanted, refuses a database that lacks
 /// something.
@@ -30,9 +30,9 @@ pub(super) async fn prepare(
     known: &[Migration],
     migrate: bool,
 ) -> Result<(), DbError> {
-    let patience = connector.deadlines.call;
+    let time_limit = connector.deadlines.call;
     let mut client = connector.connect().await?;
-    let missing = migrate::plan(known, &applied(&client, patience).await?)?;
+    let missing = migrate::plan(known, &applied(&client, time_limit).await?)?;
     let Some(first) = missing.first() else {
         return Ok(());
     };
@@ -43,9 +43,9 @@ pub(super) async fn prepare(
             first.number, first.name
         )));
     }
-    take_lock(&client, patience).await?;
+    take_lock(&client, time_limit).await?;
     within(
-        patience,
+        time_limit,
         client.batch_execute(
             "CREATE TABLE IF NOT EXISTS schema_migrations (
                  number integer PRIMARY KEY,
@@ -55,8 +55,8 @@ pub(super) async fn prepare(
         ),
     )
     .await?;
-    for step in migrate::plan(known, &applied(&client, patience).await?)? {
-        within(STEP_PATIENCE, apply(&mut client, step)).await?;
+    for step in migrate::plan(known, &applied(&client, time_limit).await?)? {
+        within(STEP_TIME_LIMIT, apply(&mut client, step)).await?;
         tracing::info!(
             event = "migrated",
             number = step.number,
@@ -69,22 +69,22 @@ pub(super) async fn prepare(
 
 /// Waits for the lock, which the server gives back when the connection ends. From here on statements may take long; a
 /// lock on a table is still not waited for longer than in any other session.
-async fn take_lock(client: &Client, patience: Duration) -> Result<(), DbError> {
+async fn take_lock(client: &Client, time_limit: Duration) -> Result<(), DbError> {
     let wait = format!(
         "SET statement_timeout = 0; SET lock_timeout = {}; SELECT pg_advisory_lock({LOCK}); RESET lock_timeout;",
-        LOCK_PATIENCE.as_millis()
+        LOCK_TIME_LIMIT.as_millis()
     );
-    within(LOCK_PATIENCE + patience, client.batch_execute(&wait)).await
+    within(LOCK_TIME_LIMIT + time_limit, client.batch_execute(&wait)).await
 }
 
-async fn applied(client: &Client, patience: Duration) -> Result<Vec<Applied>, DbError> {
+async fn applied(client: &Client, time_limit: Duration) -> Result<Vec<Applied>, DbError> {
     let exists = "SELECT to_regclass('schema_migrations') IS NOT NULL";
-    let exists: bool = within(patience, client.query_one_scalar(exists, &[])).await?;
+    let exists: bool = within(time_limit, client.query_one_scalar(exists, &[])).await?;
     if !exists {
         return Ok(Vec::new());
     }
     let history = "SELECT number, name, checksum FROM schema_migrations ORDER BY number";
-    let rows = within(patience, client.query(history, &[])).await?;
+    let rows = within(time_limit, client.query(history, &[])).await?;
     let read = |row: &tokio_postgres::Row| {
         let number: i32 = row.try_get(0)?;
         Ok(Applied {
@@ -108,11 +108,11 @@ async fn apply(client: &mut Client, step: &Migration) -> Result<(), tokio_postgr
 }
 
 async fn within<T>(
-    patience: Duration,
+    time_limit: Duration,
     work: impl Future<Output = Result<T, tokio_postgres::Error>>,
 ) -> Result<T, DbError> {
-    match timeout(patience, work).await {
+    match timeout(time_limit, work).await {
         Ok(result) => Ok(result?),
-        Err(_) => Err(failure::no_answer(patience)),
+        Err(_) => Err(failure::no_answer(time_limit)),
     }
 }

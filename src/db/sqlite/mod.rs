@@ -2,8 +2,8 @@
 //!
 //! SQLite has one writer at a time and any number of readers beside it (write-ahead log), and so has this engine: a
 //! pool of one connection for what writes, where waiting is fair, and a pool of a few for what only reads. Every call
-//! is one transaction on a thread for blocking work; a caller who gives up does not stop it, it still ends whole or not
-//! at all. A writing transaction takes the write lock when it begins, since one that starts by reading and is then
+//! is one transaction on a thread for blocking work; a caller that gives up does not stop it: it is still carried out
+//! whole or not at all. A writing transaction takes the write lock when it begins, since one that starts by reading and is then
 //! overtaken fails at once, without any waiting. Other processes may use the same file.
 
 mod build_ids;
@@ -34,7 +34,7 @@ use super::{DatabaseCheck, DbError, migrations};
 use crate::blocking;
 
 /// How long a call waits where no configuration says so.
-const PATIENCE: Duration = Duration::from_secs(6);
+const TIME_LIMIT: Duration = Duration::from_secs(6);
 
 const READERS: usize = 4;
 
@@ -54,11 +54,11 @@ impl SqliteDatabase {
     /// [`DbError::Unavailable`] when the file cannot be made or opened or is locked for long, [`DbError::Corrupt`] when
     /// it is no SQLite database, [`DbError::Schema`] when it belongs to another version of the program.
     pub async fn open(path: &Path) -> Result<Self, DbError> {
-        Self::open_with(path, PATIENCE).await
+        Self::open_with(path, TIME_LIMIT).await
     }
 
     /// As [`Self::open`], with how long a call waits for a connection, and again for another process's lock.
-    pub(super) async fn open_with(path: &Path, patience: Duration) -> Result<Self, DbError> {
+    pub(super) async fn open_with(path: &Path, time_limit: Duration) -> Result<Self, DbError> {
         let cannot_make =
             |error| DbError::Unavailable(format!("cannot make {}: {error}", path.display()));
         // A relative path could mean more to SQLite than a path: `:memory:`, `file:…`.
@@ -68,8 +68,8 @@ impl SqliteDatabase {
             .await
             .map_err(cannot_make)?;
         let database = Self {
-            writer: pool(path.clone(), 1, patience),
-            readers: pool(path, READERS, patience),
+            writer: pool(path.clone(), 1, time_limit),
+            readers: pool(path, READERS, time_limit),
         };
         database.write(apply_migrations).await?;
         Ok(database)
@@ -141,12 +141,12 @@ fn explain(error: PoolError) -> DbError {
     }
 }
 
-fn pool(path: PathBuf, size: usize, patience: Duration) -> Pool {
+fn pool(path: PathBuf, size: usize, time_limit: Duration) -> Pool {
     let manager = Manager::from_config(&Config::new(path), Runtime::Tokio1);
     let set_up = Hook::async_fn(move |connection, _| {
         Box::pin(async move {
             connection
-                .interact(move |connection| set_up(connection, patience))
+                .interact(move |connection| set_up(connection, time_limit))
                 .await
                 .map_err(|error| HookError::message(error.to_string()))?
                 .map_err(HookError::Backend)
@@ -154,18 +154,18 @@ fn pool(path: PathBuf, size: usize, patience: Duration) -> Pool {
     });
     Pool::builder(manager)
         .max_size(size)
-        .wait_timeout(Some(patience))
-        .recycle_timeout(Some(patience))
+        .wait_timeout(Some(time_limit))
+        .recycle_timeout(Some(time_limit))
         .runtime(Runtime::Tokio1)
         .post_create(set_up)
         .build()
         .expect("a pool with timeouts has a runtime")
 }
 
-/// The patience comes first: already the next statement may meet a lock. `FULL` makes a commit survive a
+/// The timeout comes first: the very next statement may meet a lock. `FULL` makes a commit survive a
 /// power cut, `trusted_schema` off keeps a doctored file from calling functions.
-fn set_up(connection: &mut Connection, patience: Duration) -> rusqlite::Result<()> {
-    connection.busy_timeout(patience)?;
+fn set_up(connection: &mut Connection, time_limit: Duration) -> rusqlite::Result<()> {
+    connection.busy_timeout(time_limit)?;
     connection.execute_batch(
         "PRAGMA journal_mode = WAL;
          PRAGMA synchronous = FULL;

@@ -12,7 +12,7 @@ use crate::db::missing::{BatchId, MissingCount, MissingRecords, MissingSymbol};
 use crate::db::tokens::{NewToken, TokenRecords};
 
 /// Enough for a test that waits in vain.
-const IMPATIENCE: Duration = Duration::from_millis(500);
+const SHORT_TIME_LIMIT: Duration = Duration::from_millis(500);
 
 fn folder() -> (TempDir, PathBuf) {
     let folder = tempfile::tempdir().unwrap();
@@ -221,7 +221,9 @@ async fn a_place_that_cannot_be_written_is_named() {
 #[tokio::test]
 async fn a_busy_pool_is_unavailable() {
     let (_folder, path) = folder();
-    let database = SqliteDatabase::open_with(&path, IMPATIENCE).await.unwrap();
+    let database = SqliteDatabase::open_with(&path, SHORT_TIME_LIMIT)
+        .await
+        .unwrap();
     let (begun, has_begun) = tokio::sync::oneshot::channel();
     let (finish, may_finish) = mpsc::channel();
     let held = tokio::spawn({
@@ -256,7 +258,9 @@ async fn a_busy_pool_is_unavailable() {
 #[tokio::test]
 async fn a_lock_of_another_process_is_unavailable() {
     let (_folder, path) = folder();
-    let database = SqliteDatabase::open_with(&path, IMPATIENCE).await.unwrap();
+    let database = SqliteDatabase::open_with(&path, SHORT_TIME_LIMIT)
+        .await
+        .unwrap();
     let other = Connection::open(&path).unwrap();
     other.execute_batch("BEGIN IMMEDIATE").unwrap();
     let refused = add(&database, &counts(0..1)).await;

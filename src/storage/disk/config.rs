@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::section::Check;
 
-/// Where the objects of a disk storage lie.
+/// The settings of a disk storage.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct DiskConfig {
@@ -21,7 +21,7 @@ impl Default for DiskConfig {
 }
 
 impl DiskConfig {
-    /// What must hold for each key, and the message if it does not.
+    /// The rule of each key, and the message if it is broken.
     pub(in crate::storage) fn checks(&self) -> Vec<Check> {
         vec![(
             "directory",

@@ -1,4 +1,4 @@
-//! What an object's file says of it, behind its bytes.
+//! The footer of an object's file: its metadata, behind its bytes.
 
 use std::borrow::Cow;
 use std::fs::File;
@@ -22,7 +22,7 @@ const USUAL_LENGTH: usize = 512;
 /// No metadata are longer; more is damage.
 const LONGEST_METADATA: usize = 64 * 1024;
 
-/// What follows an object's bytes in its file.
+/// The metadata that follow an object's bytes in its file.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Footer {
     pub(super) stored_size: u64,
@@ -42,7 +42,7 @@ impl From<io::Error> for ReadError {
     }
 }
 
-/// The bytes that follow an object's own.
+/// Serializes a footer, with its trailer.
 pub(super) fn footer(footer: &Footer) -> io::Result<Vec<u8>> {
     let mut bytes = serde_json::to_vec(footer)?;
     let length = u32::try_from(bytes.len()).map_err(io::Error::other)?;
@@ -53,7 +53,7 @@ pub(super) fn footer(footer: &Footer) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// What is known of an object, read off its file.
+/// Reads the description of an object from its file.
 pub(super) fn read_info(file: &File, reading: Reading) -> Result<ObjectInfo, ReadError> {
     let damaged = |reason: &str| ReadError::Damaged(reason.to_owned());
     let attributes = file.metadata()?;

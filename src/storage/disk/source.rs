@@ -62,11 +62,11 @@ impl DiskSource {
     /// Makes sure that the directory's disk is mounted: otherwise every object would look absent.
     pub(super) fn check_root(&self) -> io::Result<()> {
         fs::metadata(&self.sign).map(drop).map_err(|error| {
-            let told = format!(
+            let message = format!(
                 "{} has gone, is its disk mounted? ({error})",
                 self.sign.display()
             );
-            io::Error::new(error.kind(), told)
+            io::Error::new(error.kind(), message)
         })
     }
 
@@ -148,7 +148,7 @@ impl DiskSource {
         if let Ok(Some(fetched)) = at_once {
             return Ok(Some(fetched));
         }
-        // Only a read that may wait can tell absence and errors from bytes that are not in memory.
+        // A read at once fails alike for absent objects, errors and bytes not in memory; only a waiting one decides.
         let open = |source: &Self, path: &str| source.open_range(path, range, Reading::Waiting);
         self.read_blocking(path, open).await
     }

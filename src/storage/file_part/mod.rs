@@ -25,7 +25,7 @@ use crate::blocking;
 pub(super) use reading::Reading;
 use reading::{READ, read_piece};
 
-/// How much the kernel is told to send at a time, in bytes. Other connections of the same thread have their turn in
+/// How much the kernel is asked to send at a time, in bytes. Other connections of the same thread have their turn in
 /// between.
 const SENT: u64 = 512 * 1024;
 

@@ -17,7 +17,7 @@ use rustix::fs::OFlags;
 /// How much is read at a time, in bytes: a buffer of twice this size would be mapped and unmapped by the system.
 pub(super) const READ: usize = 64 * 1024;
 
-/// How far apart the bytes are that tell whether a range is in memory.
+/// The distance between the bytes that are probed to find out whether a range is in memory.
 const PROBED: usize = 128 * 1024;
 
 /// How a file is opened and read.

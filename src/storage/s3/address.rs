@@ -1,4 +1,4 @@
-//! Where clients can fetch an object themselves.
+//! URLs from which clients can fetch an object themselves.
 
 use std::time::Duration;
 
@@ -22,16 +22,16 @@ const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC
 /// How addresses of objects are made.
 #[derive(Debug)]
 pub(super) enum Addresses {
-    /// They are the path, appended to this.
+    /// The path is appended to this base URL.
     Public(String),
-    /// They are signed, and good for this long.
+    /// They are signed, and valid for this long.
     Presigned(Duration),
     /// There are none.
     None,
 }
 
 impl Addresses {
-    /// Takes what the configuration says, or the address that the client itself uses.
+    /// Uses the configured public URL, or else the one that the client itself uses.
     pub(super) async fn new(config: &S3Config, client: &Client) -> Result<Self, StorageError> {
         match config.access {
             Access::Proxy => Ok(Self::None),
@@ -65,7 +65,7 @@ impl Addresses {
                 good_for: None,
             },
             Self::Presigned(good_for) => Address {
-                // Apart, so that a public address does not carry about what it takes to sign one.
+                // Boxed, so that the future of a public URL stays small.
                 url: Box::pin(presign(client, bucket, path, *good_for)).await?,
                 good_for: Some(*good_for),
             },
@@ -74,7 +74,7 @@ impl Addresses {
     }
 }
 
-/// An address below another one. Room is made at once, since most paths have nothing to escape.
+/// Appends a path to a base URL. The capacity is reserved at once, since most paths have nothing to escape.
 fn below(base: &str, path: &str) -> String {
     let mut address = String::with_capacity(base.len() + 1 + path.len());
     address.push_str(base);
@@ -83,7 +83,7 @@ fn below(base: &str, path: &str) -> String {
     address
 }
 
-/// Signs a request for an object; nobody is asked, unless the credentials have to be renewed.
+/// Signs a request for an object. This sends no request, unless the credentials have to be renewed.
 async fn presign(
     client: &Client,
     bucket: &str,
@@ -91,7 +91,7 @@ async fn presign(
     good_for: Duration,
 ) -> Result<String, StorageError> {
     let presigning = PresigningConfig::expires_in(good_for)
-        .map_err(|failure| error::nonsense(bucket, &error::story(&failure)))?;
+        .map_err(|failure| error::failed(bucket, &error::cause_chain(&failure)))?;
     let request = client.get_object().bucket(bucket).key(path);
     let signed = request.presigned(presigning).await;
     let signed = signed.map_err(|failure| error::unavailable(bucket, "presign", &failure))?;

@@ -28,24 +28,24 @@ pub(super) fn of_payload(payload: &Payload) -> ByteStream {
     }))
 }
 
-/// Reads the body of an answer, which must be as long as it was said to be.
+/// Reads the body of an answer, which must have exactly this length.
 pub(super) fn read(bucket: Arc<str>, body: ByteStream, length: u64) -> ObjectStream {
     let pieces = stream::try_unfold((body, length), move |(mut body, left)| {
         let bucket = Arc::clone(&bucket);
         async move {
             let piece = body.try_next().await.map_err(|failure| {
-                error::nonsense(&bucket, &format!("fetch: {}", error::story(&failure)))
+                error::failed(&bucket, &format!("fetch: {}", error::cause_chain(&failure)))
             })?;
             let Some(piece) = piece else {
                 if left == 0 {
                     return Ok(None);
                 }
                 let reason = format!("fetch: the body ended {left} bytes early");
-                return Err(error::nonsense(&bucket, &reason));
+                return Err(error::failed(&bucket, &reason));
             };
             match left.checked_sub(piece.len() as u64) {
                 Some(left) => Ok(Some((piece, (body, left)))),
-                None => Err(error::nonsense(&bucket, "fetch: the body is too long")),
+                None => Err(error::failed(&bucket, "fetch: the body is too long")),
             }
         }
     });
@@ -59,7 +59,7 @@ struct PayloadBody {
 }
 
 enum State {
-    /// Nobody has asked for the next piece yet.
+    /// The next piece has not been requested yet.
     Waiting(PayloadReader),
     Reading(JoinHandle<io::Result<(PayloadReader, Bytes)>>),
     Ended,

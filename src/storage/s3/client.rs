@@ -25,14 +25,14 @@ const ATTEMPTS: u32 = 3;
 /// The longest wait before the second try; it doubles for the third.
 const FIRST_BACKOFF: Duration = Duration::from_millis(100);
 
-/// How long a connection is kept that nobody uses. Amazon closes its side after about 20 seconds, and whoever uses a
-/// connection in that moment meets a reset.
+/// How long an idle connection is kept. Amazon closes its side after about 20 seconds, and a request that is sent at
+/// that moment fails with a reset.
 const IDLE_CONNECTION: Duration = Duration::from_secs(15);
 
-/// How many connections that nobody uses are kept.
+/// How many idle connections are kept.
 const IDLE_CONNECTIONS: usize = 64;
 
-/// The region of stores that have none: what they take for granted when requests are signed.
+/// The region with which requests are signed for stores that have none.
 const ANY_REGION: &str = "us-east-1";
 
 /// Finds region and credentials where Amazon's tools look for them.
@@ -51,15 +51,15 @@ pub(super) async fn load(config: &S3Config) -> Result<SdkConfig, StorageError> {
         let reason = format!(
             "no credentials were found: set the variables AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or provide \
              a profile, a web identity or a role of the container or the machine ({})",
-            error::story(&failure)
+            error::cause_chain(&failure)
         );
         return Err(error::unopened(&config.bucket, &reason));
     }
     Ok(sdk_config)
 }
 
-/// The setting, or what the environment or the profile says. Only Amazon's own store needs one that is right, and only
-/// there the machine is asked, too.
+/// The region from the setting, or else from the environment or the profile. Only Amazon's own store needs the right
+/// one, so only there the machine's metadata service is asked too.
 fn region(config: &S3Config) -> RegionProviderChain {
     if !config.region.is_empty() {
         return RegionProviderChain::first_try(Region::new(config.region.clone()));

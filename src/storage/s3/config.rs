@@ -55,7 +55,7 @@ impl Default for S3Config {
 }
 
 impl S3Config {
-    /// What must hold for each key, and the message if it does not.
+    /// The rule of each key, and the message if it is broken.
     pub(in crate::storage) fn checks(&self) -> Vec<Check> {
         let mut checks = vec![
             (
@@ -99,7 +99,7 @@ pub struct RequestConfig {
     /// How long one attempt to store an object or a part of one may take, beside what its size takes.
     #[serde(with = "humantime_serde")]
     pub put: Duration,
-    /// What the store must take in per second, on average.
+    /// The least number of bytes that the store must accept per second, on average.
     pub put_rate: ByteSize,
     /// How long a body may stand still, in either direction, before it is given up.
     #[serde(with = "humantime_serde")]
@@ -133,7 +133,7 @@ impl Default for RequestConfig {
 }
 
 impl RequestConfig {
-    /// What must hold for each key, and the message if it does not.
+    /// The rule of each key, and the message if it is broken.
     fn checks(&self) -> [Check; 8] {
         const ZERO: &str = "must be longer than zero";
         [

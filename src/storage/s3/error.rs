@@ -1,4 +1,4 @@
-//! What failed, in words, and whether it was a failure at all.
+//! Converts the driver's failures, and tells absence from failure.
 
 use std::error::Error;
 
@@ -9,29 +9,29 @@ use crate::storage::error::StorageError;
 /// Codes by which stores say that there is no room left (Ceph, and `MinIO`).
 const FULL: [&str; 2] = ["QuotaExceeded", "XMinioStorageFull"];
 
-/// Tells whether a HEAD request was answered that there is no such object. Its answer has no body, so the status has
-/// to do.
+/// Returns whether the answer to a HEAD request says that there is no such object. It has no body, so the status must
+/// do.
 pub(super) fn is_absent<E>(failure: &SdkError<E>) -> bool {
     status(failure) == Some(404)
 }
 
-/// Tells whether a store said in so many words that there is no such object. Other reasons for 404, such as a bucket
-/// that has gone or a proxy that knows nothing, are failures.
+/// Returns whether a store answered with the code for an absent object. Other reasons for a 404, such as a deleted
+/// bucket or a proxy's own answer, are failures.
 pub(super) fn is_absent_for_sure<E: ProvideErrorMetadata>(failure: &SdkError<E>) -> bool {
     is_absent(failure) && code(failure) == Some("NoSuchKey")
 }
 
-/// Tells whether a range was asked for that lies behind an object's end.
+/// Returns whether the requested range lies behind the object's end.
 pub(super) fn is_out_of_range<E>(failure: &SdkError<E>) -> bool {
     status(failure) == Some(416)
 }
 
-/// A call that failed.
+/// A call that failed in the driver or at the store.
 pub(super) fn unavailable<E>(bucket: &str, call: &str, failure: &SdkError<E>) -> StorageError
 where
     E: ProvideErrorMetadata + Error + 'static,
 {
-    let (storage, mut reason) = (bucket.to_owned(), format!("{call}: {}", told(failure)));
+    let (storage, mut reason) = (bucket.to_owned(), format!("{call}: {}", describe(failure)));
     let code = code(failure);
     if status(failure) == Some(507) || code.is_some_and(|code| FULL.contains(&code)) {
         return StorageError::Full { storage, reason };
@@ -44,8 +44,8 @@ where
     StorageError::Unavailable { storage, reason }
 }
 
-/// An answer that cannot be right.
-pub(super) fn nonsense(bucket: &str, reason: &str) -> StorageError {
+/// A call that failed for a reason that this program found, such as an invalid answer.
+pub(super) fn failed(bucket: &str, reason: &str) -> StorageError {
     StorageError::Unavailable {
         storage: bucket.to_owned(),
         reason: reason.to_owned(),
@@ -54,10 +54,11 @@ pub(super) fn nonsense(bucket: &str, reason: &str) -> StorageError {
 
 /// A bucket that could not be opened.
 pub(super) fn unopened(bucket: &str, reason: &str) -> StorageError {
-    nonsense(bucket, reason)
+    failed(bucket, reason)
 }
 
-/// A bucket that cannot be used, as the answer to HEAD says by its status and headers, and a second one by its body.
+/// A bucket that cannot be used. `failure` is the answer to HEAD, whose status and headers choose the advice; `reason`
+/// is a second answer, whose body has the store's message.
 pub(super) fn unusable<E, R>(
     bucket: &str,
     failure: &SdkError<E>,
@@ -85,16 +86,16 @@ where
         }
         (None, _) => "the store cannot be reached: look at storage.endpoint".to_owned(),
     };
-    unopened(bucket, &format!("{advice} ({})", told(reason)))
+    unopened(bucket, &format!("{advice} ({})", describe(reason)))
 }
 
-/// What a store answered, or why it did not.
-fn told<E>(failure: &SdkError<E>) -> String
+/// Describes a store's answer, or why there is none.
+fn describe<E>(failure: &SdkError<E>) -> String
 where
     E: ProvideErrorMetadata + Error + 'static,
 {
     let Some(status) = status(failure) else {
-        return story(failure);
+        return cause_chain(failure);
     };
     let message = failure.as_service_error().and_then(|error| error.message());
     match (code(failure), message) {
@@ -104,19 +105,19 @@ where
     }
 }
 
-/// An error with everything that led to it, without repeats.
-pub(super) fn story(error: &(dyn Error + 'static)) -> String {
-    let mut story = error.to_string();
+/// An error with all its causes, without repeats.
+pub(super) fn cause_chain(error: &(dyn Error + 'static)) -> String {
+    let mut chain = error.to_string();
     let mut source = error.source();
     while let Some(error) = source {
         let text = error.to_string();
-        if !story.ends_with(&text) {
-            story.push_str(": ");
-            story.push_str(&text);
+        if !chain.ends_with(&text) {
+            chain.push_str(": ");
+            chain.push_str(&text);
         }
         source = error.source();
     }
-    story
+    chain
 }
 
 fn status<E>(failure: &SdkError<E>) -> Option<u16> {

@@ -5,7 +5,7 @@
 //! when a request has to be repeated. What other stores understand differently is not used: no conditional requests,
 //! no listing, no `aws-chunked` bodies, and checksums only where the configuration asks for them.
 //!
-//! `client` connects, `object` reads what a store tells of an object, `upload` stores, `address` says where clients
+//! `client` connects, `object` translates headers, `upload` stores, `address` says where clients
 //! can fetch an object themselves, and `error` tells absence from failure and puts failures into words.
 
 mod address;
@@ -25,7 +25,6 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use aws_config::SdkConfig;
-use tokio::runtime::Handle;
 
 use self::address::Addresses;
 use self::bucket::Bucket;
@@ -34,6 +33,7 @@ use super::fetched::{Fetched, ObjectBytes};
 use super::object::{Address, ObjectInfo, ObjectMeta};
 use super::payload::Payload;
 use super::traits::{ObjectSource, Storage};
+use crate::background::Background;
 
 pub use config::{Access, RequestConfig, S3Config};
 
@@ -43,9 +43,9 @@ pub struct S3Storage {
     bucket: Bucket,
     location: Arc<str>,
     addresses: Arc<Addresses>,
-    /// The runtime that opened the storage. Connections belong to the runtime on which they are made, and those that
-    /// read bodies come and go.
-    runtime: Handle,
+    /// The runtime that opened the storage. Fetches run there, since a connection belongs to the runtime on which it
+    /// was made, and the runtimes that read bodies come and go.
+    background: Background,
 }
 
 impl S3Storage {
@@ -73,7 +73,7 @@ impl S3Storage {
                 requests: config.requests.clone(),
             },
             location: location.into(),
-            runtime: Handle::current(),
+            background: Background::current(),
         };
         storage.check_at_start().await?;
         Ok(storage)
@@ -140,9 +140,9 @@ impl ObjectSource for S3Storage {
             .bucket(&*self.bucket.name)
             .key(path);
         let request = request.set_range(range.as_ref().and_then(object::range_header));
-        let answer = self.runtime.spawn(request.send()).await;
+        let answer = self.background.run(request.send()).await;
         let answer =
-            answer.map_err(|panic| error::nonsense(&self.bucket.name, &panic.to_string()))?;
+            answer.map_err(|panic| error::failed(&self.bucket.name, &panic.to_string()))?;
         let answer = match answer {
             Ok(answer) => answer,
             Err(failure) if error::is_absent_for_sure(&failure) => return Ok(None),

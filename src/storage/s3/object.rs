@@ -1,4 +1,4 @@
-//! What a store tells of an object.
+//! Translates between a store's headers and [`ObjectInfo`].
 //!
 //! Our metadata are Tecken's, `original_size` and `original_md5_hash`, and the SHA-256 beside them. Objects that
 //! Tecken stored have the first two if they are gzipped, and objects that others stored have none.
@@ -10,6 +10,7 @@ use aws_sdk_s3::operation::get_object::GetObjectOutput;
 use aws_sdk_s3::operation::head_object::HeadObjectOutput;
 use aws_sdk_s3::primitives::DateTime;
 use futures_util::{StreamExt, stream};
+use symbols::{Md5, Sha256};
 use time::OffsetDateTime;
 
 use super::error;
@@ -26,7 +27,7 @@ const ORIGINAL_MD5: &str = "original_md5_hash";
 /// SHA-256 before compression in hexadecimal.
 const ORIGINAL_SHA256: &str = "original_sha256_hash";
 
-/// What stores call the type of bytes that were stored without one.
+/// The content types that stores give to objects stored without one.
 const UNKNOWN_TYPES: [&str; 2] = ["application/octet-stream", "binary/octet-stream"];
 
 /// The headers of an answer that describe an object.
@@ -65,12 +66,12 @@ impl<'answer> From<&'answer GetObjectOutput> for Headers<'answer> {
     }
 }
 
-/// What is known of an object. Metadata that make no sense are as good as none.
+/// Reads the description of an object from an answer's headers. Invalid metadata count as absent.
 pub(super) fn info(bucket: &str, headers: &Headers<'_>) -> Result<ObjectInfo, StorageError> {
     let stored_size = headers
         .length
         .and_then(|length| u64::try_from(length).ok())
-        .ok_or_else(|| error::nonsense(bucket, "an answer does not tell the object's length"))?;
+        .ok_or_else(|| error::failed(bucket, "an answer does not state the object's length"))?;
     let modified_at = headers
         .modified
         .and_then(|at| OffsetDateTime::from_unix_timestamp(at.secs()).ok());
@@ -82,8 +83,8 @@ pub(super) fn info(bucket: &str, headers: &Headers<'_>) -> Result<ObjectInfo, St
             .filter(|name| !UNKNOWN_TYPES.contains(name))
             .map(str::to_owned),
         original_size: metadata(ORIGINAL_SIZE).and_then(|size| size.parse().ok()),
-        original_md5: metadata(ORIGINAL_MD5).and_then(|digest| hexadecimal(digest, 32)),
-        original_sha256: metadata(ORIGINAL_SHA256).and_then(|digest| hexadecimal(digest, 64)),
+        original_md5: metadata(ORIGINAL_MD5).and_then(Md5::parse),
+        original_sha256: metadata(ORIGINAL_SHA256).and_then(Sha256::parse),
     };
     Ok(ObjectInfo {
         meta,
@@ -93,7 +94,7 @@ pub(super) fn info(bucket: &str, headers: &Headers<'_>) -> Result<ObjectInfo, St
     })
 }
 
-/// What an answer to GET says of the whole object, and which of its bytes it holds.
+/// Reads from an answer to GET the description of the whole object, and which of its bytes the answer holds.
 pub(super) fn part(
     bucket: &str,
     answer: &GetObjectOutput,
@@ -106,14 +107,14 @@ pub(super) fn part(
     let (range, size) = read_content_range(content_range)
         .filter(|(range, _)| range.end - range.start == info.stored_size)
         .ok_or_else(|| {
-            let reason = format!("fetch: the range of an answer makes no sense: {content_range}");
-            error::nonsense(bucket, &reason)
+            let reason = format!("fetch: the range of an answer is invalid: {content_range}");
+            error::failed(bucket, &reason)
         })?;
     info.stored_size = size;
     Ok((info, range))
 }
 
-/// An object of which no wanted byte is there.
+/// An object that has none of the requested bytes.
 pub(super) fn nothing_of(info: ObjectInfo) -> Fetched {
     Fetched {
         range: info.stored_size..info.stored_size,
@@ -159,8 +160,11 @@ pub(super) fn metadata(meta: &ObjectMeta) -> HashMap<String, String> {
             ORIGINAL_SIZE,
             meta.original_size.map(|size| size.to_string()),
         ),
-        (ORIGINAL_MD5, meta.original_md5.clone()),
-        (ORIGINAL_SHA256, meta.original_sha256.clone()),
+        (ORIGINAL_MD5, meta.original_md5.map(|md5| md5.to_string())),
+        (
+            ORIGINAL_SHA256,
+            meta.original_sha256.map(|sha256| sha256.to_string()),
+        ),
     ];
     let known = values
         .into_iter()
@@ -168,14 +172,9 @@ pub(super) fn metadata(meta: &ObjectMeta) -> HashMap<String, String> {
     known.collect()
 }
 
-/// Tells whether gzip is among the codings. Some stores keep `aws-chunked`, which is none of the object's, beside it.
+/// Returns whether gzip is among the codings. Some stores also keep `aws-chunked`, which is not the object's own.
 fn has_gzip(content_encoding: &str) -> bool {
     content_encoding
         .split(',')
         .any(|coding| coding.trim().eq_ignore_ascii_case("gzip"))
-}
-
-fn hexadecimal(digest: &str, length: usize) -> Option<String> {
-    let is_digest = digest.len() == length && digest.bytes().all(|byte| byte.is_ascii_hexdigit());
-    is_digest.then(|| digest.to_ascii_lowercase())
 }

@@ -15,7 +15,7 @@ use crate::storage::error::StorageError;
 use crate::storage::object::ObjectMeta;
 use crate::storage::payload::Payload;
 
-/// How many parts of one object are under way at once.
+/// How many parts of one object are sent at once.
 const PARTS_AT_ONCE: usize = 4;
 
 /// No object has more parts (Amazon).
@@ -95,7 +95,7 @@ impl Bucket {
             begun.map_err(|failure| error::unavailable(&self.name, "begin parts", &failure))?;
         let id = begun
             .upload_id
-            .ok_or_else(|| error::nonsense(&self.name, "begin parts: no upload id"))?;
+            .ok_or_else(|| error::failed(&self.name, "begin parts: no upload id"))?;
         Ok(MultipartUpload {
             bucket: self.clone(),
             path: path.to_owned(),
@@ -117,8 +117,8 @@ impl Bucket {
     }
 }
 
-/// An object that is being stored in parts. Unless it is completed, its parts are thrown away when it is dropped,
-/// whether because something failed or because nobody waits for it any more.
+/// An object that is being stored in parts. Unless it is completed, its parts are discarded when it is dropped,
+/// because of a failure or because the caller gave up.
 struct MultipartUpload {
     bucket: Bucket,
     path: String,
@@ -178,7 +178,7 @@ impl MultipartUpload {
         // The status is sent before the work is done, so only the body says that it was.
         if completed.e_tag.is_none() {
             let reason = "complete parts: the answer does not say that the object is stored";
-            return Err(error::nonsense(&bucket.name, reason));
+            return Err(error::failed(&bucket.name, reason));
         }
         self.is_finished = true;
         Ok(())
@@ -195,7 +195,7 @@ impl Drop for MultipartUpload {
     }
 }
 
-/// Throws the parts of an object away. A rule of the bucket should do so too, for the parts of a process that died.
+/// Discards the parts of an object. A lifecycle rule of the bucket should do so too, for processes that died.
 async fn abort(bucket: Bucket, path: String, id: String) {
     let request = bucket
         .client
@@ -206,7 +206,12 @@ async fn abort(bucket: Bucket, path: String, id: String) {
     let deadlines = client::deadlines_of_put(&bucket.requests, 0);
     if let Err(failure) = request.customize().config_override(deadlines).send().await {
         let error = error::unavailable(&bucket.name, "abort parts", &failure);
-        tracing::warn!(event = "parts_left", path, %error, "could not remove the parts of an object that was not stored");
+        tracing::warn!(
+            event = "parts_left",
+            path,
+            %error,
+            "could not remove the parts of an object that was not stored"
+        );
     }
 }
 

@@ -10,7 +10,7 @@ use crate::storage::{ObjectInfo, ObjectMeta};
 use crate::upload::verify::{Entry, MemberFacts};
 use symbols::elf::ElfFile;
 use symbols::header::SymHeader;
-use symbols::{Sha256, SymbolKey};
+use symbols::{Md5, Sha256, SymbolKey};
 
 /// How long after a file was stored a cache may still remember it as absent. Rather too long, since the storage's clock
 /// may differ from ours.
@@ -24,7 +24,7 @@ pub(in crate::upload) struct Member {
     /// SHA-256 of the original bytes.
     sha256: Sha256,
     /// MD5 of the original bytes, in lower-case hexadecimal, of files that are stored gzipped: Tecken's metadata.
-    md5: Option<String>,
+    md5: Option<Md5>,
     header: SymHeader,
     elf: Option<ElfFile>,
     /// Whether it is to be stored gzipped.
@@ -61,7 +61,7 @@ impl Member {
             key,
             entry,
             sha256: Sha256::new(facts.sha256),
-            md5: facts.md5.map(hex::encode),
+            md5: facts.md5.map(Md5::new),
             header: facts.header.unwrap_or_default(),
             elf: facts.elf,
             gzipped,
@@ -88,8 +88,8 @@ impl Member {
         if meta.original_size != Some(self.entry.size) {
             return false;
         }
-        match (&meta.original_sha256, &meta.original_md5, &self.md5) {
-            (Some(sha256), _, _) => Sha256::parse(sha256) == Some(self.sha256),
+        match (meta.original_sha256, meta.original_md5, self.md5) {
+            (Some(sha256), _, _) => sha256 == self.sha256,
             (None, Some(theirs), Some(ours)) => theirs == ours,
             _ => false,
         }
@@ -102,10 +102,6 @@ impl Member {
         stored_at: OffsetDateTime,
     ) -> FileRecord {
         let header = self.header;
-        let replaced_sha256 = replaced.and_then(|replaced| {
-            let sha256 = replaced.meta.original_sha256.as_ref()?;
-            Sha256::parse(sha256)
-        });
         FileRecord {
             key: self.key,
             is_update: replaced.is_some(),
@@ -113,7 +109,7 @@ impl Member {
             stored_size,
             original_size: self.entry.size,
             sha256: self.sha256,
-            replaced_sha256,
+            replaced_sha256: replaced.and_then(|replaced| replaced.meta.original_sha256),
             debug_file: header.debug_file,
             debug_id: header.debug_id,
             code_file: header.code_file,
@@ -128,8 +124,8 @@ impl Member {
             is_gzipped: self.gzipped,
             content_type: self.gzipped.then(|| "text/plain".to_owned()),
             original_size: Some(self.entry.size),
-            original_md5: self.md5.clone(),
-            original_sha256: Some(self.sha256.to_string()),
+            original_md5: self.md5,
+            original_sha256: Some(self.sha256),
         }
     }
 }

@@ -1,16 +1,16 @@
-//! What an ELF file is: its build id, and whether it holds code, symbols or both.
+//! Reads an ELF file's build id, and whether the file holds code, symbols or both.
 //!
 //! [`ElfScan`] reads this off a file as it passes by, keeping two bounded pieces of it. The first is the start, since
 //! linkers and `objcopy --only-keep-debug` put the program headers and the notes there: in the files of a Firefox build
 //! and of GCC, Clang and Go the build id lies within the first 8 KiB, and 64 KiB are kept. The second is the table of
-//! sections, wherever the file's header says that it lies. Nothing about a file is ever an error: one without a build id
-//! in its first 64 KiB is just not known by it.
+//! sections, wherever the file's header says that it lies. Nothing about a file is ever an error: one without a build
+//! id in its first 64 KiB is just not known by it.
 //!
-//! A gzipped file (`.dbg.gz`, `.debug.gz`) is known by what the first 64 KiB of it inflate to, of which again 64 KiB are
-//! looked at, so its sections are not seen; its ending says that it holds debug information.
+//! A gzipped file (`.dbg.gz`, `.debug.gz`) is known by what the first 64 KiB of it inflate to, of which again 64 KiB
+//! are looked at, so its sections are not seen; its ending says that it holds debug information.
 //!
-//! Sources: System V ABI, chapters "Object Files" and "Program Loading"; `readelf -n`; for what counts as executable and
-//! as debug information, the manual of debuginfod(8).
+//! Sources: System V ABI, chapters "Object Files" and "Program Loading"; `readelf -n`; for what counts as executable
+//! and as debug information, the manual of debuginfod(8).
 
 mod pieces;
 mod section;
@@ -48,7 +48,7 @@ const GZIP_MAGIC: [u8; 3] = [0x1f, 0x8b, 8];
 /// Endings of names that mean gzipped debug information.
 const GZIPPED_ENDINGS: [&str; 2] = [".dbg.gz", ".debug.gz"];
 
-/// What an ELF file with a build id is good for.
+/// An ELF file with a build id, and what it holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ElfFile {
     /// The build id.
@@ -112,7 +112,7 @@ impl ElfScan {
         self.position = self.position.saturating_add(bytes.len() as u64);
     }
 
-    /// What the file is, if it is an ELF file with a build id.
+    /// Describes the file, if it is an ELF file with a build id.
     #[must_use]
     pub fn finish(self) -> Option<ElfFile> {
         if !self.is_gzipped() {
@@ -122,7 +122,7 @@ impl ElfScan {
         }
         let mut inflated = Vec::new();
         let mut start = GzDecoder::new(self.start.bytes.as_slice()).take(SCAN_LENGTH as u64);
-        // The start ends in the middle of its stream, which is no news: what came before is what there is to see.
+        // The start ends in the middle of its stream, so an error is expected; the bytes before it are all that is needed.
         drop(start.read_to_end(&mut inflated));
         let start = Piece {
             offset: 0,
@@ -139,7 +139,7 @@ impl ElfScan {
         })
     }
 
-    /// Nothing is kept of a file whose first bytes tell that it is something else.
+    /// Nothing is kept of a file whose first bytes are not those of an ELF or gzip file.
     fn is_of_interest(&self) -> bool {
         let start = &self.start.bytes;
         start.len() < ELFMAG.len() || start.starts_with(&ELFMAG) || self.is_gzipped()
@@ -249,7 +249,7 @@ fn contents<H: FileHeader<Endian = Endianness>>(
     (has_code, has_symbols || !has_code)
 }
 
-/// What can be told without sections: of a segment of code, `objcopy --only-keep-debug` leaves none of the bytes, or
+/// Decides without sections: of a segment of code, `objcopy --only-keep-debug` leaves none of the bytes, or
 /// those of its notes.
 fn has_code_segment<H: FileHeader<Endian = Endianness>>(
     segments: &[H::ProgramHeader],

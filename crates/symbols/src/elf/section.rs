@@ -26,8 +26,8 @@ pub enum SectionError {
     Read(#[from] io::Error),
 }
 
-/// Where the bytes of the section of this name lie, as they are in the file: a compressed section stays so. `None` for a
-/// section that is not there, or has no bytes in this file.
+/// Where the bytes of the section of this name lie, as they are in the file: a compressed section stays so. `None` for
+/// a section that is not there, or has no bytes in this file.
 ///
 /// Reads at most 8 MiB of the file, whatever it says of itself.
 ///

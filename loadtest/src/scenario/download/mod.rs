@@ -1,8 +1,8 @@
 //! The scenario `download`: asks for the symbols of a trace.
 //!
-//! Each connection takes a ticket, asks the trace's next question, reads the whole answer and counts it. Tickets make it
-//! a closed or an open loop; see [`crate::measure`]. A redirect is an answer, as it was in Tecken's load tests, unless it
-//! is to be followed.
+//! Each connection takes a ticket, asks the trace's next question, reads the whole answer and counts it. Tickets make
+//! it a closed or an open loop; see [`crate::measure`]. A redirect is an answer, as it was in Tecken's load tests,
+//! unless it is to be followed.
 
 use std::cell::RefCell;
 use std::fs::File;
@@ -199,7 +199,8 @@ impl<'a> Downloads<'a> {
         }
     }
 
-    /// Asks until there are no more tickets, or until the timeout after the end of the run: what is owed then has no answer.
+    /// Asks until there are no more tickets, or until the timeout after the end of the run: what is owed then has no
+    /// answer.
     async fn ask_all(
         &self,
         tickets: &Tickets,
@@ -249,7 +250,7 @@ impl<'a> Downloads<'a> {
                     None
                 }
                 Ok(Err(failure)) => Some(failure),
-                Err(_) => Some(Failure::told("no answer in time")),
+                Err(_) => Some(Failure::new("no answer in time")),
             };
             if let Some(failure) = failure {
                 note(&mut tally.borrow_mut(), failure.sentence, due, since_start);
@@ -273,7 +274,7 @@ impl<'a> Downloads<'a> {
             return Ok(answer);
         };
         let fetched = connection.follower.follow(location).await;
-        let fetched = fetched.map_err(|error| Failure::told(&error.to_string()))?;
+        let fetched = fetched.map_err(|error| Failure::new(&error.to_string()))?;
         Ok(Answer {
             debug_time: answer.debug_time,
             ..fetched
@@ -281,7 +282,7 @@ impl<'a> Downloads<'a> {
     }
 }
 
-/// What one connection needs.
+/// The state of one connection.
 struct Connection {
     client: Client,
     follower: Follower,
@@ -295,7 +296,7 @@ struct Failure {
 }
 
 impl Failure {
-    fn told(sentence: &str) -> Self {
+    fn new(sentence: &str) -> Self {
         Self {
             sentence: sentence.to_owned(),
             is_refusal: false,

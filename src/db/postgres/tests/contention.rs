@@ -3,7 +3,7 @@
 use super::server::connect;
 use super::*;
 
-/// The rows are taken in one order by every node of ours; somebody else's statement need not do so.
+/// The rows are taken in one order by every node of ours; a foreign client's statement need not do so.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_deadlock_with_a_stranger_costs_repetitions() {
     let Some(config) = database().await else {
@@ -14,7 +14,8 @@ async fn a_deadlock_with_a_stranger_costs_repetitions() {
     let stranger = connect(&config).await;
     let update = |last: &str| {
         format!(
-            "UPDATE missing_symbols SET code_id = 'x' WHERE identity = (SELECT {last}(identity::text)::bytea FROM missing_symbols)"
+            "UPDATE missing_symbols SET code_id = 'x'
+             WHERE identity = (SELECT {last}(identity::text)::bytea FROM missing_symbols)"
         )
     };
     // The stranger never gives way within the time of this test, so we must, as often as it takes.

@@ -145,9 +145,10 @@ fn cache_control(max_age: Duration) -> String {
 /// else size and time.
 fn entity_tag(info: &ObjectInfo, form: Form) -> String {
     let meta = &info.meta;
-    let name = meta.original_sha256.as_ref().or(meta.original_md5.as_ref());
-    let mut tag = match name.or(info.version.as_ref()) {
-        Some(name) => name.clone(),
+    let sha256 = meta.original_sha256.map(|digest| digest.to_string());
+    let md5 = || meta.original_md5.map(|digest| digest.to_string());
+    let mut tag = match sha256.or_else(md5).or_else(|| info.version.clone()) {
+        Some(name) => name,
         // Whole microseconds, which is what caches of lookups keep.
         None => format!(
             "{:x}-{:x}",
@@ -169,6 +170,7 @@ fn last_modified(info: &ObjectInfo) -> Option<HttpDate> {
 
 #[cfg(test)]
 mod tests {
+    use symbols::{Md5, Sha256};
     use time::OffsetDateTime;
     use time::macros::datetime;
 
@@ -195,24 +197,27 @@ mod tests {
         assert_ne!(tag(&info), by_time);
         info.version = Some("s3-tag".to_owned());
         assert_eq!(tag(&info), "s3-tag");
-        info.meta.original_md5 = Some("0f".to_owned());
-        assert_eq!(tag(&info), "0f");
-        info.meta.original_sha256 = Some("1f".to_owned());
-        assert_eq!(tag(&info), "1f");
+        info.meta.original_md5 = Some(Md5::new([0x0f; 16]));
+        assert_eq!(tag(&info), "0f".repeat(16));
+        info.meta.original_sha256 = Some(Sha256::new([0x1f; 32]));
+        assert_eq!(tag(&info), "1f".repeat(32));
     }
 
     #[test]
     fn what_is_stored_gzipped_has_two_forms() {
         let mut info = info();
-        info.meta.original_sha256 = Some("1f".to_owned());
+        info.meta.original_sha256 = Some(Sha256::new([0x1f; 32]));
+        let tag = "1f".repeat(32);
         info.meta.original_size = Some(99);
         info.meta.is_gzipped = true;
         let (gzipped, inflated) = (
             Representation::of(&info, true),
             Representation::of(&info, false),
         );
-        assert_eq!((gzipped.tag(), gzipped.length()), ("1f-gzip", Some(10)));
-        assert_eq!((inflated.tag(), inflated.length()), ("1f", Some(99)));
+        assert_eq!(gzipped.tag(), format!("{tag}-gzip"));
+        assert_eq!(gzipped.length(), Some(10));
+        assert_eq!(inflated.tag(), tag);
+        assert_eq!(inflated.length(), Some(99));
         assert_eq!(gzipped.length_for_ranges(), None);
         assert_eq!(inflated.length_for_ranges(), None);
         info.meta.is_gzipped = false;

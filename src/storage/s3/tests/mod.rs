@@ -18,6 +18,7 @@ use self::stub::{BUCKET, Stub};
 use self::wire::Call;
 use super::*;
 use crate::storage::{Part, contract};
+use symbols::{Md5, Sha256};
 
 const PATH: &str = "v1/xul.pdb/44E4EC8C2F41492B9369D6B9A059577C2/xul.sym";
 
@@ -160,8 +161,8 @@ async fn objects_are_sent_plainly_with_their_exact_length() {
         is_gzipped: true,
         content_type: Some("text/plain".to_owned()),
         original_size: Some(1 << 33),
-        original_md5: Some("d41d8cd98f00b204e9800998ecf8427e".to_owned()),
-        original_sha256: Some("e3b0c442".repeat(8)),
+        original_md5: Md5::parse("d41d8cd98f00b204e9800998ecf8427e"),
+        original_sha256: Sha256::parse(&"e3b0c442".repeat(8)),
     };
     storage.put(PATH, payload(&object), meta).await.unwrap();
     let request = stub.requests(Call::Put).remove(0);
@@ -242,7 +243,7 @@ async fn objects_that_others_stored_are_understood() {
         is_gzipped: true,
         content_type: Some("text/plain".to_owned()),
         original_size: Some(1234),
-        original_md5: Some("d41d8cd98f00b204e9800998ecf8427e".to_owned()),
+        original_md5: Md5::parse("d41d8cd98f00b204e9800998ecf8427e"),
         original_sha256: None,
     };
     assert_eq!((info.meta, info.stored_size), (expected.clone(), 7));

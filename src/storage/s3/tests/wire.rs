@@ -59,7 +59,8 @@ impl Answer {
     /// The status line and the headers.
     pub(super) fn head(&self) -> String {
         let mut head = format!(
-            "HTTP/1.1 {} Status\r\ncontent-length: {}\r\netag: \"stub\"\r\nlast-modified: Wed, 21 Oct 2015 07:28:00 GMT\r\n",
+            "HTTP/1.1 {} Status\r\ncontent-length: {}\r\netag: \"stub\"\r\n\
+             last-modified: Wed, 21 Oct 2015 07:28:00 GMT\r\n",
             self.status,
             self.body.len()
         );
@@ -147,7 +148,8 @@ pub(super) fn error(status: u16, code: &str) -> Answer {
 
 pub(super) fn error_body(spaces: &str, code: &str) -> String {
     format!(
-        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>{spaces}<Error><Code>{code}</Code><Message>so it is</Message></Error>"
+        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>{spaces}\
+         <Error><Code>{code}</Code><Message>so it is</Message></Error>"
     )
 }
 
@@ -166,10 +168,10 @@ pub(super) fn range_of(body: &Bytes, header: Option<&String>) -> Answer {
         return error(416, "InvalidRange");
     }
     let end = (last + 1).min(body.len());
-    let told = format!("bytes {first}-{}/{}", end - 1, body.len());
+    let content_range = format!("bytes {first}-{}/{}", end - 1, body.len());
     Answer {
         status: 206,
-        headers: vec![("content-range".to_owned(), told)],
+        headers: vec![("content-range".to_owned(), content_range)],
         body: body.slice(first..end),
     }
 }
