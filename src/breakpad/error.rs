@@ -3,6 +3,8 @@
 use symbols::KeyError;
 
 use super::symbol_type::UnknownType;
+use crate::catalog::SpoolError;
+use crate::storage::StorageError;
 use crate::upload::{ReceiveError, Refusal, StagedError, StoreError, UploadError};
 
 /// One variant per rule that a client can break, and the errors of the upload itself.
@@ -54,6 +56,22 @@ pub enum BreakpadError {
 impl From<ReceiveError> for BreakpadError {
     fn from(error: ReceiveError) -> Self {
         Self::Upload(error.into())
+    }
+}
+
+impl From<SpoolError> for BreakpadError {
+    fn from(error: SpoolError) -> Self {
+        let storage_error = match error {
+            SpoolError::TooLarge(limit) => return ReceiveError::TooLarge(limit).into(),
+            SpoolError::Temporary(error) => return ReceiveError::Temporary(error).into(),
+            SpoolError::Panicked(error) => return Self::Upload(error.into()),
+            SpoolError::Storage(error) => error,
+            SpoolError::TimedOut(_) | SpoolError::Damaged(_) => StorageError::Unavailable {
+                storage: "of staged files".to_owned(),
+                reason: error.to_string(),
+            },
+        };
+        Self::Upload(StoreError::Storage(storage_error).into())
     }
 }
 

@@ -13,7 +13,6 @@ mod symbol_type;
 
 use std::sync::Arc;
 
-use futures_util::TryStreamExt;
 use symbols::{Store, SuffixList};
 
 use crate::auth::Uploader;
@@ -265,13 +264,7 @@ impl BreakpadService {
         let fetched = self.staged.open(record).await?;
         let intake = self.uploads.intake();
         let slot = intake.enter(uploader.token_id, Some(fetched.info.stored_size))?;
-        let mut file = intake.file().await?;
-        let mut stream = fetched.bytes.into_stream();
-        let read = |error| UploadError::from(StoreError::Storage(error));
-        while let Some(piece) = stream.try_next().await.map_err(read)? {
-            file.write(&piece).await?;
-        }
-        Ok((file.finish().await?, slot))
+        Ok((intake.spool(fetched).await?, slot))
     }
 
     /// Runs a task to its end though its client leaves, and notes its refusal.
@@ -299,3 +292,6 @@ fn is_settled(result: &Result<Completed, BreakpadError>) -> bool {
         !is_busy && !error.is_ours()
     })
 }
+
+#[cfg(test)]
+mod tests;

@@ -23,7 +23,7 @@ use time::OffsetDateTime;
 
 use crate::auth::{Principal, Uploader};
 use crate::background::Background;
-use crate::catalog::Catalog;
+use crate::catalog::{Catalog, Spooler};
 use crate::clock::{SharedClock, Stopwatch};
 use crate::cpu::CpuPool;
 use crate::db::uploads::NewUpload;
@@ -118,6 +118,7 @@ impl UploadService {
                 config.by_url.clone(),
                 verifier.clone(),
                 Arc::clone(&scratch),
+                Spooler::new(Arc::clone(&scratch), cpu.clone()),
                 Arc::clone(&clock),
                 metrics.clone(),
             )?,

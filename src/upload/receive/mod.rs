@@ -14,13 +14,16 @@ mod pace;
 mod submission;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytesize::ByteSize;
 
 use super::verify::Verifier;
-use crate::clock::SharedClock;
+use crate::catalog::{SpoolError, SpoolLimit, Spooler};
+use crate::clock::{SharedClock, Stopwatch};
 use crate::metrics::Metrics;
 use crate::scratch::Scratch;
+use crate::storage::Fetched;
 
 use admission::Admission;
 use fetch::Fetcher;
@@ -37,6 +40,9 @@ pub use submission::{FetchedFrom, ReceivedFile, Submission, Submitted};
 
 /// How many bytes the form around a file may take.
 const FORM_ALLOWANCE: u64 = 160 * 1024;
+
+/// How long reading a staged file from its storage may take.
+const SPOOL: Duration = Duration::from_mins(10);
 
 /// What one upload may be, and how it must arrive.
 #[derive(Clone, Copy, Debug)]
@@ -57,6 +63,7 @@ pub struct Intake {
     fetcher: Fetcher,
     verifier: Verifier,
     scratch: Arc<Scratch>,
+    spooler: Spooler,
     clock: SharedClock,
 }
 
@@ -70,6 +77,7 @@ impl Intake {
         by_url: FetchConfig,
         verifier: Verifier,
         scratch: Arc<Scratch>,
+        spooler: Spooler,
         clock: SharedClock,
         metrics: Metrics,
     ) -> Result<Self, reqwest::Error> {
@@ -79,6 +87,7 @@ impl Intake {
             fetcher: Fetcher::new(by_url)?,
             verifier,
             scratch,
+            spooler,
             clock,
         })
     }
@@ -131,6 +140,27 @@ impl Intake {
     /// There is no room.
     pub async fn file(&self) -> Result<IncomingFile, ReceiveError> {
         IncomingFile::unnamed(&self.scratch, self.limits.size, &self.clock).await
+    }
+
+    /// Brings a staged file back from its storage; its name is not known yet.
+    ///
+    /// # Errors
+    /// The file is larger than the largest upload, its storage fails or is too slow, or there is no room.
+    pub async fn spool(&self, staged: Fetched) -> Result<ReceivedFile, SpoolError> {
+        let stopwatch = Stopwatch::start(self.clock.as_ref());
+        let limit = SpoolLimit {
+            bytes: self.limits.size,
+            time: SPOOL,
+        };
+        let spooled = self.spooler.spool(staged, limit).await?;
+        Ok(ReceivedFile {
+            file: Arc::new(spooled.file),
+            size: spooled.length,
+            name: String::new(),
+            fetched_from: None,
+            received_in: stopwatch.time(),
+            early: None,
+        })
     }
 
     /// Fetches the archive at an address. The slot reserves room for the largest archive meanwhile.
