@@ -125,7 +125,7 @@ impl Office {
             Arc::clone(&database) as _,
             Arc::clone(&database) as _,
             &MemoFactory::new(&CacheConfig::default(), None, &metrics, &clock),
-            tokio::runtime::Handle::current(),
+            Background::current(),
         ));
         let parts = UploadParts {
             scratch: Arc::new(Scratch::open(&folder.path().join("scratch")).unwrap()),

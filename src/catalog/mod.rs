@@ -17,8 +17,7 @@ mod spool;
 use std::ops::Range;
 use std::sync::Arc;
 
-use tokio::runtime::Handle;
-
+use crate::background::{Background, TaskPanicked};
 use crate::cache::{CacheKey, Memo, MemoFactory, MemoKind};
 use crate::db::{BuildIdRecords, FileRecords};
 use crate::storage::{Address, Fetched, ObjectInfo, StorageError};
@@ -101,14 +100,13 @@ pub struct Catalog {
     memo: Memo<Arc<ObjectInfo>>,
     modules: Modules,
     builds: Builds,
-    runtime: Handle,
+    background: Background,
 }
 
 impl Catalog {
     /// Makes a catalog of the targets of regular and of try uploads, and of further regular sources in the order in
-    /// which they are asked; `files` and `build_ids` are the records of what was uploaded.
-    /// Sources are asked from tasks of `runtime`, so that a client that disconnects does not end a lookup that other
-    /// requests wait for.
+    /// which they are asked; `files` and `build_ids` are the records of what was uploaded. Sources are asked in
+    /// `background` tasks, so that a client that disconnects does not end a lookup that other requests wait for.
     #[must_use]
     pub fn new(
         target: UploadTarget,
@@ -117,7 +115,7 @@ impl Catalog {
         files: Arc<dyn FileRecords>,
         build_ids: Arc<dyn BuildIdRecords>,
         memos: &MemoFactory,
-        runtime: Handle,
+        background: Background,
     ) -> Self {
         let mut regular = vec![Arc::clone(target.source())];
         regular.extend(further.into_iter().map(Arc::new));
@@ -128,7 +126,7 @@ impl Catalog {
             memo: memos.memo(MemoKind::Catalog),
             modules: Modules::new(files, memos),
             builds: Builds::new(build_ids, memos),
-            runtime,
+            background,
         }
     }
 
@@ -260,7 +258,8 @@ impl Catalog {
     ) -> Result<Option<Arc<ObjectInfo>>, StorageError> {
         let (source, path) = (Arc::clone(source), path.to_owned());
         let head = async move { source.objects().head(&path).await };
-        let info = flatten(self.runtime.spawn(head).await)?;
+        let ended = self.background.run(head).await;
+        let info = ended.unwrap_or_else(|panic| Err(unavailable(panic)))?;
         Ok(info.map(Arc::new))
     }
 }
@@ -269,14 +268,10 @@ fn cache_key(source: &SymbolSource, path: &str) -> CacheKey {
     CacheKey::new("object", &[source.objects().location(), path])
 }
 
-/// A task that panicked is a storage that could not be asked.
-fn flatten<T>(
-    joined: Result<Result<T, StorageError>, tokio::task::JoinError>,
-) -> Result<T, StorageError> {
-    joined.unwrap_or_else(|error| {
-        Err(StorageError::Unavailable {
-            storage: "any".to_owned(),
-            reason: error.to_string(),
-        })
-    })
+/// A lookup that panicked says as little of the file as a storage that did not answer.
+fn unavailable(panic: TaskPanicked) -> StorageError {
+    StorageError::Unavailable {
+        storage: "any".to_owned(),
+        reason: panic.to_string(),
+    }
 }
