@@ -21,7 +21,7 @@ pub struct Explanation {
     pub candidates: Vec<CandidateAnswer>,
     /// For a request by code id that no source holds: its module among regular symbols, then among try symbols.
     pub modules: Vec<Sourced<Module>>,
-    /// Debug ids under which the debug file was uploaded, the newest first; at most [`LISTED_IDS`].
+    /// Debug ids under which the debug file was uploaded, the newest first; at most 50.
     pub ids: Result<Vec<HeldId>, DbError>,
 }
 
