@@ -1,7 +1,7 @@
-//! Tasks that run to their ends whether or not their callers wait for them.
+//! Tasks that run to their end even if their callers stop waiting.
 //!
-//! The HTTP workers have runtimes of their own, and drop a handler when its client leaves. What must not be left half
-//! done runs on the main runtime instead.
+//! The HTTP workers have runtimes of their own, and drop a handler when its client disconnects. Work that must not be
+//! left half done runs on the main runtime instead.
 
 use tokio::runtime::Handle;
 use tracing::Instrument;
@@ -18,7 +18,7 @@ pub struct Background {
 }
 
 impl Background {
-    /// The runtime of the caller.
+    /// Makes a handle to the caller's runtime.
     ///
     /// # Panics
     /// The caller runs on no Tokio runtime.

@@ -1,12 +1,12 @@
-//! Blocking file calls, away from the async threads.
+//! Runs blocking file calls outside the async threads.
 
 use std::io;
 
 use tokio::task::JoinHandle;
 
-/// Runs a blocking file operation on the runtime's threads for blocking work and waits for its result.
+/// Runs a blocking file operation on the runtime's blocking threads and waits for its result.
 ///
-/// For short operations on files only: CPU work goes to [`crate::cpu::CpuPool`].
+/// For short file operations only: CPU work goes to [`crate::cpu::CpuPool`].
 ///
 /// # Errors
 /// The operation's own error; a panic in it comes back as an error of kind `Other`.
@@ -20,7 +20,7 @@ where
         .unwrap_or_else(|panic| Err(io::Error::other(panic)))
 }
 
-/// Starts a blocking file operation as [`run`] does, for those who wait by polling.
+/// Starts a blocking file operation like [`run`], and returns at once. The result is awaited through the handle.
 #[expect(
     clippy::disallowed_methods,
     reason = "this is the one helper that the rule points to"

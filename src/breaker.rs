@@ -96,7 +96,7 @@ impl Breaker {
         }
     }
 
-    /// A panic elsewhere cannot have left the state half changed.
+    /// A panic elsewhere cannot have left the state inconsistent.
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }

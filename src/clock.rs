@@ -1,4 +1,4 @@
-//! Time as a parameter, so that no test has to wait for it.
+//! Time as a dependency, so that tests need not wait.
 //!
 //! Everything that asks for the time holds a [`SharedClock`]. The server has a [`SystemClock`]; a test has a
 //! [`ManualClock`] and moves it.

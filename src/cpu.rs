@@ -1,11 +1,11 @@
-//! The one pool for CPU work: as many threads as cores, whoever asks.
+//! The one pool for CPU work, with as many threads as cores.
 //!
-//! Compressing and hashing on the async threads would stall every request that they carry, and a thread per job would
-//! let eight uploads fight for two cores. Work is handed over with [`CpuPool::run`]; a job whose caller has gone by
-//! the time a thread is free is skipped. Callers bound how many jobs they hand over at a time.
+//! Compressing and hashing on the async threads would stall the requests there, and a thread per job would let eight
+//! uploads compete for two cores. [`CpuPool::run`] hands a job to the pool. A job whose caller has stopped waiting
+//! before it starts is skipped. Callers limit how many jobs they hand over at a time.
 //!
-//! The pool's threads stand back: who uploads waits for seconds anyway, who looks something up for less than one
-//! millisecond, and both share the cores.
+//! The pool's threads have a low priority: uploads take seconds anyway, lookups take less than a millisecond, and both
+//! share the cores.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use std::sync::Arc;
 use rayon::{ThreadPool, ThreadPoolBuilder};
 use tokio::sync::oneshot;
 
-/// The priority of the pool's threads among those of the machine; 0 is usual, 19 the least.
+/// The nice value of the pool's threads; 0 is the default, 19 the lowest priority.
 #[cfg(target_os = "linux")]
 const NICENESS: i32 = 10;
 
@@ -37,7 +37,7 @@ impl CpuPool {
         let threads = ThreadPoolBuilder::new()
             .num_threads(threads)
             .thread_name(|index| format!("cpu-{index}"))
-            .start_handler(|_| stand_back())
+            .start_handler(|_| lower_priority())
             .build()?;
         Ok(Self {
             threads: Arc::new(threads),
@@ -66,7 +66,7 @@ impl CpuPool {
             }
             // A panic that reached the pool would end the process.
             if let Ok(result) = catch_unwind(AssertUnwindSafe(job)) {
-                // The caller may have gone meanwhile: then nobody wants the result.
+                // Sending fails if the caller has stopped waiting, and the result is not needed then.
                 drop(sender.send(result));
             }
         });
@@ -74,18 +74,18 @@ impl CpuPool {
     }
 }
 
-/// Lets the other threads of this process, and other processes, go before this thread. It still gets what they leave, and
-/// a tenth of a core that they want, too (setpriority(2), nice value 10).
+/// Lowers the priority of this thread below that of other threads and processes. It still gets idle cores, and about a
+/// tenth of a busy one (setpriority(2), nice value 10).
 #[cfg(target_os = "linux")]
-fn stand_back() {
-    // On Linux alone this is about a thread; without the right to it everything works, if less evenly.
+fn lower_priority() {
+    // Only Linux has priorities of single threads. Without permission everything works, if less evenly.
     if let Err(error) = rustix::process::setpriority_process(None, NICENESS) {
         tracing::debug!(event = "pool_priority", %error, "a thread for computing keeps the usual priority");
     }
 }
 
 #[cfg(not(target_os = "linux"))]
-fn stand_back() {}
+fn lower_priority() {}
 
 #[cfg(test)]
 mod tests {

@@ -1,9 +1,9 @@
 //! Temporary files that never outlive their process.
 //!
-//! A [`Scratch`] is a directory of one process. Most files in it have no name at all and vanish with the process,
-//! even a killed one. A file that is to be renamed into place needs a name: it lies in a folder of this process's own
-//! whose `lock` file the process holds for as long as it lives. Starting a process removes the folders whose lock
-//! nobody holds, and leaves those of other living processes alone.
+//! A [`Scratch`] is a directory of one process. Most files in it have no name and are gone when the process ends, even
+//! if it is killed. A file that is renamed into place later needs a name, so it is made in the process's own folder.
+//! The process holds a lock on the folder's `lock` file until it ends. A starting process removes the folders whose
+//! lock is free, and leaves those of running processes alone.
 
 use std::fs::{self, File};
 use std::io;
@@ -19,19 +19,19 @@ use crate::blocking;
 pub struct Scratch {
     name: String,
     abandoned: Vec<String>,
-    // Dropped before the lock, so that nobody else can take the folder while it is being removed.
+    // Dropped before the lock, so that no other process can take the folder while it is being removed.
     folder: TempDir,
     _lock: File,
 }
 
 impl Scratch {
-    /// Makes a folder of this process's own under `parent` and removes those that dead processes left there.
+    /// Makes this process's folder under `parent`, and removes those of dead processes.
     ///
     /// # Errors
     /// `parent` cannot be created or written to.
     pub fn open(parent: &Path) -> io::Result<Self> {
         fs::create_dir_all(parent)?;
-        // One process at a time, so that nobody meets a folder between its making and its locking.
+        // One process at a time, so that none sees a folder that is made but not locked yet.
         let turn = File::create(parent.join("lock"))?;
         turn.lock()?;
         let abandoned = remove_abandoned(parent)?;
@@ -58,7 +58,7 @@ impl Scratch {
         &self.name
     }
 
-    /// The names of dead processes: of those whose folders were removed when this one was made.
+    /// The names of the dead processes whose folders were removed when this one was made.
     #[must_use]
     pub fn abandoned(&self) -> &[String] {
         &self.abandoned
@@ -81,7 +81,7 @@ impl Scratch {
         blocking::run(move || scratch.unnamed_file()).await
     }
 
-    /// Makes a file that can be renamed into place; removed when dropped before.
+    /// Makes a file that can be renamed into place. It is removed if dropped before that.
     ///
     /// # Errors
     /// The disk is full, or the directory has become unwritable.
@@ -101,13 +101,18 @@ fn remove_abandoned(parent: &Path) -> io::Result<Vec<String>> {
         }
         abandoned.push(entry.file_name().to_string_lossy().into_owned());
         if let Err(error) = fs::remove_dir_all(&path) {
-            tracing::warn!(event = "scratch_left", path = %path.display(), %error, "could not remove left-over temporary files");
+            tracing::warn!(
+                event = "scratch_left",
+                path = %path.display(),
+                %error,
+                "could not remove left-over temporary files"
+            );
         }
     }
     Ok(abandoned)
 }
 
-/// Tells whether a folder has a lock file that no living process holds.
+/// Returns whether a folder has a lock file that no running process has locked.
 fn is_abandoned(folder: &Path) -> bool {
     File::open(folder.join("lock")).is_ok_and(|lock| lock.try_lock().is_ok())
 }

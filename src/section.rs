@@ -1,27 +1,27 @@
 //! Checks of a section of the configuration.
 //!
-//! The configuration refuses unknown keys and values of the wrong kind by itself. Values of the right kind that cannot
-//! be meant are found by the section they belong to, which lies beside the code that uses it: each implements
-//! [`Section`], and `config` puts their findings together.
+//! Parsing the configuration refuses unknown keys and values of the wrong type. Further rules for values are checked by
+//! the sections themselves, which lie beside the code that uses them: each implements [`Section`], and `config`
+//! collects the violations.
 
 /// A section of the configuration.
 pub trait Section {
-    /// What is wrong with values that are of the right kind. Nothing by default.
+    /// The values that break a rule of this section. None by default.
     fn violations(&self) -> Vec<Violation> {
         Vec::new()
     }
 }
 
-/// A value that cannot be meant.
+/// A value that breaks a rule.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Violation {
-    /// The whole key, as in `upload.slots`.
+    /// The full key, such as `upload.slots`.
     pub key: String,
-    /// What is wrong with it, to be read after the key: "must be at least 1".
+    /// The rule, as the end of a sentence that starts with the key: "must be at least 1".
     pub message: &'static str,
 }
 
-/// A rule: the key without its section, whether its value keeps to the rule, and the message if it does not.
+/// A rule: the key without its section, whether its value obeys the rule, and the message if it does not.
 pub type Check = (&'static str, bool, &'static str);
 
 /// The violations among the checks of a section.

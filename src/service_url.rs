@@ -1,35 +1,35 @@
-//! Addresses of services, which may contain passwords.
+//! URLs of services, which may contain passwords.
 //!
-//! The whole address leaves this type only by [`ServiceUrl::reveal`], for the driver that connects. Everything else
-//! that a person or a log may see shows `…` where a password could be.
+//! Only [`ServiceUrl::reveal`] returns the whole URL, for the driver that connects. Messages and logs show `…` wherever
+//! a password could be.
 
 use std::fmt;
 use std::iter::{once, repeat};
 
 use serde::{Deserialize, Serialize, Serializer};
 
-/// What stands in place of a password.
+/// Replaces a password.
 const HIDDEN: &str = "…";
 
-/// The address of a service, as in `postgres://user:password@host/database`; shown without its password.
+/// The URL of a service, such as `postgres://user:password@host/database`; shown without its password.
 #[derive(Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(transparent)]
 pub struct ServiceUrl(String);
 
 impl ServiceUrl {
-    /// The address as it was given, password included. Never for logs or messages.
+    /// The URL as configured, password included. Never for logs or messages.
     #[must_use]
     pub fn reveal(&self) -> &str {
         &self.0
     }
 
-    /// Tells whether there is no address at all.
+    /// Returns whether the URL is empty, so that no service is configured.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// What comes before the first colon, as in `postgres`; nothing if there is no colon.
+    /// The text before the first colon, such as `postgres`; empty if there is no colon.
     #[must_use]
     pub fn scheme(&self) -> &str {
         self.0.split_once(':').map_or("", |(scheme, _)| scheme)
@@ -68,8 +68,8 @@ impl Serialize for ServiceUrl {
 
 /// Hides the password before an `@` and those among the parameters.
 ///
-/// A password that was not percent-encoded may contain any of `/#@:`, so everything from the user's colon to the last
-/// `@` is taken for one. With an `@` behind a `?` it is not clear what is what, and nothing but the scheme is shown.
+/// A password that is not percent-encoded may contain any of `/#@:`, so everything from the user's colon to the last
+/// `@` is treated as one. If an `@` follows a `?`, the URL is ambiguous, and only its scheme is shown.
 fn redact(url: &str) -> String {
     let (address, parameters) = url.split_once('?').unzip();
     let (address, parameters) = (address.unwrap_or(url), parameters.unwrap_or_default());
@@ -104,7 +104,7 @@ fn redact_user(address: &str) -> String {
     }
 }
 
-/// A name with percent-encoding in it could spell anything.
+/// A percent-encoded name could stand for anything.
 fn is_harmless(name: &str) -> bool {
     !name.contains('%') && !name.to_ascii_lowercase().contains("pass")
 }
@@ -167,7 +167,10 @@ mod tests {
         }
 
         #[test]
-        fn no_password_among_the_parameters_is_shown(password in "[a-z:/?#=%@]{0,9}SECRET[a-z:/?#=%@]{0,9}", user in "(u@|u:p@)?") {
+        fn no_password_among_the_parameters_is_shown(
+            password in "[a-z:/?#=%@]{0,9}SECRET[a-z:/?#=%@]{0,9}",
+            user in "(u@|u:p@)?",
+        ) {
             let url = ServiceUrl::from(format!("postgres://{user}h/db?x=y&password={password}&z=1"));
             prop_assert!(!url.to_string().contains("SECRET"), "{url}");
         }

@@ -1,4 +1,4 @@
-//! What a client says of the file that it uploads, and whether the file agrees.
+//! The description that a client sends with a file, and whether the file matches it.
 
 use std::fmt;
 use std::fs::File;
@@ -10,13 +10,13 @@ use super::symbol_type::SymbolType;
 use symbols::header::{SCAN_LENGTH, SymHeader};
 use symbols::{DebugId, SuffixList, SymbolKey};
 
-/// How much of a file is looked at for a part's header, in bytes.
+/// How much of a file is searched for the header of a form's part, in bytes.
 const PART_HEADER: usize = 4 * 1024;
 
-/// What a client says of a file.
+/// A client's description of a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Described {
-    /// The debug file's name; the code file's of types that are not about symbols alone.
+    /// The debug file's name; for types that hold code, the code file's name.
     pub debug_file: String,
     /// The debug id, with or without hyphens.
     pub debug_id: String,
@@ -31,7 +31,7 @@ impl fmt::Display for Described {
 }
 
 impl Described {
-    /// Breakpad's text about a module.
+    /// Describes Breakpad's text file of a module.
     #[must_use]
     pub fn breakpad(debug_file: &str, debug_id: &str) -> Self {
         Self {
@@ -41,7 +41,7 @@ impl Described {
         }
     }
 
-    /// Where the file goes.
+    /// The key under which the file is stored.
     pub(super) fn key(&self) -> Result<SymbolKey, BreakpadError> {
         let id = self.debug_id.replace('-', "");
         let file_name = self.kind.file_name(&self.debug_file);
@@ -52,7 +52,7 @@ impl Described {
         })
     }
 
-    /// As [`Self::key`], if clients can fetch it from there.
+    /// As [`Self::key`], but refuses a key that clients cannot fetch.
     pub(super) fn stored_name(&self, serve: &SuffixList) -> Result<SymbolKey, BreakpadError> {
         let key = self.key()?;
         if serve.matches(key.file_name()) {
@@ -62,7 +62,7 @@ impl Described {
         }
     }
 
-    /// Tells whether a file is what it is said to be. Only Breakpad's text says itself what it is about.
+    /// Returns whether a file matches the description. Only Breakpad's text names its module; other types always match.
     pub(super) fn is_about(&self, file: &File) -> io::Result<bool> {
         if self.kind != SymbolType::Breakpad {
             return Ok(true);
@@ -75,8 +75,8 @@ impl Described {
     }
 }
 
-/// Where a file that was put begins. Some versions of `symupload` put the header of a form's part before it, without a
-/// form around.
+/// The offset at which a staged file begins. Some versions of `symupload` send the header of a form's part before the
+/// file, without the form.
 pub(super) fn start_of_file(file: &File) -> io::Result<u64> {
     const END: &[u8] = b"\r\n\r\n";
     let start = start(file, PART_HEADER)?;

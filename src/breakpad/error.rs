@@ -3,9 +3,11 @@
 use symbols::KeyError;
 
 use super::symbol_type::UnknownType;
+use crate::catalog::SpoolError;
+use crate::storage::StorageError;
 use crate::upload::{ReceiveError, Refusal, StagedError, StoreError, UploadError};
 
-/// One variant per rule that a client can break, and the errors of the upload itself.
+/// One variant per rule that a client can break, and the errors of the upload itself. The sentences are for the client.
 #[derive(Debug, thiserror::Error)]
 pub enum BreakpadError {
     /// The request does not say what the file is.
@@ -21,32 +23,30 @@ pub enum BreakpadError {
         /// The rule that they break.
         reason: KeyError,
     },
-    /// There is no such type.
+    /// There is no type of this name.
     #[error(transparent)]
     Type(#[from] UnknownType),
     /// Files of this type would be stored and never found.
     #[error(
-        "A file of this type is stored as {0}, which this server does not serve. Ask for its ending to be added to the \
+        "A file of this type is stored as {0}, which this server does not serve. Ask for its suffix to be added to the \
          setting download.serve, or upload symbols of type BREAKPAD"
     )]
     NotServed(String),
-    /// The file is of another module than the client says.
+    /// The file belongs to another module than the client says.
     #[error(
         "The file's MODULE line is not that of {0}. Upload the file that dump_syms wrote for it"
     )]
     Module(String),
-    /// No such upload has begun, or it is of another person, or it took too long.
+    /// No upload has this key, it belongs to another user, or the key has expired.
     #[error("There is no upload of this key. Begin again with uploads:create")]
     UnknownKey,
-    /// The file was not put before the upload was to be completed.
-    #[error("Nothing was put to the upload's address. PUT the file there first")]
+    /// The upload was completed before its file was put.
+    #[error("The upload has no file yet. PUT the file to its URL first")]
     NothingPut,
-    /// Too many uploads have begun and were not completed.
-    #[error(
-        "{0} uploads of yours wait to be completed. Complete them, or wait until they are given up"
-    )]
+    /// The user has too many uploads that were begun and not completed.
+    #[error("{0} of your uploads are not completed yet. Complete them, or wait until they expire")]
     TooManyWaiting(u32),
-    /// The upload was refused or failed as any other.
+    /// The upload was refused or failed for a reason that any upload has.
     #[error(transparent)]
     Upload(#[from] UploadError),
 }
@@ -54,6 +54,22 @@ pub enum BreakpadError {
 impl From<ReceiveError> for BreakpadError {
     fn from(error: ReceiveError) -> Self {
         Self::Upload(error.into())
+    }
+}
+
+impl From<SpoolError> for BreakpadError {
+    fn from(error: SpoolError) -> Self {
+        let storage_error = match error {
+            SpoolError::TooLarge(limit) => return ReceiveError::TooLarge(limit).into(),
+            SpoolError::Temporary(error) => return ReceiveError::Temporary(error).into(),
+            SpoolError::Panicked(error) => return Self::Upload(error.into()),
+            SpoolError::Storage(error) => error,
+            SpoolError::TimedOut(_) | SpoolError::Damaged(_) => StorageError::Unavailable {
+                storage: "of staged files".to_owned(),
+                reason: error.to_string(),
+            },
+        };
+        Self::Upload(StoreError::Storage(storage_error).into())
     }
 }
 

@@ -1,11 +1,11 @@
 //! Uploads of one file, as Breakpad's `symupload` makes them.
 //!
-//! Its first protocol sends the file and what it is in one form. Its second asks whether the file is there, is given an
-//! address to put the file to, puts it there, and says at last what it was: a staged upload
-//! ([`StagedFiles`]). Either way the file then is an upload like any other, with one member:
-//! [`UploadService::accept`] verifies, compresses, stores and records it.
+//! In the first protocol, one form carries the file and its description. In the second, the client asks whether the
+//! file is stored, gets a URL, puts the file there, and completes the upload with the description: a staged upload
+//! ([`StagedFiles`]). Either way the file becomes an upload with one member, which [`UploadService::store`] verifies,
+//! compresses, stores and records.
 //!
-//! Every request that changes something runs to its end though its client leaves, and notes its refusal.
+//! Requests that change something run to their end even if the client disconnects. Every refusal is counted and logged.
 
 mod described;
 mod error;
@@ -13,7 +13,6 @@ mod symbol_type;
 
 use std::sync::Arc;
 
-use futures_util::TryStreamExt;
 use symbols::SuffixList;
 
 use crate::auth::Uploader;
@@ -31,15 +30,15 @@ pub use described::Described;
 pub use error::BreakpadError;
 pub use symbol_type::{SymbolType, UnknownType};
 
-/// The person in the log whose upload key stands for a token.
-const KEY_HOLDER: &str = "whoever has the upload key";
+/// The user in the log where an upload key stands for a token.
+const KEY_HOLDER: &str = "the holder of an upload key";
 
 /// How an upload of one file ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Completed {
     /// It is stored now.
     Stored,
-    /// The same file was there already.
+    /// The same file was stored already.
     Duplicate,
 }
 
@@ -48,9 +47,9 @@ pub enum Completed {
 pub struct SymbolFile {
     /// The file.
     pub file: ReceivedFile,
-    /// What the client says of it.
+    /// The client's description of it.
     pub described: Described,
-    /// Its slot among the uploads under way.
+    /// Its slot among the uploads in progress.
     pub slot: UploadSlot,
 }
 
@@ -65,7 +64,7 @@ pub struct BreakpadService {
 }
 
 impl BreakpadService {
-    /// Makes the service; `serve` are the endings of the files that clients can fetch.
+    /// Makes the service. `serve` lists the suffixes of the files that clients can fetch.
     #[must_use]
     pub fn new(
         uploads: Arc<UploadService>,
@@ -83,10 +82,10 @@ impl BreakpadService {
         }
     }
 
-    /// Returns whether the storage holds the file, where this uploader's files go.
+    /// Returns whether the storage that takes this uploader's files holds the file.
     ///
     /// # Errors
-    /// The names make no key, or the storage is away.
+    /// The names make no key, or the storage is unavailable.
     pub async fn is_stored(
         &self,
         uploader: &Uploader,
@@ -108,17 +107,17 @@ impl BreakpadService {
     /// Begins an upload and returns its key, which is a secret.
     ///
     /// # Errors
-    /// Too many of this person's uploads are staged, or the database is away.
+    /// This user has too many staged uploads, or the database is unavailable.
     pub async fn create(&self, uploader: &Uploader) -> Result<String, BreakpadError> {
         let created = self.staged.create(uploader).await;
         self.noted(&uploader.email, created.map_err(BreakpadError::from))
     }
 
-    /// Receives a file that is put and keeps it until its upload is completed. `receive` is given the slot, which counts
-    /// for the owner of the upload; `length` is the size of the body in bytes, if the client announces it.
+    /// Receives a file and stages it until its upload is completed. `receive` is polled once the upload has a slot,
+    /// which counts against its owner's limit; `length` is the announced size of the body in bytes, if there is one.
     ///
     /// # Errors
-    /// The key is unknown, all slots are taken, the body is refused, or a dependency is away.
+    /// The key is unknown, all slots are taken, the body is refused, or a dependency is unavailable.
     pub async fn put<R>(
         &self,
         key: String,
@@ -139,10 +138,10 @@ impl BreakpadService {
         self.to_its_end(KEY_HOLDER, keeping).await
     }
 
-    /// Completes an upload: the staged file becomes what it is said to be. `described` is being received.
+    /// Completes an upload: stores the staged file as the client describes it. `described` yields the description.
     ///
     /// # Errors
-    /// The key is not this person's, nothing was put, the file is refused, or a dependency is away.
+    /// The key belongs to another user, nothing was put, the file is refused, or a dependency is unavailable.
     pub async fn complete(
         &self,
         uploader: Uploader,
@@ -156,10 +155,10 @@ impl BreakpadService {
         self.to_its_end(&user, completing).await
     }
 
-    /// Checks that a file is what it is said to be, and stores it. `received` is being received.
+    /// Checks that a file matches its description, and stores it. `received` yields both.
     ///
     /// # Errors
-    /// The file is refused, or a dependency is away.
+    /// The file is refused, or a dependency is unavailable.
     pub async fn accept(
         &self,
         uploader: Uploader,
@@ -219,7 +218,7 @@ impl BreakpadService {
             tracing::warn!(
                 event = "waiting_file_left",
                 %error,
-                "could not remove a file that waited, will be swept up"
+                "could not remove a staged file, will be swept up later"
             );
         }
         result
@@ -256,7 +255,7 @@ impl BreakpadService {
         })
     }
 
-    /// Brings a staged file back, once there is a slot for it.
+    /// Takes a slot for a staged file, and brings the file back.
     async fn fetch(
         &self,
         record: &WaitingFile,
@@ -265,16 +264,10 @@ impl BreakpadService {
         let fetched = self.staged.open(record).await?;
         let intake = self.uploads.intake();
         let slot = intake.enter(uploader.token_id, Some(fetched.info.stored_size))?;
-        let mut file = intake.file().await?;
-        let mut stream = fetched.bytes.into_stream();
-        let read = |error| UploadError::from(StoreError::Storage(error));
-        while let Some(piece) = stream.try_next().await.map_err(read)? {
-            file.write(&piece).await?;
-        }
-        Ok((file.finish().await?, slot))
+        Ok((intake.spool(fetched).await?, slot))
     }
 
-    /// Runs a task to its end though its client leaves, and notes its refusal.
+    /// Runs a task to its end even if the client disconnects, and notes its refusal.
     async fn to_its_end<T: Send + 'static>(
         &self,
         user: &str,
@@ -291,7 +284,7 @@ impl BreakpadService {
     }
 }
 
-/// Returns whether trying again can change nothing, so that the file need not wait any longer.
+/// Returns whether trying again cannot change the result, so that the staged file is no longer needed.
 fn is_settled(result: &Result<Completed, BreakpadError>) -> bool {
     use crate::upload::Refusal;
     result.as_ref().err().is_none_or(|error| {
@@ -299,3 +292,6 @@ fn is_settled(result: &Result<Completed, BreakpadError>) -> bool {
         !is_busy && !error.is_ours()
     })
 }
+
+#[cfg(test)]
+mod tests;

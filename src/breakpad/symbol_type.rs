@@ -1,9 +1,9 @@
 //! The types of files that Breakpad's tools upload.
 
-/// What kind of file an upload is, by Breakpad's names.
+/// The type of an uploaded file, by Breakpad's names.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum SymbolType {
-    /// Breakpad's own text, as `dump_syms` writes it.
+    /// Breakpad's own text format, as `dump_syms` writes it.
     #[default]
     Breakpad,
     /// An ELF file.
@@ -12,7 +12,7 @@ pub enum SymbolType {
     Pe,
     /// A Mach-O file.
     MachO,
-    /// An ELF file that has only what debuggers need.
+    /// An ELF file with debug information only.
     DebugOnly,
     /// A DWARF package.
     Dwp,
@@ -29,7 +29,7 @@ impl SymbolType {
     /// Reads a type's name in any letter case.
     ///
     /// # Errors
-    /// There is none of this name.
+    /// No type has this name.
     pub fn parse(name: &str) -> Result<Self, UnknownType> {
         match name.to_ascii_uppercase().as_str() {
             "BREAKPAD" => Ok(Self::Breakpad),
@@ -44,20 +44,20 @@ impl SymbolType {
         }
     }
 
-    /// What a file of this type is called, if its module is called so. Programs and program databases keep their names.
+    /// The name of a file of this type in the module of a debug file. Programs and program databases keep their names.
     pub(super) fn file_name(self, debug_file: &str) -> String {
-        let ending = match self {
+        let suffix = match self {
             Self::Breakpad => return sym_name(debug_file),
             Self::Elf | Self::Pe | Self::MachO | Self::Pdb => "",
             Self::DebugOnly => ".debug",
             Self::Dwp => ".dwp",
             Self::Dsym => ".dwarf",
         };
-        format!("{debug_file}{ending}")
+        format!("{debug_file}{suffix}")
     }
 }
 
-/// As every client of Breakpad's symbols asks: `.sym` in the place of `.pdb`, and after any other name.
+/// The name that clients of Breakpad's symbols ask for: `.sym` replaces `.pdb`, and follows any other name.
 fn sym_name(debug_file: &str) -> String {
     let stem = debug_file
         .len()
@@ -67,7 +67,7 @@ fn sym_name(debug_file: &str) -> String {
     format!("{}.sym", &debug_file[..stem.unwrap_or(debug_file.len())])
 }
 
-/// There is no such type.
+/// The name of a type that does not exist.
 #[derive(Debug, thiserror::Error)]
-#[error("{0:?} is no type of symbols. There are {names}", names = SymbolType::NAMES)]
+#[error("{0:?} is not a type of symbols. The types are {names}", names = SymbolType::NAMES)]
 pub struct UnknownType(String);

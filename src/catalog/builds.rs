@@ -1,9 +1,9 @@
-//! Which files belong to a build id?
+//! Finds the files of a build id.
 //!
-//! Two things tell: an ELF file itself, of which uploads keep what was read off it; and the header of a `.sym` file of an
-//! ELF module, whose code id is the build id, so that whatever lies beside it belongs to that build too. The question
-//! about one build id is one memoised question to the database, and an upload ends what is remembered of exactly the
-//! builds that it brings files of. Try uploads are not asked about.
+//! There are two kinds of evidence. Uploads record the build id of each ELF file. The header of a `.sym` file of an ELF
+//! module has the build id as its code id, so files in the same folder belong to that build too. Each build id is a
+//! memoised query to the database, and an upload invalidates exactly the builds that it has files of. Try uploads are
+//! left out.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -15,21 +15,21 @@ use crate::db::build_ids::{BuildIdRecord, BuildIdRecords, ModuleFolder};
 use crate::db::{DbError, uploads::Outcome};
 use symbols::BuildId;
 
-/// What uploads have told of one build.
+/// What is recorded of one build.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct KnownBuild {
-    /// Its files, the latest first. One may have been replaced or removed since.
+    /// Its files, the latest first. Some may have been replaced or removed since.
     pub files: Vec<BuildIdRecord>,
-    /// Where else files of it may lie.
+    /// Folders that may hold further files of it.
     pub folders: Vec<ModuleFolder>,
 }
 
-/// The database could not be asked, so nobody knows whether there are files of a build.
+/// The database could not be asked, so it is unknown whether there are files of a build.
 #[derive(Clone, Debug, thiserror::Error)]
 #[error("could not look up a build id: {0}")]
 pub struct BuildsError(#[source] pub Arc<DbError>);
 
-/// The builds of all completed regular uploads, and what is remembered of them.
+/// The builds of all completed regular uploads, and the remembered answers about them.
 #[derive(Debug)]
 pub struct Builds {
     records: Arc<dyn BuildIdRecords>,
@@ -46,7 +46,7 @@ impl Builds {
         }
     }
 
-    /// What is known of a build; `None` for nothing.
+    /// The files and folders of a build; `None` if there are none.
     ///
     /// # Errors
     /// The database could not be asked.
@@ -61,7 +61,7 @@ impl Builds {
         known.map_err(BuildsError)
     }
 
-    /// Drops what is remembered of the builds of an upload, which has just been recorded.
+    /// Drops the remembered answers about the builds of an upload that has just been recorded.
     pub async fn forget(&self, outcome: &Outcome) {
         let of_files = outcome.build_ids.iter().map(|file| file.build_id.clone());
         let of_headers = outcome

@@ -1,12 +1,11 @@
-//! Do we have it, and where?
+//! Finds which source holds a file.
 //!
-//! The catalog knows the sources in the order in which they are asked: the regular ones, then, for those who ask for
-//! try symbols, the try source. Each pair of source and key is one memoised question to that source's storage, so an
-//! upload ends what is remembered of exactly the file that it stored, and nothing that concerns try symbols can show
-//! in an answer to somebody who did not ask for them.
+//! The catalog asks the sources in order: the regular ones, then, if a lookup includes try symbols, the try source.
+//! Each pair of source and path is a memoised lookup in that source's storage. So an upload invalidates exactly the
+//! files that it stored, and try symbols cannot influence the answer to a lookup that does not include them.
 //!
-//! [`Modules`] knows the same files by what their headers say: which module is meant by a code id. [`Builds`] knows
-//! regular files by the build id that they carry.
+//! [`Modules`] finds the module of a code id or a debug id, by the headers of the files. [`Builds`] finds regular files
+//! by build id. [`Spooler`] brings a stored object into a temporary file.
 
 mod builds;
 mod modules;
@@ -17,8 +16,7 @@ mod spool;
 use std::ops::Range;
 use std::sync::Arc;
 
-use tokio::runtime::Handle;
-
+use crate::background::{Background, TaskPanicked};
 use crate::cache::{CacheKey, Memo, MemoFactory, MemoKind};
 use crate::db::{BuildIdRecords, FileRecords};
 use crate::storage::{Address, Fetched, ObjectInfo, StorageError};
@@ -30,12 +28,12 @@ pub use origin::{Origin, Sourced, Unknown};
 pub use source::{Layout, SymbolSource, UploadTarget};
 pub use spool::{SpoolError, SpoolLimit, Spooled, Spooler};
 
-/// How a lookup is to be made.
+/// The options of a lookup.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Lookup {
     /// Which stores are asked.
     pub stores: Stores,
-    /// Whether to look past what is remembered.
+    /// Whether to ask the storage even if an answer is remembered.
     pub refreshes: bool,
 }
 
@@ -48,14 +46,14 @@ pub struct Found {
     pub path: String,
     /// What is known of it.
     pub info: Arc<ObjectInfo>,
-    /// Whether it is a gzip file of what is wanted: then [`Self::info`] and what is opened describe the wanted file,
-    /// stored gzipped.
+    /// Whether the object is a gzip file of the wanted one. If so, [`Self::info`] and [`Catalog::open`] describe the
+    /// wanted file, stored gzipped.
     is_unwrapped: bool,
 }
 
 impl Found {
-    /// Sees a gzip file, such as a `.dbg.gz`, as the file that was gzipped: to HTTP that is the same as a file that is
-    /// stored gzipped. `None` for one that the storage holds gzipped once more.
+    /// Treats a gzip file, such as a `.dbg.gz`, as the file inside it, which HTTP sends like any file that is stored
+    /// gzipped. `None` if the storage holds the gzip file itself gzipped.
     #[must_use]
     pub fn unwrapped(mut self) -> Option<Self> {
         if self.info.meta.is_gzipped {
@@ -73,25 +71,25 @@ fn unwrap_gzip(info: &mut ObjectInfo) {
     info.meta.content_type = None;
 }
 
-/// What one source says of a file.
+/// One source's answer about a file.
 #[derive(Clone, Debug)]
 pub struct SourceAnswer {
     /// The storage's name.
     pub storage: String,
     /// Where the file would be there.
     pub path: String,
-    /// Which store the source is of.
+    /// The store that the source belongs to.
     pub store: Store,
     /// Whether it is there.
     pub held: Sourced<Arc<ObjectInfo>>,
 }
 
-/// A source could not be asked, so nobody knows whether it holds the file.
+/// A source could not be asked, so it is unknown whether it holds the file.
 #[derive(Clone, Debug, thiserror::Error)]
 #[error("could not look up a symbol: {0}")]
 pub struct CatalogError(#[source] pub Arc<StorageError>);
 
-/// All sources, and what is remembered of them.
+/// All sources, and the remembered answers about them.
 #[derive(Debug)]
 pub struct Catalog {
     /// The regular sources; the first is that of `target`.
@@ -101,14 +99,13 @@ pub struct Catalog {
     memo: Memo<Arc<ObjectInfo>>,
     modules: Modules,
     builds: Builds,
-    runtime: Handle,
+    background: Background,
 }
 
 impl Catalog {
     /// Makes a catalog of the targets of regular and of try uploads, and of further regular sources in the order in
-    /// which they are asked; `files` and `build_ids` are the records of what was uploaded.
-    /// Sources are asked from tasks of `runtime`, so that a client that disconnects does not end a lookup that other
-    /// requests wait for.
+    /// which they are asked; `files` and `build_ids` are the records of what was uploaded. Sources are asked in
+    /// `background` tasks, so that a client that disconnects does not end a lookup that other requests wait for.
     #[must_use]
     pub fn new(
         target: UploadTarget,
@@ -117,7 +114,7 @@ impl Catalog {
         files: Arc<dyn FileRecords>,
         build_ids: Arc<dyn BuildIdRecords>,
         memos: &MemoFactory,
-        runtime: Handle,
+        background: Background,
     ) -> Self {
         let mut regular = vec![Arc::clone(target.source())];
         regular.extend(further.into_iter().map(Arc::new));
@@ -128,17 +125,17 @@ impl Catalog {
             memo: memos.memo(MemoKind::Catalog),
             modules: Modules::new(files, memos),
             builds: Builds::new(build_ids, memos),
-            runtime,
+            background,
         }
     }
 
-    /// What the headers of the files say of their modules.
+    /// The modules that the headers of the files name.
     #[must_use]
     pub fn modules(&self) -> &Modules {
         &self.modules
     }
 
-    /// What is known of files by their build ids.
+    /// The files that are known by their build ids.
     #[must_use]
     pub fn builds(&self) -> &Builds {
         &self.builds
@@ -156,7 +153,7 @@ impl Catalog {
     /// The first source that holds the file.
     ///
     /// # Errors
-    /// A source that comes before any that is known to hold the file could not be asked.
+    /// A source could not be asked, and no source before it holds the file.
     pub async fn find(
         &self,
         key: &SymbolKey,
@@ -178,7 +175,7 @@ impl Catalog {
         Ok(None)
     }
 
-    /// What every source says of a file, and from where. What nobody remembers is asked for, and not remembered.
+    /// Every source's answer about a file, and its origin. Answers that are not remembered are asked for, and not kept.
     pub async fn explain(&self, key: &SymbolKey, stores: Stores) -> Vec<SourceAnswer> {
         let asks_try = stores.includes(Store::Try);
         let try_source = asks_try.then(|| (self.try_target.source(), Store::Try));
@@ -198,21 +195,21 @@ impl Catalog {
         answers
     }
 
-    /// The address to send clients to for a file that was found; `None` when they are to get its bytes from here.
+    /// The URL to redirect clients to for a file that was found; `None` if this server sends its bytes.
     ///
     /// # Errors
-    /// The source cannot make addresses right now.
+    /// The source cannot make URLs right now.
     pub async fn address(&self, found: &Found) -> Result<Option<Address>, CatalogError> {
         if found.is_unwrapped {
-            // The storage would send it as the gzip file that it is.
+            // The storage would send it as a gzip file, without a Content-Encoding.
             return Ok(None);
         }
         let address = found.source.objects().address(&found.path).await;
         address.map_err(|error| CatalogError(Arc::new(error)))
     }
 
-    /// Opens a file that was found: all of it, or a range. `None` when it has gone meanwhile; what was remembered of
-    /// it is then dropped.
+    /// Opens a file that was found: all of it, or a range. `None` if it has been removed since; its remembered answer
+    /// is dropped then.
     ///
     /// # Errors
     /// The source could not be asked.
@@ -233,7 +230,7 @@ impl Catalog {
         Ok(Some(fetched))
     }
 
-    /// Drops what is remembered of a path of a source, because it has just changed.
+    /// Drops the remembered answer about a path of a source, because the object has just changed.
     pub async fn forget(&self, source: &SymbolSource, path: &str) {
         self.memo.forget(&cache_key(source, path)).await;
     }
@@ -260,7 +257,8 @@ impl Catalog {
     ) -> Result<Option<Arc<ObjectInfo>>, StorageError> {
         let (source, path) = (Arc::clone(source), path.to_owned());
         let head = async move { source.objects().head(&path).await };
-        let info = flatten(self.runtime.spawn(head).await)?;
+        let ended = self.background.run(head).await;
+        let info = ended.unwrap_or_else(|panic| Err(unavailable(panic)))?;
         Ok(info.map(Arc::new))
     }
 }
@@ -269,14 +267,10 @@ fn cache_key(source: &SymbolSource, path: &str) -> CacheKey {
     CacheKey::new("object", &[source.objects().location(), path])
 }
 
-/// A task that panicked is a storage that could not be asked.
-fn flatten<T>(
-    joined: Result<Result<T, StorageError>, tokio::task::JoinError>,
-) -> Result<T, StorageError> {
-    joined.unwrap_or_else(|error| {
-        Err(StorageError::Unavailable {
-            storage: "any".to_owned(),
-            reason: error.to_string(),
-        })
-    })
+/// Treats a lookup that panicked like a storage that did not answer.
+fn unavailable(panic: TaskPanicked) -> StorageError {
+    StorageError::Unavailable {
+        storage: "any".to_owned(),
+        reason: panic.to_string(),
+    }
 }

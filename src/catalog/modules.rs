@@ -1,10 +1,9 @@
-//! Which module is meant?
+//! Finds modules by either of their pairs of names.
 //!
 //! The header of an uploaded `.sym` file names its module twice: by debug file and debug id, and by code file and code
-//! id. The database keeps both, so a client that knows one can learn the other. Each question about one pair of names,
-//! among regular or among try symbols, is one memoised question to the database: an upload ends what is remembered of
-//! exactly the modules that it names, and no try upload can change an answer to somebody who did not ask for try
-//! symbols.
+//! id. The database keeps both, so a client that knows one pair can learn the other. Each pair of names in each store
+//! is a memoised query to the database. So an upload invalidates exactly the modules that it names, and try uploads
+//! cannot influence the answer to a lookup that does not include try symbols.
 
 use std::sync::Arc;
 
@@ -16,7 +15,7 @@ use symbols::{DebugId, Store, Stores};
 
 use super::{Lookup, Sourced};
 
-/// By which of its two pairs of names a module is asked for.
+/// The pair of names that a module is looked up by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NamedBy {
     /// Code file and code id.
@@ -28,18 +27,18 @@ pub enum NamedBy {
 /// A module that an upload named.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Module {
-    /// What is known of it.
+    /// Its record.
     pub record: ModuleRecord,
-    /// Which store its file is in.
+    /// The store that holds its file.
     pub store: Store,
 }
 
-/// The database could not be asked, so nobody knows whether there is such a module.
+/// The database could not be asked, so it is unknown whether there is such a module.
 #[derive(Clone, Debug, thiserror::Error)]
 #[error("could not look up a module: {0}")]
 pub struct ModulesError(#[source] pub Arc<DbError>);
 
-/// The modules of all completed uploads, and what is remembered of them.
+/// The modules of all completed uploads, and the remembered answers about them.
 #[derive(Debug)]
 pub struct Modules {
     files: Arc<dyn FileRecords>,
@@ -56,7 +55,7 @@ impl Modules {
         }
     }
 
-    /// The module of these names that was uploaded last; a regular one before any of try.
+    /// The module of these names that was uploaded last. Regular modules come before try modules.
     ///
     /// # Errors
     /// The database could not be asked.
@@ -81,7 +80,7 @@ impl Modules {
         Ok(None)
     }
 
-    /// The module that these names mean, be they those of its debug file or those of its code file.
+    /// The module of these names, whether they are a debug file and debug id or a code file and code id.
     ///
     /// # Errors
     /// The database could not be asked.
@@ -100,8 +99,8 @@ impl Modules {
         Ok(None)
     }
 
-    /// What is known of the module of these names in each store, and from where. What
-    /// nobody remembers is asked for, and not remembered.
+    /// The module of these names in each store, and the origin of that answer. Answers that are not remembered are
+    /// asked for, and not kept.
     pub async fn explain(
         &self,
         named_by: NamedBy,
@@ -128,8 +127,7 @@ impl Modules {
         answers
     }
 
-    /// Debug ids under which uploads have brought symbols of this debug file, the newest first; at most `limit` in
-    /// each store.
+    /// Debug ids under which symbols of this debug file were uploaded, the newest first; at most `limit` in each store.
     ///
     /// # Errors
     /// The database could not be asked.
@@ -146,7 +144,7 @@ impl Modules {
         Ok(ids)
     }
 
-    /// Drops what is remembered of the module that a file names, because the file has just been recorded.
+    /// Drops the remembered answers about the module that a file names, because the file has just been recorded.
     pub async fn forget(&self, file: &FileRecord, store: Store) {
         let names = [
             (NamedBy::DebugId, &file.debug_file, &file.debug_id),
@@ -180,7 +178,7 @@ impl Modules {
     }
 }
 
-/// One question to the database.
+/// One query to the database.
 #[derive(Clone, Copy, Debug)]
 struct Question<'a> {
     named_by: NamedBy,

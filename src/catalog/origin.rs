@@ -1,4 +1,4 @@
-//! Answers that tell where they come from, for those who ask why.
+//! Answers with their origin, for explanations.
 
 use std::time::Duration;
 
@@ -7,29 +7,29 @@ use crate::cache::Remembered;
 /// Where an answer comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Origin {
-    /// It was remembered by this process, which learnt it that long ago.
+    /// This process remembered it, for this long.
     Memory(Duration),
     /// Another node remembered it.
     SharedCache,
-    /// Nobody remembered it, so it was asked for just now.
+    /// It was not remembered, so the storage or the database was asked.
     Asked,
 }
 
-/// An answer and where it comes from.
+/// An answer and its origin.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sourced<T> {
-    /// What was found, if anything. The error says only that nobody could be asked: its reasons are the operator's.
+    /// What was found, if anything. The error carries no reason, since explanations are shown to clients.
     pub answer: Result<Option<T>, Unknown>,
-    /// Where that is from.
+    /// Where the answer comes from.
     pub origin: Origin,
 }
 
-/// Nobody could be asked.
+/// The storage or the database could not be asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Unknown;
 
 impl<T> Sourced<T> {
-    /// What is remembered, or else what is found by asking.
+    /// The remembered answer if there is one, else the result of `ask`.
     pub(super) async fn of<E>(
         remembered: Option<Remembered<T>>,
         ask: impl Future<Output = Result<Option<T>, E>>,

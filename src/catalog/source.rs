@@ -5,18 +5,18 @@ use std::sync::Arc;
 use crate::storage::{ObjectSource, Storage};
 use symbols::SymbolKey;
 
-/// How the path of an object is made of a symbol key.
+/// How a symbol key becomes the path of an object.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Layout {
-    /// `<prefix>/<debug file>/<id>/<file>`, as Breakpad and Tecken have it.
+    /// `<prefix>/<debug file>/<id>/<file>`, as Breakpad and Tecken lay them out.
     Breakpad {
-        /// Without slashes at its ends; an empty one means the root.
+        /// Without slashes at either end; empty for the root.
         prefix: String,
     },
 }
 
 impl Layout {
-    /// Breakpad's layout below a prefix; an empty one means the root.
+    /// Breakpad's layout below a prefix, which is empty for the root.
     #[must_use]
     pub fn breakpad(prefix: &str) -> Self {
         Self::Breakpad {
@@ -45,7 +45,7 @@ pub struct SymbolSource {
 }
 
 impl SymbolSource {
-    /// Looks for symbols among these objects.
+    /// Makes a source of these objects.
     #[must_use]
     pub fn new(objects: Arc<dyn ObjectSource>, layout: Layout) -> Self {
         Self { objects, layout }
@@ -72,7 +72,7 @@ pub struct UploadTarget {
 }
 
 impl UploadTarget {
-    /// Stores and looks for symbols in this storage.
+    /// Makes a target that stores symbols in this storage and looks for them there.
     #[must_use]
     pub fn new(storage: Arc<dyn Storage>, layout: Layout) -> Self {
         let objects: Arc<dyn ObjectSource> = Arc::clone(&storage) as _;

@@ -1,8 +1,8 @@
 //! Stored objects in temporary files.
 //!
 //! Code that reads an object in several places, or computes on all of it, spools it first: it is copied into a file
-//! without a name and inflated if it is stored gzipped, within bounds of bytes and time. Inflating runs on the CPU pool
-//! and needs a second file; it has no deadline, since the bound of bytes bounds it too.
+//! without a name and inflated if it is stored gzipped, within a limit of bytes and a deadline. Inflating runs on the
+//! CPU pool and needs a second file. It has no deadline of its own, since the limit of bytes bounds it too.
 
 use std::fs::File;
 use std::io::{self, BufReader, Read, Seek, Write};
@@ -35,7 +35,7 @@ pub struct SpoolLimit {
 /// An object in a temporary file.
 #[derive(Debug)]
 pub struct Spooled {
-    /// The file, positioned at its start; it has no name and vanishes with its last user.
+    /// The file, positioned at its start. It has no name and is gone once it is closed.
     pub file: File,
     /// Its length in bytes.
     pub length: u64,
@@ -66,7 +66,7 @@ pub enum SpoolError {
     Panicked(#[from] JobPanicked),
 }
 
-/// Spools objects. Callers bound how many at a time.
+/// Spools objects. Callers limit how many at a time.
 #[derive(Clone, Debug)]
 pub struct Spooler {
     scratch: Arc<Scratch>,

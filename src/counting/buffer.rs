@@ -8,7 +8,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::Count;
 
-/// The map is split, so that requests on different threads seldom wait for each other.
+/// The map is split into shards, so that requests on different threads rarely wait for each other.
 const SHARDS: usize = 16;
 
 type Shard<K, C> = Mutex<HashMap<K, C>>;
@@ -19,7 +19,7 @@ pub struct Buffer<K, C> {
     shards: [Shard<K, C>; SHARDS],
     /// Chooses the shard of a key.
     hasher: RandomState,
-    /// How many keys there are, in all shards.
+    /// The number of keys in all shards.
     length: AtomicUsize,
     limit: usize,
 }
@@ -49,7 +49,7 @@ impl<K: Hash + Ord, C: Count> Buffer<K, C> {
     /// Adds a count.
     ///
     /// # Errors
-    /// The key is new and there is no room for it. Keys that are in the buffer always have room.
+    /// The key is new and the buffer is full. Counts of keys in the buffer are always added.
     pub fn add(&self, key: K, count: C) -> Result<(), Full> {
         let mut shard = self.shard(&key);
         match shard.entry(key) {
@@ -83,7 +83,7 @@ impl<K: Hash + Ord, C: Count> Buffer<K, C> {
     }
 }
 
-/// A panic elsewhere cannot have left a map of counts half changed.
+/// A panic elsewhere cannot have left a map of counts in an inconsistent state.
 fn lock<K, C>(shard: &Shard<K, C>) -> MutexGuard<'_, HashMap<K, C>> {
     shard.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,10 +1,10 @@
 //! Counts that gather in memory and are written to a database in batches, each exactly once.
 //!
-//! A request adds a count to a [`Buffer`] and goes on: counts of the same key [merge](Count::merge), and the number of
-//! keys is bounded. A [`BatchWriter`] takes everything out at short intervals and writes it to a [`Destination`] in
-//! numbered batches, one after the other. After a failed write it is not known whether the batch was written before
-//! the answer was lost. So the writer keeps the batch as it is and sends it again under its number before any other,
-//! and the destination ignores a number that it has seen.
+//! A request adds a count to a [`Buffer`] without waiting. Counts of the same key [merge](Count::merge), and the number
+//! of keys is limited. A [`BatchWriter`] takes everything out at short intervals and writes it to a [`Destination`] in
+//! numbered batches, one after the other. If a write fails, the batch may have been written before the answer was lost.
+//! So the writer keeps the batch unchanged and sends it again under its number before any other, and the destination
+//! ignores numbers that it has seen.
 //!
 //! The module does not know what is counted. Missing symbols are its first user.
 
@@ -21,33 +21,33 @@ pub use writer::BatchWriter;
 #[cfg(test)]
 pub(crate) use writer::{BATCH, LAST_ATTEMPTS};
 
-/// What has gathered for one key.
+/// The count of one key.
 pub trait Count: Clone + Debug + Send + Sync {
     /// Adds another count of the same key.
     fn merge(&mut self, other: Self);
 
-    /// How many events it counts.
+    /// How many events it stands for.
     fn events(&self) -> u64;
 }
 
-/// Names a batch of counts, so that one that is sent again is not added again.
+/// Identifies a batch of counts, so that a batch that is sent twice is added once.
 ///
 /// Whether a batch was written is not always known: a connection may break while the answer is on its way. A writer
-/// sends its batches with growing numbers, the next one only after the last one was written or given up for good.
+/// sends its batches with increasing numbers, each only after the previous one was written or given up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BatchId {
-    /// The writer, by a random number of its own.
+    /// The writer's random number.
     pub writer: [u8; 16],
-    /// The batch's number among those of its writer, from 1 on.
+    /// The batch's number among those of its writer, starting at 1.
     pub number: u32,
 }
 
 /// Where batches are written.
 #[async_trait]
 pub trait Destination: Debug + Send + Sync {
-    /// What is counted.
+    /// The key of a count.
     type Key: Clone + Debug + Hash + Ord + Send + Sync;
-    /// What is kept of each key.
+    /// The count that is kept for each key.
     type Count: Count;
 
     /// Adds the counts to the rows of their keys in one transaction: all of them or none. Each key occurs once, and the

@@ -1,4 +1,4 @@
-//! Writes what has gathered, in numbered batches.
+//! Writes the counts of a buffer in numbered batches.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,10 +11,10 @@ use super::{BatchId, Buffer, Count, Destination, Report, WriteError};
 /// The most keys in a batch.
 pub(crate) const BATCH: usize = 1_000;
 
-/// How often the last counts are tried when the server stops while the destination cannot be reached.
+/// How often the writer tries to write the last counts when the server stops.
 pub(crate) const LAST_ATTEMPTS: usize = 3;
 
-/// Counts on their way to the destination.
+/// Counts that are written together.
 #[derive(Debug)]
 struct Batch<D: Destination> {
     id: BatchId,
@@ -32,17 +32,17 @@ impl<D: Destination> Batch<D> {
 pub struct BatchWriter<D: Destination> {
     buffer: Arc<Buffer<D::Key, D::Count>>,
     destination: D,
-    /// The last batch made.
+    /// The number of the last batch.
     last: BatchId,
-    /// A batch of which it is not known whether it was written.
+    /// A batch that may or may not have been written.
     unsettled: Option<Batch<D>>,
 }
 
 impl<D: Destination> BatchWriter<D> {
-    /// Makes the writer of a buffer. A buffer has one.
+    /// Makes the writer of a buffer. Each buffer has one writer.
     ///
     /// # Errors
-    /// The operating system has no randomness for the writer's number.
+    /// The operating system provides no randomness for the writer's number.
     pub fn new(
         buffer: Arc<Buffer<D::Key, D::Count>>,
         destination: D,
@@ -116,7 +116,7 @@ impl<D: Destination> BatchWriter<D> {
         }
     }
 
-    /// Writes a batch, or drops it if the destination refuses it; keeps it as the unsettled one otherwise.
+    /// Writes a batch. Drops it if the destination refuses it, and keeps it as the unsettled one if the write fails.
     async fn write(&mut self, batch: Batch<D>) {
         let result = self.destination.write(batch.id, &batch.counts).await;
         let (keys, events) = (batch.counts.len(), batch.events());

@@ -5,14 +5,13 @@ use serde::{Deserialize, Serialize};
 
 use crate::section::{Section, Violation, violations};
 
-/// What is answered to debuggers that ask by build id.
+/// How requests by build id are answered.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct DebuginfodConfig {
-    /// The largest file, inflated, of which single sections or source files are sent. Whole files are sent whatever
-    /// their size.
+    /// The largest file, inflated, from which sections or source files are extracted. Whole files of any size are sent.
     pub extract_from: ByteSize,
-    /// How many of them are being extracted at once.
+    /// How many extractions may run at once.
     pub extracts: usize,
 }
 

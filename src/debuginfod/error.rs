@@ -1,4 +1,4 @@
-//! Why there is nothing to send.
+//! Errors of requests by build id.
 
 use std::io;
 
@@ -8,30 +8,30 @@ use crate::catalog::{BuildsError, CatalogError, SpoolError};
 use crate::cpu::JobPanicked;
 use crate::storage::StorageError;
 
-/// Why there is nothing to send to a debugger.
+/// Why a debugger gets no file.
 #[derive(Debug, thiserror::Error)]
 pub enum DebuginfodError {
-    /// No source holds a file of this build, or they have no such section.
+    /// No source holds a file of this build, or its files have no such section or source file.
     #[error("Not Found")]
     NotFound,
-    /// The file is larger than the client wants.
-    #[error("The file has {size} bytes, more than the {largest} of X-DEBUGINFOD-MAXSIZE")]
+    /// The file is larger than the client accepts.
+    #[error("The file has {size} bytes, more than the {largest} that X-DEBUGINFOD-MAXSIZE allows")]
     TooLarge {
         /// The file's size in bytes.
         size: u64,
-        /// What the client asked for, in bytes.
+        /// The client's limit in bytes.
         largest: u64,
     },
-    /// The file is too large to take something out of it.
-    #[error("The file is larger than {0}, so it is sent as a whole only")]
+    /// The file is too large to extract parts of it.
+    #[error("The file is larger than {0}, so it is only sent as a whole")]
     NotExtracted(ByteSize),
-    /// The file cannot be read as what it should be.
+    /// The file is not what its name or its record says.
     #[error("The file that was uploaded cannot be read: {0}")]
     Damaged(String),
-    /// Too many are extracting at once.
+    /// Too many extractions are in progress.
     #[error("Too many files are being read right now. Try again later")]
     Busy,
-    /// It takes too long.
+    /// Reading the file took too long.
     #[error("Reading the file took too long. Try again later")]
     Timeout,
     /// There is no room for temporary files, or they cannot be read.

@@ -1,4 +1,4 @@
-//! Taking a part out of a stored file.
+//! Extracting a part of a stored file.
 
 use std::fs::File;
 use std::io;
@@ -24,16 +24,16 @@ const COPY: Duration = Duration::from_mins(1);
 /// Bytes of a temporary file.
 #[derive(Clone, Debug)]
 pub struct Extract {
-    /// The file; it has no name and vanishes with its last user.
+    /// The file. It has no name and is gone once it is closed.
     pub file: Arc<File>,
-    /// Which of its bytes.
+    /// Which of its bytes to send.
     pub range: Range<u64>,
-    /// When the file that they were taken out of was stored.
+    /// When the file that they come from was stored.
     pub modified_at: OffsetDateTime,
 }
 
 impl DebuginfodService {
-    /// Waits until one more may extract something.
+    /// Waits for a slot to extract something.
     pub(super) async fn take_turn(&self) -> Result<OwnedSemaphorePermit, DebuginfodError> {
         let turn = Arc::clone(&self.extracts).acquire_owned();
         match timeout(TURN, turn).await {
@@ -42,7 +42,7 @@ impl DebuginfodService {
         }
     }
 
-    /// The bytes of a section; `None` if the file has none of this name, or only its place in memory.
+    /// The bytes of a section; `None` if the file has no section of this name, or one without bytes in the file.
     pub(super) async fn extract_section(
         &self,
         file: &BuildFile,
@@ -53,7 +53,7 @@ impl DebuginfodService {
             .await
     }
 
-    /// The bytes of a source file; `None` if the archive has none of this path.
+    /// The bytes of a source file; `None` if the archive has no file at this path.
     pub(super) async fn extract_source(
         &self,
         archive: &BuildFile,
@@ -64,7 +64,7 @@ impl DebuginfodService {
             .await
     }
 
-    /// Takes the bytes that `find` tells out of a stored file, inflated if it is gzipped.
+    /// Spools a stored file, inflated if it is gzipped, and returns the range that `find` returns for it.
     async fn extract<F>(
         &self,
         file: &BuildFile,
@@ -93,7 +93,7 @@ impl DebuginfodService {
     }
 }
 
-/// Finds a regular file in a tar archive: where its bytes lie. Neither a leading slash nor `./` tells paths apart.
+/// Finds the range of a regular file in a tar archive. A leading slash or `./` makes no difference between paths.
 fn find_source(mut archive: &File, path: &[u8]) -> Result<Option<Range<u64>>, DebuginfodError> {
     let damaged = |error: io::Error| DebuginfodError::Damaged(error.to_string());
     io::Seek::rewind(&mut archive).map_err(DebuginfodError::Temporary)?;

@@ -1,13 +1,13 @@
 //! Files by build id, for debuggers that speak debuginfod (gdb, elfutils, LLDB, valgrind, samply).
 //!
-//! A build id leads to candidates ([`Builds`](crate::catalog::Builds)), and the first of them that a storage really
-//! holds, with the digest that it had when its build id was read, is the answer. `.dbg.gz` files are sent as what they
-//! are the gzip file of. Try symbols are never an answer.
+//! A build id leads to candidates ([`Builds`](crate::catalog::Builds)). The answer is the first candidate that a
+//! storage holds and whose digest is still the one recorded with the build id. A `.dbg.gz` file is sent as the file
+//! inside it. Try symbols are never sent.
 //!
-//! A section has to be taken out of a file, and a source file out of the archive of sources that was uploaded beside
-//! it: that file is spooled into a temporary one, inflated and bounded, and `extract.rs` finds the wanted bytes in
-//! it. Sources come from nowhere else, whatever paths the debug information names. A few requests do so at a time;
-//! the others wait a moment and are then refused as busy.
+//! A section is extracted from an ELF file, and a source file from the archive of sources that was uploaded beside it.
+//! The file is spooled into a temporary one, inflated and bounded, and `extract.rs` finds the wanted bytes there.
+//! Source files come from these archives only, whatever paths the debug information names. A few requests extract at a
+//! time; others wait briefly and are then refused as busy.
 
 mod config;
 mod error;
@@ -29,40 +29,40 @@ pub use config::DebuginfodConfig;
 pub use error::DebuginfodError;
 pub use extract::Extract;
 
-/// What the name of an archive of sources adds to that of the debug file.
+/// The suffix that makes the name of an archive of sources from that of the debug file.
 const SOURCES: &str = ".src.tar.gz";
 
 /// Which of a build's two files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// The one with symbols and debug information, best of all without code.
+    /// The one with symbols and debug information, preferably without code.
     DebugInfo,
-    /// The one that is run.
+    /// The one that is executed.
     Executable,
 }
 
 /// A file of a build.
 #[derive(Clone, Debug)]
 pub struct BuildFile {
-    /// Where it lies.
+    /// Where it is stored.
     pub found: Found,
-    /// What it was stored as.
+    /// The key under which it is stored.
     pub key: SymbolKey,
-    /// Its size in bytes; of a gzipped one what its trailer says, and not always known.
+    /// Its size in bytes, if known; for a gzipped file, the size in its trailer.
     pub size: Option<u64>,
 }
 
-/// A file that may be of a build.
+/// A file that may belong to a build.
 #[derive(Clone, Debug)]
 struct Candidate {
     key: SymbolKey,
-    /// Of the file that has the build id, where that is known.
+    /// The digest recorded with the build id, if there is one.
     sha256: Option<Sha256>,
     is_gzipped: bool,
     size: Option<u64>,
 }
 
-/// Finds files by build id, and takes sections out of them.
+/// Finds files by build id, and extracts sections and sources from them.
 #[derive(Clone, Debug)]
 pub struct DebuginfodService {
     config: DebuginfodConfig,
@@ -74,7 +74,7 @@ pub struct DebuginfodService {
 }
 
 impl DebuginfodService {
-    /// Makes the service; `scratch` is where files are kept while something is taken out of them.
+    /// Makes the service. `scratch` holds files while sections and sources are extracted from them.
     #[must_use]
     pub fn new(
         config: DebuginfodConfig,
@@ -93,7 +93,7 @@ impl DebuginfodService {
         }
     }
 
-    /// Finds a file of a build, of at most `largest` bytes if the client says so.
+    /// Finds a file of a build, of at most `largest` bytes if the client sets a limit.
     ///
     /// # Errors
     /// See [`DebuginfodError`].
@@ -116,8 +116,8 @@ impl DebuginfodService {
         result
     }
 
-    /// Takes a section out of the debug information of a build or, if that has none of this name, out of its
-    /// executable: its bytes as they are, compressed ones too.
+    /// Extracts a section from the debug information of a build or, if it has no section of this name, from the
+    /// executable. A compressed section stays compressed.
     ///
     /// # Errors
     /// See [`DebuginfodError`].
@@ -131,7 +131,7 @@ impl DebuginfodService {
         result
     }
 
-    /// Takes a source file out of the archive of sources of a build. `path` is the one that the compiler has noted.
+    /// Extracts a source file from a build's archive of sources. `path` is the path in the debug information.
     ///
     /// # Errors
     /// See [`DebuginfodError`].
@@ -190,7 +190,7 @@ impl DebuginfodService {
         Err(DebuginfodError::NotFound)
     }
 
-    /// The candidate, if some source holds it and it still is what it was.
+    /// The candidate, if a source holds it and its digest is still the recorded one.
     async fn look_up(&self, candidate: Candidate) -> Result<Option<BuildFile>, DebuginfodError> {
         let Candidate {
             key,
@@ -226,8 +226,7 @@ impl DebuginfodService {
     }
 }
 
-/// Where a file of this kind may lie, best first. Where files lie beside a `.sym` file, their endings tell what they
-/// are.
+/// Where a file of this kind may be stored, best first. Files beside a `.sym` file are recognised by their suffix.
 fn candidates(known: &KnownBuild, kind: Kind) -> Vec<Candidate> {
     let is_of_kind = |file: &&BuildIdRecord| match kind {
         Kind::DebugInfo => file.has_debug_info,
@@ -243,13 +242,13 @@ fn candidates(known: &KnownBuild, kind: Kind) -> Vec<Candidate> {
         is_gzipped: file.is_gzipped,
         size: file.size,
     });
-    let endings: &[(&str, bool)] = match kind {
+    let suffixes: &[(&str, bool)] = match kind {
         Kind::DebugInfo => &[(".dbg.gz", true), (".debug", false)],
         Kind::Executable => &[],
     };
     let of_folders = known.folders.iter().flat_map(|folder| {
-        endings.iter().filter_map(|(ending, is_gzipped)| {
-            let key = beside(&folder.debug_file, &folder.debug_id, ending)?;
+        suffixes.iter().filter_map(|(suffix, is_gzipped)| {
+            let key = beside(&folder.debug_file, &folder.debug_id, suffix)?;
             Some(Candidate {
                 key,
                 sha256: None,
@@ -261,7 +260,7 @@ fn candidates(known: &KnownBuild, kind: Kind) -> Vec<Candidate> {
     of_files.chain(of_folders).collect()
 }
 
-/// Where the archive of a build's sources may lie: beside its `.sym` file, or beside the ELF file itself.
+/// Where a build's archive of sources may be stored: beside its `.sym` file, or beside the ELF file itself.
 fn source_archives(known: &KnownBuild) -> Vec<Candidate> {
     let beside_sym = known
         .folders
@@ -283,10 +282,9 @@ fn source_archives(known: &KnownBuild) -> Vec<Candidate> {
     archives.collect()
 }
 
-/// The key of the file that lies in a module's folder and is called like the debug file, with an ending. `None` where
-/// that name is too long for any file.
-fn beside(debug_file: &str, id: &DebugId, ending: &str) -> Option<SymbolKey> {
-    SymbolKey::with_id(debug_file, id.clone(), &format!("{debug_file}{ending}")).ok()
+/// The key of a file in a module's folder that has the debug file's name and a suffix. `None` if that name is too long.
+fn beside(debug_file: &str, id: &DebugId, suffix: &str) -> Option<SymbolKey> {
+    SymbolKey::with_id(debug_file, id.clone(), &format!("{debug_file}{suffix}")).ok()
 }
 
 #[cfg(test)]

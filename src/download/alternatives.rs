@@ -1,21 +1,21 @@
-//! The names under which a wanted file may be kept.
+//! The names under which a wanted file may be stored.
 //!
-//! Debuggers do not agree on names. A file of Windows may be kept as it is or compressed, in a cabinet whose name ends
-//! in an underscore. A debug id is a GUID and an age; everybody writes the age in hexadecimal digits but LLDB, which
-//! writes it in decimal ones.
+//! Debuggers do not agree on names. A Windows file may be stored as it is, or compressed in a cabinet whose name ends
+//! in an underscore. A debug id consists of a GUID and an age; LLDB writes the age in decimal, all other clients in
+//! hexadecimal.
 
 use symbols::{SymbolKey, packed_name};
 
-/// A name under which a wanted file may be kept.
+/// A name under which a wanted file may be stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Candidate {
     /// The name.
     pub key: SymbolKey,
-    /// Whether it is that of a cabinet which holds the wanted file.
+    /// Whether the name is that of a cabinet with the wanted file in it.
     pub is_packed: bool,
 }
 
-/// Every name under which a file may be kept that is asked for by this one, in the order in which they are tried.
+/// The name that was asked for and its alternatives, in the order in which they are tried.
 pub(super) fn of(key: &SymbolKey) -> impl Iterator<Item = Candidate> {
     let itself = Candidate {
         key: key.clone(),
@@ -24,8 +24,7 @@ pub(super) fn of(key: &SymbolKey) -> impl Iterator<Item = Candidate> {
     std::iter::once(itself).chain(others(key))
 }
 
-/// The names beside the one that is asked for, of which most have none: with the age as a decimal number, and both in a
-/// cabinet.
+/// The alternatives of a name, if it has any: with the age read as decimal, and each of the two in a cabinet.
 pub(super) fn others(key: &SymbolKey) -> Vec<Candidate> {
     let by_age = decimal_age(key);
     let packed = in_cabinet(key);
@@ -38,13 +37,13 @@ pub(super) fn others(key: &SymbolKey) -> Vec<Candidate> {
     candidates.collect()
 }
 
-/// The key with its age taken for a decimal number, for the files that belong to a PDB.
+/// The key with its age read as decimal, for files that belong to a PDB.
 fn decimal_age(key: &SymbolKey) -> Option<SymbolKey> {
-    const ENDINGS: [&str; 3] = [".pdb", ".pd_", ".sym"];
+    const SUFFIXES: [&str; 3] = [".pdb", ".pd_", ".sym"];
     let name = key.file_name().as_bytes();
-    let belongs_to_pdb = ENDINGS.iter().any(|ending| {
-        let start = name.len().checked_sub(ending.len());
-        start.is_some_and(|start| name[start..].eq_ignore_ascii_case(ending.as_bytes()))
+    let belongs_to_pdb = SUFFIXES.iter().any(|suffix| {
+        let start = name.len().checked_sub(suffix.len());
+        start.is_some_and(|start| name[start..].eq_ignore_ascii_case(suffix.as_bytes()))
     });
     let id = key.id().with_decimal_age().filter(|_| belongs_to_pdb)?;
     SymbolKey::with_id(key.debug_file(), id, key.file_name()).ok()

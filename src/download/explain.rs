@@ -1,7 +1,7 @@
-//! Why is it missing?
+//! Explains what a download would answer, and why.
 //!
-//! The same steps as those of a download, each with its answer and where that comes from. Nothing is counted and
-//! nothing is remembered by it, so that looking changes nothing.
+//! An explanation takes the steps of a download and notes each answer with its origin. It counts nothing and remembers
+//! nothing, so it has no effect on later requests.
 
 use super::{Candidate, DownloadError, DownloadService, SYM, Wanted, alternatives, is_hopeless};
 use crate::catalog::{Module, NamedBy, SourceAnswer, Sourced};
@@ -9,30 +9,28 @@ use crate::db::DbError;
 use crate::db::files::HeldId;
 use symbols::{NameError, Stores, SymbolKey};
 
-/// How many ids of a debug file are listed.
+/// The most debug ids of a debug file that are listed.
 const LISTED_IDS: u32 = 50;
 
-/// What would become of a request, and why.
+/// The answer to a request, and the reasons for it.
 #[derive(Debug)]
 pub struct Explanation {
-    /// What would become of it.
+    /// The answer.
     pub verdict: Verdict,
-    /// What each name was answered with, in the order in which they are tried; those after the first that is held are
-    /// not tried.
+    /// The names in the order in which they are tried, up to the first that a source holds.
     pub candidates: Vec<CandidateAnswer>,
-    /// Which module is meant, if the request is one by code id that no source holds: among regular symbols, then among
-    /// those of try.
+    /// For a request by code id that no source holds: its module among regular symbols, then among try symbols.
     pub modules: Vec<Sourced<Module>>,
-    /// Ids of the debug file that uploads have brought, the newest first; a bounded number of them.
+    /// Debug ids under which the debug file was uploaded, the newest first; at most 50.
     pub ids: Result<Vec<HeldId>, DbError>,
 }
 
-/// What becomes of a request.
+/// The answer to a request.
 #[derive(Debug)]
 pub enum Verdict {
-    /// No symbol is ever called that.
+    /// No symbol ever has this name.
     Hopeless,
-    /// Its ending is not served.
+    /// Its suffix is not served.
     NotServed,
     /// The name breaks the grammar.
     Illegal(NameError),
@@ -40,7 +38,7 @@ pub enum Verdict {
     Held,
     /// A source holds it in a cabinet.
     Packed,
-    /// It is to be asked for as this.
+    /// The client is redirected to this key.
     Renamed(SymbolKey),
     /// No source holds it.
     Missing,
@@ -48,7 +46,7 @@ pub enum Verdict {
     Unknown,
 }
 
-/// What the sources say of one name.
+/// The answers of the sources about one name.
 #[derive(Debug)]
 pub struct CandidateAnswer {
     /// The name.
@@ -58,10 +56,10 @@ pub struct CandidateAnswer {
 }
 
 impl DownloadService {
-    /// Explains what would become of a request.
+    /// Explains the answer to a request.
     ///
     /// # Errors
-    /// Too many explanations are under way.
+    /// Too many explanations are in progress.
     pub async fn explain(
         &self,
         wanted: &Wanted<'_>,
@@ -88,7 +86,7 @@ impl DownloadService {
         Ok(explanation)
     }
 
-    /// Takes the steps of a lookup and writes them down.
+    /// Takes the steps of a lookup and notes them in the explanation.
     async fn follow(
         &self,
         key: &SymbolKey,

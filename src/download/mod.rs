@@ -1,7 +1,7 @@
 //! Finding the file of a request, and counting it when it is missing.
 //!
 //! A client that knows a module only by its code id asks for `<code file>/<code id>/<file>.sym`. When no source holds
-//! that, the catalog is asked under which debug id the module is kept, and the client is sent there.
+//! that, the catalog looks up the module's debug id, and the client is redirected to it.
 
 mod alternatives;
 mod explain;
@@ -26,22 +26,22 @@ pub use alternatives::Candidate;
 pub use explain::{CandidateAnswer, Explanation, Verdict};
 pub use unpack::{UnpackError, Unpacker};
 
-/// How the names of Breakpad's symbol files end, the only ones that are looked up by code id.
+/// The suffix of Breakpad's symbol files, the only files that are looked up by code id.
 const SYM: &str = ".sym";
 
-/// How many explanations are under way at most.
+/// The most explanations in progress at once.
 const EXPLANATIONS: usize = 4;
 
 /// Which files are served.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct DownloadConfig {
-    /// Endings of the names that are looked up at all; others are answered at once as not found, and not counted.
+    /// Suffixes of the names that are looked up. Other names are answered with 404 at once, and not counted.
     pub serve: SuffixList,
-    /// How long clients and caches may keep a file without asking whether it has changed; zero makes them ask always.
+    /// How long clients and caches may reuse a file without revalidating it; zero makes them revalidate every time.
     #[serde(with = "humantime_serde")]
     pub max_age: Duration,
-    /// The largest file that is unpacked from the cabinet in which it is kept.
+    /// The largest file that is unpacked from its cabinet.
     pub unpacked_size: ByteSize,
 }
 
@@ -62,13 +62,13 @@ impl Section for DownloadConfig {
             &[(
                 "serve",
                 !self.serve.is_empty(),
-                "names no ending, so nothing would be served",
+                "lists no suffix, so nothing would be served",
             )],
         )
     }
 }
 
-/// What a client wants, as its URL says.
+/// The file that a URL asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Wanted<'path> {
     /// The first part of the path, decoded but not checked.
@@ -89,9 +89,9 @@ impl Wanted<'_> {
 /// Whether a miss is counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Counting<'request> {
-    /// It is, with what the client knows of the module.
+    /// It is, with what the client says about the module.
     Counted(&'request CodeInfo),
-    /// It is not: the client only looks, or continues a download that has been counted.
+    /// It is not: the client only probes, or continues a download that has been counted.
     Uncounted,
 }
 
@@ -100,19 +100,19 @@ pub enum Counting<'request> {
 pub enum Place {
     /// Some source holds it.
     Held(Found),
-    /// Some source holds a cabinet with it in.
+    /// Some source holds a cabinet with the file in it.
     Packed(Found),
-    /// It was asked for by code id, and is to be asked for by debug id, as this.
+    /// The request was by code id; this is the key by debug id.
     Renamed(SymbolKey),
 }
 
 /// Why there is nothing to send.
 #[derive(Debug, thiserror::Error)]
 pub enum DownloadError {
-    /// No symbol is ever called that, so nothing was looked up.
+    /// No symbol ever has this name, so it was not looked up.
     #[error("Symbol Not Found (and ignored)")]
     Ignored,
-    /// The name breaks the grammar, so nothing was looked up.
+    /// The name breaks the grammar, so it was not looked up.
     #[error("Symbol name lookup contains invalid characters and will never be found.")]
     IllegalName(#[from] NameError),
     /// No source holds it.
@@ -121,13 +121,13 @@ pub enum DownloadError {
     /// A source could not be asked.
     #[error(transparent)]
     Unavailable(#[from] CatalogError),
-    /// No source holds it, and the database could not be asked which module is meant.
+    /// No source holds it, and the database could not be asked for its module.
     #[error(transparent)]
     ModuleUnknown(#[from] ModulesError),
-    /// Too many explanations are under way.
-    #[error("too many explanations are under way")]
+    /// Too many explanations are in progress.
+    #[error("too many explanations are in progress")]
     Busy,
-    /// A source holds it in a cabinet, out of which it does not come.
+    /// A source holds it in a cabinet that cannot be unpacked.
     #[error(transparent)]
     Unpack(#[from] UnpackError),
 }
@@ -140,7 +140,7 @@ pub struct DownloadService {
     missing: MissingLog,
     unpacker: Unpacker,
     largest_unpacked: ByteSize,
-    /// Explanations remember nothing, so a few at a time have to do.
+    /// Explanations bypass the memos, so only a few run at a time.
     explaining: Arc<Semaphore>,
     metrics: Metrics,
 }
@@ -166,8 +166,8 @@ impl DownloadService {
         }
     }
 
-    /// Looks a file up and records how that ended: in the metrics always, among the missing symbols if no source holds
-    /// the file and misses are counted.
+    /// Looks up a file and counts the result in the metrics. If no source holds the file and `counting` says so, it is
+    /// also counted as a missing symbol.
     ///
     /// # Errors
     /// There is nothing to send, or a source or the database could not be asked.
@@ -195,10 +195,10 @@ impl DownloadService {
         result
     }
 
-    /// Takes a file out of the cabinet that was found, as if it had been stored so.
+    /// Unpacks a file from the cabinet that was found, as if the file had been stored by itself.
     ///
     /// # Errors
-    /// The cabinet has gone, cannot be read or is refused, or there is no room to unpack it.
+    /// The cabinet has been removed, cannot be read or is refused, or there is no room to unpack it.
     pub async fn unpack(
         &self,
         cabinet: &Found,
@@ -244,7 +244,7 @@ impl DownloadService {
         let Counting::Counted(code) = counting else {
             return Err(DownloadError::NotFound);
         };
-        // What is asked for as a cabinet and can be had without one is not missing.
+        // A cabinet is not missing if the file in it is stored without one.
         let plain = self.unpacked(&key);
         if let Some(plain) = &plain
             && self.catalog.find(plain, lookup).await?.is_some()
@@ -255,17 +255,17 @@ impl DownloadService {
         Err(DownloadError::NotFound)
     }
 
-    /// The file that is wanted by whoever asks for this cabinet, if such files are served.
+    /// The key of the file in a cabinet, if files of this name are served.
     fn unpacked(&self, cabinet: &SymbolKey) -> Option<SymbolKey> {
         let plain = plain_name(cabinet.file_name()).filter(|name| self.serve.matches(name))?;
         SymbolKey::with_id(cabinet.debug_file(), cabinet.id().clone(), &plain).ok()
     }
 
-    /// What to ask for instead of a `.sym` file that was asked for by code id, as Tecken (2023 and later) does. The
-    /// file's name stays.
+    /// The key by debug id of a `.sym` file that was asked for by code id, as Tecken (2023 and later) does. The file
+    /// name stays.
     ///
-    /// A code id has fewer digits than a debug id, so whoever asks by debug id needs no database. Nor is there ever a
-    /// second step: a name whose id could be taken for a code id again is not passed on, whatever a header says.
+    /// A code id has fewer digits than a debug id, so requests by debug id need no database. A redirect never leads to
+    /// another one: a key whose id could again be a code id is not used, whatever a header says.
     async fn by_code_id(
         &self,
         key: &SymbolKey,
@@ -281,7 +281,7 @@ impl DownloadService {
         Ok(module.and_then(|module| Self::renamed(&module, key)))
     }
 
-    /// What to ask for instead of a code id, if it is a debug id.
+    /// The key by debug id, if the module's id is a debug id.
     fn renamed(module: &Module, key: &SymbolKey) -> Option<SymbolKey> {
         let (debug_file, debug_id) = (&module.record.debug_file, &module.record.debug_id);
         let renamed = SymbolKey::with_id(debug_file, debug_id.clone(), key.file_name()).ok()?;
@@ -289,8 +289,8 @@ impl DownloadService {
     }
 }
 
-/// Tells whether no server can ever hold this: `file.ptr`, which Windows debuggers ask for after every miss, and the
-/// all-zero id of a client that knows none. Tecken answers these without a lookup.
+/// Returns whether no server can ever hold this: `file.ptr`, which Windows debuggers ask for after every miss, or the
+/// all-zero id of a client that knows no id. Tecken answers these without a lookup.
 fn is_hopeless(wanted: &Wanted<'_>) -> bool {
     wanted.file_name == "file.ptr" || wanted.id.is_zero()
 }

@@ -1,11 +1,11 @@
-//! Files out of the cabinets in which symbol servers keep them compressed.
+//! Unpacks files from the cabinets in which symbol servers keep them compressed.
 //!
-//! A cabinet is spooled to a temporary file, since it is read in several places, and unpacked to another one on the CPU
-//! pool; a file is sent only after it has been unpacked to its last byte, with every checksum right. A cabinet that
-//! cannot be unpacked can still be asked for by its own name.
+//! A cabinet is spooled to a temporary file, since reading it needs seeks, and unpacked to another one on the CPU pool.
+//! A file is sent only after it has been unpacked to its last byte, with every checksum right. A cabinet that cannot be
+//! unpacked can still be fetched under its own name.
 //!
-//! Source: Microsoft Cabinet Format, [MS-CAB]. MSZIP, LZX and files that are stored are understood, Quantum is not, and
-//! no cabinet that is one of several.
+//! Source: Microsoft Cabinet Format, [MS-CAB]. Supported are MSZIP, LZX and uncompressed files; Quantum and cabinets
+//! that span several files are not.
 
 use std::fs::File;
 use std::io::{self, BufReader, Seek, Write};
@@ -35,7 +35,7 @@ const PIECE: usize = 64 * 1024;
 /// Why a file cannot be unpacked.
 #[derive(Debug, thiserror::Error)]
 pub enum UnpackError {
-    /// The cabinet is not one that can be unpacked, for the reason told.
+    /// The cabinet cannot be unpacked, for the given reason.
     #[error("Symbol Not Found (the cabinet that holds it cannot be unpacked: {0})")]
     Cabinet(String),
     /// The file is larger than allowed, or the cabinet is, as stored or inflated.
@@ -52,7 +52,7 @@ pub enum UnpackError {
     Temporary(#[source] io::Error),
 }
 
-/// Unpacks files, a few at a time. Clones share the room.
+/// Unpacks files, a few at a time. Clones share the slots.
 #[derive(Clone, Debug)]
 pub struct Unpacker {
     cpu: CpuPool,
@@ -62,7 +62,7 @@ pub struct Unpacker {
 }
 
 impl Unpacker {
-    /// Makes an unpacker that works on as many files at a time as there are threads for it.
+    /// Makes an unpacker that works on as many files at a time as the pool has threads.
     #[must_use]
     pub fn new(cpu: CpuPool, scratch: Arc<Scratch>) -> Self {
         Self {
@@ -73,7 +73,7 @@ impl Unpacker {
         }
     }
 
-    /// The file of this name in a cabinet, or its only file, as if it had been stored so.
+    /// Unpacks the file of this name, or the only file, as if it had been stored by itself.
     ///
     /// # Errors
     /// See [`UnpackError`].
@@ -120,8 +120,7 @@ impl Unpacker {
     }
 }
 
-/// The largest cabinet of one file of this size: data that cannot be compressed grow by a header and 8 bytes for every
-/// 32 KiB.
+/// The largest cabinet of one file of this size. Incompressible data grows by a header and 8 bytes for every 32 KiB.
 fn largest_cabinet(largest: ByteSize) -> ByteSize {
     let file = largest.as_u64();
     ByteSize::b(file.saturating_add(file / 1024 + ByteSize::kib(64).as_u64()))
@@ -158,7 +157,7 @@ fn extract(
     Ok((target, length))
 }
 
-/// The name and the length of the only file, or of that of this name where there are several.
+/// The name and the length of the only file, or of the one of this name if there are several.
 fn choose(cabinet: &Cabinet<BufReader<File>>, name: &str) -> Result<(String, u64), UnpackError> {
     let files: Vec<_> = cabinet
         .folder_entries()
@@ -182,7 +181,7 @@ fn choose(cabinet: &Cabinet<BufReader<File>>, name: &str) -> Result<(String, u64
     ))
 }
 
-/// As `io::copy`, telling the faults of the cabinet from those of the temporary file.
+/// Copies like `io::copy`, and distinguishes errors of the cabinet from those of the temporary file.
 fn copy(reader: &mut impl io::Read, target: &mut File) -> Result<u64, UnpackError> {
     let mut buffer = vec![0; PIECE];
     let mut copied = 0;

@@ -1,8 +1,8 @@
-//! One want that is asked for under two names.
+//! Pairs of requests for one file under two names.
 //!
-//! A debugger that wants `x.pdb` asks for it and for the cabinet `x.pd_`, side by side or one after the other, and all
-//! it means is that one file is missing. So the second half of such a pair, coming soon after the first, is not
-//! counted. A half that comes again is a new question: it is counted, and waits for another other half.
+//! A debugger that wants `x.pdb` asks for it and for the cabinet `x.pd_`, in parallel or one after the other, and only
+//! one file is missing. So the second request of such a pair is not counted if it comes soon after the first. A repeat
+//! of the first request is counted, and may be paired with another second one.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -11,30 +11,30 @@ use std::time::Duration;
 use crate::clock::SharedClock;
 use crate::db::missing::MissingSymbol;
 
-/// How soon the second half has to come.
+/// How soon the second request of a pair must come.
 const WINDOW: Duration = Duration::from_secs(10);
 
-/// How many wants are remembered within a window; the halves of more count as two.
+/// How many symbols are remembered within a window. Beyond that, both requests of a pair are counted.
 const CAPACITY: usize = 10_000;
 
-/// First halves that wait for their second ones.
+/// First requests that may still be paired.
 #[derive(Debug)]
 pub(super) struct CabPairs {
     waiting: Mutex<Waiting>,
     clock: SharedClock,
 }
 
-/// The halves of this window and of the one before: old ones are dropped all at once.
+/// The requests of this window and of the previous one. Old ones are dropped all at once.
 #[derive(Debug, Default)]
 struct Waiting {
     begun: Duration,
-    recent: HashMap<MissingSymbol, Halves>,
-    earlier: HashMap<MissingSymbol, Halves>,
+    recent: HashMap<MissingSymbol, Unpaired>,
+    earlier: HashMap<MissingSymbol, Unpaired>,
 }
 
-/// Halves of the same name.
+/// Unpaired requests for one symbol under the same name.
 #[derive(Clone, Copy, Debug)]
-struct Halves {
+struct Unpaired {
     is_packed: bool,
     number: u32,
     last: Duration,
@@ -48,28 +48,30 @@ impl CabPairs {
         }
     }
 
-    /// Tells whether this question is the second half of a pair; if not, it waits as a first one.
-    pub(super) fn completes(&self, want: &MissingSymbol, is_packed: bool) -> bool {
+    /// Returns whether this request is the second of a pair; if not, it is remembered as a first one.
+    pub(super) fn completes(&self, symbol: &MissingSymbol, is_packed: bool) -> bool {
         let now = self.clock.elapsed();
-        // A panic elsewhere cannot have left a map of halves half changed.
+        // A panic elsewhere cannot have left the maps in an inconsistent state.
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         waiting.turn(now);
-        let known = waiting.take(want);
-        let known = known.filter(|halves| now.saturating_sub(halves.last) < WINDOW);
+        let known = waiting.take(symbol);
+        let known = known.filter(|unpaired| now.saturating_sub(unpaired.last) < WINDOW);
         match known {
-            Some(halves) if halves.is_packed != is_packed => {
-                let number = halves.number - 1;
-                waiting.put(want, Halves { number, ..halves });
+            Some(unpaired) if unpaired.is_packed != is_packed => {
+                let number = unpaired.number - 1;
+                waiting.put(symbol, Unpaired { number, ..unpaired });
                 true
             }
             _ => {
-                let number = known.map_or(0, |halves| halves.number).saturating_add(1);
-                let halves = Halves {
+                let number = known
+                    .map_or(0, |unpaired| unpaired.number)
+                    .saturating_add(1);
+                let unpaired = Unpaired {
                     is_packed,
                     number,
                     last: now,
                 };
-                waiting.put(want, halves);
+                waiting.put(symbol, unpaired);
                 false
             }
         }
@@ -84,15 +86,15 @@ impl Waiting {
         }
     }
 
-    fn take(&mut self, want: &MissingSymbol) -> Option<Halves> {
+    fn take(&mut self, symbol: &MissingSymbol) -> Option<Unpaired> {
         self.recent
-            .remove(want)
-            .or_else(|| self.earlier.remove(want))
+            .remove(symbol)
+            .or_else(|| self.earlier.remove(symbol))
     }
 
-    fn put(&mut self, want: &MissingSymbol, halves: Halves) {
-        if halves.number > 0 && self.recent.len() < CAPACITY {
-            self.recent.insert(want.clone(), halves);
+    fn put(&mut self, symbol: &MissingSymbol, unpaired: Unpaired) {
+        if unpaired.number > 0 && self.recent.len() < CAPACITY {
+            self.recent.insert(symbol.clone(), unpaired);
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Lets each key pass at most once per window, so that a repeated request is not counted again for a while.
+//! Lets each key pass at most once per window, so that repeated requests are not counted.
 
 use std::time::Duration;
 
@@ -7,8 +7,7 @@ use moka::sync::Cache;
 use crate::cache::CacheKey;
 use crate::clock::SharedClock;
 
-/// Remembers the keys of the last window. Bounded: when it is full, keys that are seldom repeated are forgotten and may
-/// pass again early.
+/// Remembers the keys of the last window. When it is full, rarely repeated keys are evicted and may pass again early.
 #[derive(Debug)]
 pub(super) struct Guard {
     window: Duration,
@@ -30,7 +29,7 @@ impl Guard {
         }
     }
 
-    /// Tells whether this is the first call with this key within the window, which begins with it.
+    /// Returns whether this is the first call with this key within a window. A first call starts the key's window.
     pub(super) fn is_first(&self, key: CacheKey) -> bool {
         let now = self.clock.elapsed();
         let is_over = |done: &Duration| now.saturating_sub(*done) >= self.window;

@@ -1,8 +1,8 @@
-//! Counting the symbols that were asked for and not found.
+//! Counts the symbols that were asked for and not found.
 //!
-//! A request only notes what was missing: counts gather in memory (see [`crate::counting`]), and a worker writes them
-//! within a second. The number of different symbols that wait is bounded; while the database cannot be reached, new
-//! ones beyond the bound are dropped and counted. [`report`] reads what was written.
+//! A request adds to a count in memory (see [`crate::counting`]), and a worker writes the counts within a second. The
+//! number of different symbols in memory is limited. While the database cannot be reached, new symbols beyond the limit
+//! are dropped, and the drops counted. [`report`] reads the written counts.
 
 mod cab_pairs;
 mod guard;
@@ -28,25 +28,25 @@ use guard::Guard;
 pub use report::MissingReport;
 pub use worker::MissingWorker;
 
-/// The longest text of each part of a row, in characters.
+/// The longest text in a column, in characters.
 const LONGEST_PART: usize = 150;
 
-/// How many repeats a guard remembers.
+/// How many requests a guard remembers.
 const GUARD_CAPACITY: u64 = 200_000;
 
 /// How missing symbols are counted.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct MissingConfig {
-    /// Repeats of the same question count once within this time; zero counts every one.
+    /// The same request counts only once within this time; zero counts every one.
     #[serde(with = "humantime_serde")]
     pub repeat_window: Duration,
     /// How often counts are written to the database.
     #[serde(with = "humantime_serde")]
     pub flush_every: Duration,
-    /// How many different symbols may wait for the database.
+    /// How many different symbols may wait to be written.
     pub pending_limit: usize,
-    /// Rows that nobody has asked for within this time are deleted.
+    /// Symbols that were not asked for within this time are deleted.
     #[serde(with = "humantime_serde")]
     pub keep: Duration,
 }
@@ -75,7 +75,7 @@ impl Section for MissingConfig {
     }
 }
 
-/// What a client tells of the module whose symbols it asks for.
+/// A client's information about the module whose symbols it asks for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CodeInfo {
     /// The code file's name.
@@ -113,7 +113,7 @@ pub struct MissingLog {
 }
 
 impl MissingLog {
-    /// Makes a log into which nothing has been noted.
+    /// Makes an empty log.
     #[must_use]
     pub fn new(config: &MissingConfig, clock: SharedClock, metrics: Metrics) -> Self {
         let guard = (!config.repeat_window.is_zero()).then(|| {
@@ -132,12 +132,13 @@ impl MissingLog {
         }
     }
 
-    /// Counts one request for a symbol that is not there. Never waits.
+    /// Counts one request for a missing symbol. Never waits.
     ///
-    /// A file of Windows and the cabinet that holds it are one want, counted under the name of the cabinet, which is
-    /// what builds upload; asked for under both names within a few seconds, it is counted once.
+    /// A Windows file and its cabinet are one symbol, counted under the cabinet's name, which is what builds upload.
+    /// Requests for both names within a few seconds count once.
     ///
-    /// Parts of more than 150 characters are not counted, as with Tecken: nobody's module is called that.
+    /// Symbols with a name or id of more than 150 characters are not counted, as in Tecken, since no real module has
+    /// one.
     pub fn note(&self, key: &SymbolKey, code: &CodeInfo) {
         let packed_name = packed_name(key.file_name());
         let is_packed = plain_name(key.file_name()).is_some();

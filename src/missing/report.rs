@@ -1,4 +1,4 @@
-//! What was asked for and missing, read back.
+//! Reads the counts of missing symbols.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,10 +15,10 @@ use symbols::packed_name;
 /// How many rows are read at a time.
 const READ_AHEAD: u32 = 1_000;
 
-/// From when on rows are reported.
+/// The period that a report covers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Period {
-    /// The last so many days, to the second.
+    /// The last days, counted back from now to the second.
     Days(u16),
     /// Since midnight UTC.
     Today,
@@ -41,7 +41,7 @@ impl MissingReport {
     /// A page of rows.
     ///
     /// # Errors
-    /// The database is away.
+    /// The database is unavailable.
     pub async fn page(
         &self,
         filter: &MissingFilter,
@@ -50,11 +50,11 @@ impl MissingReport {
         self.records.missing_page(filter, page).await
     }
 
-    /// The rows of one file, whatever was told of its module. The two names of a file of Windows are one, see
+    /// The rows of one file, with any code file and code id. A Windows file and its cabinet are one file, see
     /// [`MissingLog::note`](super::MissingLog::note).
     ///
     /// # Errors
-    /// The database is away.
+    /// The database is unavailable.
     pub async fn of_file(
         &self,
         debug_file: &str,
@@ -75,7 +75,7 @@ impl MissingReport {
             limit: READ_AHEAD,
         };
         let mut rows = self.page(&filter, page).await?.records;
-        // The filter takes parts of names, too.
+        // The filter also matches parts of names.
         rows.retain(|row| {
             let symbol = &row.symbol;
             let names = [&symbol.debug_file, &symbol.debug_id, &symbol.file_name];
@@ -84,10 +84,10 @@ impl MissingReport {
         Ok(rows)
     }
 
-    /// How many of the rows that pass the filter were asked for within the last so many days.
+    /// How many of the rows that pass the filter were asked for within the last `days` days.
     ///
     /// # Errors
-    /// The database is away.
+    /// The database is unavailable.
     pub async fn total_of_days(&self, filter: &MissingFilter, days: u16) -> Result<u64, DbError> {
         let mut filter = filter.clone();
         filter.modified.from = filter
@@ -103,7 +103,7 @@ impl MissingReport {
         Ok(self.page(&filter, nothing_but_the_total).await?.total)
     }
 
-    /// The day that a report of this period is named after: today for today, else yesterday, as Tecken does.
+    /// The day in the name of a report: today for [`Period::Today`], else yesterday, as in Tecken.
     #[must_use]
     pub fn day_of(&self, period: Period) -> time::Date {
         let today = self.clock.now().date();
@@ -113,7 +113,7 @@ impl MissingReport {
         }
     }
 
-    /// All rows of a period, by number, read some at a time as they are wanted.
+    /// All rows of a period, ordered by number, read in pages as the stream is polled.
     pub fn rows(
         &self,
         period: Period,

@@ -1,9 +1,9 @@
-//! Requests to servers outside the deployment: archives at addresses that clients name.
+//! Requests to servers outside the deployment: archives at URLs that clients name.
 //!
-//! [`client`] makes the one kind of HTTP client for addresses that other people choose. It takes no proxy from the
-//! environment, follows no redirect and tells nothing of the request that it serves. Names resolve through
-//! [`PublicResolver`], so that no name leads into a private network unless the operator allows that. Callers check each
-//! address before they ask for it, and follow redirects themselves, since every target needs the same check.
+//! [`client`] makes the HTTP client for URLs that others choose. It ignores proxies of the environment, follows no
+//! redirect and passes on nothing of the client's request. Names resolve through [`PublicResolver`], so that no name
+//! leads into a private network unless the operator allows it. Callers check each URL before they request it, and
+//! follow redirects themselves, since every target needs the same check.
 
 mod public_addresses;
 
@@ -19,9 +19,9 @@ const CONNECT: Duration = Duration::from_secs(3);
 /// Whose certificates a client trusts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Authorities {
-    /// Those that the machine trusts. A machine without any is an error.
+    /// The authorities that the machine trusts. It is an error if there are none.
     OfMachine,
-    /// None: the client speaks HTTP in clear only.
+    /// None: the client speaks plain HTTP only.
     None,
 }
 
@@ -33,7 +33,7 @@ pub fn client(
     resolver: PublicResolver,
     authorities: Authorities,
 ) -> Result<Client, reqwest::Error> {
-    // An error says that the process has a provider of cryptography already.
+    // An error means that the process has a cryptography provider already.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let mut client = Client::builder()
         .user_agent(concat!("symbold/", env!("CARGO_PKG_VERSION")))

@@ -1,8 +1,8 @@
 //! Which network addresses may be connected to.
 //!
 //! An allow list of hosts says which names the operator trusts. This module keeps even a trusted name from leading into
-//! the server's own network. Names are checked when they resolve, just before the connection is made to exactly the
-//! address that was checked; callers check the addresses that stand in URLs.
+//! the server's own network. Names are checked when they resolve, and the connection goes to exactly the address that
+//! was checked. Callers check the addresses that URLs contain.
 
 use std::error::Error;
 use std::fmt;
@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 
-/// The destination is not in a network that may be reached.
+/// The destination is in a network that may not be reached.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Restricted;
 
@@ -45,10 +45,10 @@ pub enum Reach {
     Private,
 }
 
-/// Resolves names by the system and gives out public addresses only, unless private ones are allowed.
+/// Resolves names like the system, and returns only public addresses unless private ones are allowed.
 #[derive(Clone)]
 pub struct PublicResolver {
-    /// Answers in the place of the system, in tests.
+    /// Replaces the system's resolver, in tests.
     inner: Option<Arc<dyn Resolve>>,
     reach: Reach,
 }
@@ -62,7 +62,7 @@ impl fmt::Debug for PublicResolver {
 }
 
 impl PublicResolver {
-    /// Makes a resolver over that of the system.
+    /// Makes a resolver that uses the system's.
     #[must_use]
     pub fn new(reach: Reach) -> Self {
         Self { inner: None, reach }
@@ -87,7 +87,7 @@ impl Resolve for PublicResolver {
             };
             let is_allowed =
                 |address: &SocketAddr| resolver.reach == Reach::Private || is_public(address.ip());
-            // One address in the wrong network makes all of them suspect.
+            // One restricted address makes all of them suspect.
             if addresses.is_empty() || !addresses.iter().all(is_allowed) {
                 return Err(Restricted.into());
             }
@@ -121,7 +121,7 @@ fn is_public_v4(address: Ipv4Addr) -> bool {
     !is_special
 }
 
-/// Only the global unicast block, less what tunnels to IPv4 addresses or is for documentation.
+/// Only the global unicast block, without tunnels to IPv4 addresses and the documentation ranges.
 fn is_public_v6(address: Ipv6Addr) -> bool {
     let [first, second, ..] = address.segments();
     let is_global_unicast = first & 0xe000 == 0x2000;

@@ -15,7 +15,6 @@ use std::time::Duration;
 
 use actix_web::web::Data;
 use anyhow::Context;
-use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -340,6 +339,6 @@ fn catalog(
         Arc::clone(database) as _,
         Arc::clone(database) as _,
         memos,
-        Handle::current(),
+        Background::current(),
     ))
 }

@@ -1,8 +1,8 @@
-//! What follows from a completed upload.
+//! The consequences of a completed upload.
 //!
-//! [`consequences`] is the one list: what the catalog remembers of modules and builds is forgotten, and files are
+//! [`consequences`] is the one list: the catalog forgets its answers about the modules and builds, and the files are
 //! counted. A capability that acts on new files adds an entry. Consequences run after the record is complete and before
-//! the client gets its answer, in the order of the list; none of them can fail the upload.
+//! the client gets its answer, in the order of the list. None of them can fail the upload.
 
 use std::sync::Arc;
 
@@ -23,14 +23,14 @@ pub(super) struct CompletedUpload<'a> {
     pub(super) outcome: &'a Outcome,
 }
 
-/// Something that follows from every completed upload.
+/// Something to do after every completed upload.
 #[async_trait]
 pub(super) trait Consequence: std::fmt::Debug + Send + Sync {
     /// Does it for one upload.
     async fn follow(&self, completed: CompletedUpload<'_>);
 }
 
-/// All consequences, in their order.
+/// All consequences, in the order in which they run.
 pub(super) fn consequences(
     catalog: Arc<Catalog>,
     clock: SharedClock,
@@ -42,7 +42,7 @@ pub(super) fn consequences(
     ]
 }
 
-/// Makes the catalog forget what it remembers of the modules and builds of these files.
+/// Makes the catalog forget its answers about the modules and builds of the files.
 #[derive(Debug)]
 struct ForgetLookups {
     catalog: Arc<Catalog>,

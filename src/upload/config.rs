@@ -13,40 +13,40 @@ use crate::metrics::Metrics;
 use crate::section::{Section, Violation, violations};
 use symbols::SuffixList;
 
-/// What uploads may be, how fast they must come and how they are stored.
+/// How large uploads may be, how fast they must arrive and how they are stored.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct UploadConfig {
-    /// How many uploads may be under way at once; one more is told to come back later.
+    /// How many uploads may be in progress at once. Further ones are refused as busy.
     pub slots: usize,
-    /// How many of them one token may have; 0 means half of them, rounded up.
+    /// How many of these one token may have; 0 means half of them, rounded up.
     pub slots_per_token: usize,
-    /// The most that the temporary files of all archives under way may take together.
+    /// The most that the temporary files of all archives in progress may take together.
     pub temporary: ByteSize,
     /// The largest archive.
     pub size: ByteSize,
-    /// How long a client may send nothing in the middle of an upload.
+    /// How long a client may pause in the middle of an upload.
     #[serde(with = "humantime_serde")]
     pub idle: Duration,
     /// How long receiving one upload may take.
     #[serde(with = "humantime_serde")]
     pub receive: Duration,
-    /// The least that a client must send per second, on average, once the idle time has passed.
+    /// The least that a client must send per second on average, once `idle` has passed.
     pub rate: ByteSize,
     /// How many files of one upload are being stored at once.
     pub stores: usize,
-    /// Which files an upload may change that are stored already.
+    /// Which stored files an upload may change.
     pub overwrite: Overwrite,
-    /// A server that has not been heard of for this time is considered dead and its pending uploads are marked failed.
+    /// A server that has not reported for this time is considered dead, and its pending uploads are marked failed.
     #[serde(with = "humantime_serde")]
     pub abandoned_after: Duration,
-    /// Endings of the names of files that are stored gzipped.
+    /// Suffixes of the files that are stored gzipped.
     pub compress: SuffixList,
-    /// Level of compression of files that do not come compressed: 1 is fast, 9 is small.
+    /// The compression level of files that arrive uncompressed: 1 is fast, 9 is small.
     pub level: u32,
-    /// What an archive may hold.
+    /// The limits on one archive.
     pub archive: ArchiveLimits,
-    /// From where archives may be fetched.
+    /// The settings of uploads by URL.
     pub by_url: FetchConfig,
 }
 
@@ -72,7 +72,7 @@ impl Default for UploadConfig {
 }
 
 impl UploadConfig {
-    /// The limits of what arrives.
+    /// The limits on what arrives.
     pub(super) fn receive_limits(&self) -> ReceiveLimits {
         ReceiveLimits {
             size: self.size,
@@ -89,7 +89,7 @@ impl UploadConfig {
         }
     }
 
-    /// How members are read.
+    /// The verifier of members.
     pub(super) fn verifier(&self, cpu: CpuPool, metrics: Metrics) -> Verifier {
         Verifier::new(self.archive.clone(), self.compress.clone(), cpu, metrics)
     }

@@ -9,7 +9,7 @@ use crate::background::TaskPanicked;
 use crate::cpu::JobPanicked;
 use crate::db::DbError;
 
-/// An upload that was not stored, as metrics and the log have it.
+/// The error of an upload that was not stored, as metrics and the log need it.
 pub trait Refusal: Display {
     /// Returns whether the fault is this server's or a dependency's, so that the same upload may succeed later.
     fn is_ours(&self) -> bool;
@@ -18,25 +18,25 @@ pub trait Refusal: Display {
     fn code(&self) -> &'static str;
 }
 
-/// The errors of the rooms that an upload passes. The sentences are for the person who sent it.
+/// The errors of the modules that an upload passes. The sentences are for the client.
 #[derive(Debug, thiserror::Error)]
 pub enum UploadError {
-    /// It was refused before it had arrived.
+    /// It was refused before it had fully arrived.
     #[error(transparent)]
     Receive(#[from] ReceiveError),
     /// The archive breaks a rule.
     #[error(transparent)]
     Archive(#[from] ArchiveError),
-    /// Another upload of one of the files is under way.
+    /// Another upload of one of the files is in progress.
     #[error("Another upload of one of these files is under way. Try again when it has ended")]
     Contended,
     /// It could not be stored.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// A computation failed, which is a mistake in this program.
+    /// A job on the CPU pool panicked, which is a bug.
     #[error(transparent)]
     Panicked(#[from] JobPanicked),
-    /// A task failed, which is a mistake in this program.
+    /// A background task panicked, which is a bug.
     #[error(transparent)]
     Task(#[from] TaskPanicked),
 }

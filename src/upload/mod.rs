@@ -1,10 +1,10 @@
 //! Taking an upload: receive it, verify it, store it, record it.
 //!
-//! The rooms stand in the order in which an upload passes them. `receive` gives it a slot and brings it into a
-//! temporary file. [`verify`] inspects its structure and verifies every member before the first is stored, so that a
-//! refusal leaves nothing behind. `store` stores the members; `records` keeps the record, which is pending meanwhile and
-//! is completed in one transaction; `aftermath` lists what follows. Only then does the client get its 201. A failure
-//! half-way leaves whole files, which a repeat of the upload skips. `staged` keeps files whose upload is completed in a
+//! An upload passes the modules in this order. `receive` gives it a slot and writes it to a temporary file. [`verify`]
+//! inspects the archive's structure and verifies every member before the first one is stored, so that a refusal leaves
+//! nothing behind. `store` stores the members. `records` keeps the upload's record, which is pending until it is
+//! completed in one transaction. `aftermath` lists the consequences. Only then does the client get its 201. A failure
+//! on the way leaves whole files, which a repeated upload skips. `staged` keeps files whose upload is completed in a
 //! later request.
 
 mod aftermath;
@@ -23,7 +23,7 @@ use time::OffsetDateTime;
 
 use crate::auth::{Principal, Uploader};
 use crate::background::Background;
-use crate::catalog::Catalog;
+use crate::catalog::{Catalog, Spooler};
 use crate::clock::{SharedClock, Stopwatch};
 use crate::cpu::CpuPool;
 use crate::db::uploads::NewUpload;
@@ -46,14 +46,14 @@ pub use records::{AbandonedUploads, FullRecord, InFlight, RecordError};
 pub use staged::{StagedError, StagedFiles};
 pub use store::{Overwrite, StoreError, stored_bytes};
 
-/// What the client is told of an upload that was stored.
+/// The answer to an upload that was stored.
 #[derive(Clone, Debug)]
 pub struct Receipt {
     /// The record's number.
     pub id: i64,
     /// What was recorded when the upload began.
     pub upload: NewUpload,
-    /// Names of members that were already there, as in the archive.
+    /// Names of members that were stored already, as in the archive.
     pub skipped_keys: Vec<String>,
     /// When the last file was stored.
     pub completed_at: OffsetDateTime,
@@ -76,10 +76,10 @@ pub struct UploadService {
     metrics: Metrics,
 }
 
-/// What the service stands on.
+/// What the service is made of.
 #[derive(Debug)]
 pub struct UploadParts {
-    /// Where archives arrive and members are compressed.
+    /// Holds archives as they arrive, and members as they are compressed.
     pub scratch: Arc<Scratch>,
     /// The stores that take the files.
     pub catalog: Arc<Catalog>,
@@ -87,7 +87,7 @@ pub struct UploadParts {
     pub database: Arc<dyn Database>,
     /// The pool that verifies and compresses.
     pub cpu: CpuPool,
-    /// The runtime on which uploads go on when their clients leave.
+    /// Runs uploads to their end even if their clients disconnect.
     pub background: Background,
     /// The clock.
     pub clock: SharedClock,
@@ -118,6 +118,7 @@ impl UploadService {
                 config.by_url.clone(),
                 verifier.clone(),
                 Arc::clone(&scratch),
+                Spooler::new(Arc::clone(&scratch), cpu.clone()),
                 Arc::clone(&clock),
                 metrics.clone(),
             )?,
@@ -149,7 +150,7 @@ impl UploadService {
         &self.intake
     }
 
-    /// The task that ends the records of uploads that will never be finished, of this process and of others.
+    /// The task that ends the records of abandoned uploads, of this process and of others.
     #[must_use]
     pub fn abandoned_uploads(&self) -> AbandonedUploads {
         AbandonedUploads::new(
@@ -161,11 +162,11 @@ impl UploadService {
         )
     }
 
-    /// The record of an upload, its files, and who had stored the files that it replaced. It is shown to the person who
-    /// uploaded, and to those who may view all uploads.
+    /// The record of an upload, its files, and the uploaders of the files that it replaced. Users see their own
+    /// uploads, and all uploads if they have the permission.
     ///
     /// # Errors
-    /// The upload is another person's, or the database is away.
+    /// The upload belongs to another user, or the database is unavailable.
     pub async fn record_for(
         &self,
         principal: &Principal,
@@ -174,10 +175,10 @@ impl UploadService {
         self.log.read(principal, id).await
     }
 
-    /// Takes an upload: waits until it is received, then checks and stores it, which goes on though the client leaves.
+    /// Takes an upload: waits for `receiving`, then checks and stores the upload, even if the client disconnects.
     ///
     /// # Errors
-    /// The upload breaks a rule, and nothing is stored; or a dependency failed, and a repeat will converge. Every
+    /// The upload breaks a rule, and nothing is stored; or a dependency failed, and the upload can be repeated. Every
     /// refusal is counted and logged here.
     pub async fn accept(
         self: Arc<Self>,
@@ -203,7 +204,7 @@ impl UploadService {
         error
     }
 
-    /// Counts and logs an upload that was not stored, be it the client's fault or ours.
+    /// Counts and logs an upload that was not stored, whether the client or this server is at fault.
     pub fn note_refusal(&self, user: &str, error: &impl Refusal) {
         let code = error.code();
         self.metrics.uploads.count(code);
@@ -214,11 +215,11 @@ impl UploadService {
         }
     }
 
-    /// Checks and stores an upload that has arrived, or whose address has. The caller runs it to its end and notes its
+    /// Checks and stores an upload that has arrived, or that names a URL. The caller runs this to its end and notes the
     /// refusal.
     ///
     /// # Errors
-    /// As of [`Self::accept`].
+    /// See [`Self::accept`].
     pub async fn store(
         &self,
         uploader: Uploader,
@@ -323,7 +324,7 @@ impl UploadService {
         members.collect()
     }
 
-    /// Stores the members, completes the record, and does what follows.
+    /// Stores the members, completes the record, and runs the consequences.
     async fn store_and_record(
         &self,
         id: i64,

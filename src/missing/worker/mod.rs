@@ -1,8 +1,5 @@
 //! Writes the counts of missing symbols to the database, and deletes old rows.
 
-#[cfg(test)]
-mod tests;
-
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -79,7 +76,7 @@ async fn expire(database: &dyn MissingRecords, config: &MissingConfig, clock: &S
         Ok(rows) => tracing::info!(
             event = "missing_expired",
             rows,
-            "deleted missing symbols nobody asks for any more"
+            "deleted missing symbols that were not asked for lately"
         ),
         Err(error) => {
             tracing::warn!(event = "missing_not_expired", %error, "could not delete old missing symbols");
@@ -160,3 +157,6 @@ impl Destination for MissingTable {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

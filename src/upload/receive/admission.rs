@@ -1,10 +1,9 @@
-//! Slots and room for uploads.
+//! Slots for uploads, and room for their temporary files.
 //!
-//! Before anything of its body is read, an upload takes a slot, and room among the temporary files for every byte that
-//! it may send. A body that does not say its length, and an archive that is yet to be fetched, may become the largest
-//! there is and take room for that; what turns out not to be needed is given back once the archive has arrived. The
-//! bytes in flight and the temporary files of archives are the same bytes, so one limit bounds both. No token takes
-//! more than its share of the slots, so that one build farm cannot lock out all others.
+//! Before its body is read, an upload takes a slot and reserves room for every byte that it may send. A body of unknown
+//! length, or an archive that has yet to be fetched, reserves room for the largest archive; unused room is given back
+//! once the archive has arrived. The bytes in flight and the temporary files of archives are the same bytes, so one
+//! limit bounds both. Each token has a limited share of the slots, so that one build farm cannot lock out all others.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -12,7 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use super::error::ReceiveError;
 use crate::metrics::{KindLabel, Metrics};
 
-/// How many uploads may be under way, and how much room they may take.
+/// How many uploads may be in progress, and how much room they may reserve.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::upload) struct AdmissionLimits {
     /// Uploads at once.
@@ -26,7 +25,7 @@ pub(in crate::upload) struct AdmissionLimits {
 /// The slots, and the room for temporary files.
 #[derive(Debug)]
 pub(super) struct Admission {
-    /// With the share of one token computed.
+    /// `slots_per_token` is never 0 here.
     limits: AdmissionLimits,
     taken: Mutex<Taken>,
     metrics: Metrics,
@@ -40,7 +39,7 @@ struct Taken {
     temporary: u64,
 }
 
-/// A slot and reserved room; given back when dropped.
+/// A slot and reserved room; dropping it gives both back.
 #[derive(Debug)]
 pub struct UploadSlot {
     admission: Arc<Admission>,
@@ -61,7 +60,7 @@ impl Admission {
         }
     }
 
-    /// Takes a slot for an upload with this token, and room for an archive of so many bytes.
+    /// Takes a slot for an upload with this token, and reserves room for an archive of this many bytes.
     ///
     /// # Errors
     /// All slots or the token's share of them are taken, or there is not enough room.
@@ -106,7 +105,7 @@ impl UploadSlot {
     /// Changes how many bytes are reserved for the archive.
     ///
     /// # Errors
-    /// There is no more room. Less can always be kept.
+    /// There is not enough room. Reserving less always succeeds.
     pub fn keep(&mut self, bytes: u64) -> Result<(), ReceiveError> {
         let mut taken = self.admission.taken();
         let others = taken.temporary - self.reserved;

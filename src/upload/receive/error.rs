@@ -4,13 +4,13 @@ use bytesize::ByteSize;
 
 use super::fetch_error::FetchError;
 
-/// One variant per way to refuse what arrives. The sentences are for the person who sent it.
+/// One variant per reason. The sentences are for the client.
 #[derive(Debug, thiserror::Error)]
 pub enum ReceiveError {
     /// All slots are taken, or all the room for temporary files.
     #[error("The server is busy with other uploads. Try again later")]
     Busy,
-    /// The token has all the slots that one may have.
+    /// The token has as many uploads in progress as it may have.
     #[error(
         "This token has {0} uploads under way, as many as one may. Try again when one has ended"
     )]
@@ -18,25 +18,25 @@ pub enum ReceiveError {
     /// The body is not a form with a file in it. The sentence is Tecken's.
     #[error("Must be multipart form data with at least one file")]
     NoFile,
-    /// The form has a second file.
+    /// The form has more than one file.
     #[error("The form has more than one file. Send one archive per request")]
     SecondFile,
-    /// The form has both a file and an address.
+    /// The form has both a file and a URL.
     #[error("The form has both a file and a url. Send one of them")]
     FileAndUrl,
     /// The form has too many parts, or a field or a part's head is too long.
     #[error("The form has more fields, or longer ones, than an upload needs")]
     Form,
-    /// A field of the form is there twice, with different values.
+    /// A field of the form occurs twice, with different values.
     #[error("The form has the field {0} twice, with different values. Send it once")]
     Contradiction(&'static str),
-    /// The boundary between the parts of the form is not a legal one.
+    /// The boundary between the parts of the form is illegal.
     #[error("The boundary of the form must have 1 to 70 characters")]
     Boundary,
-    /// The body of the request is compressed as a whole.
+    /// The whole body of the request is compressed.
     #[error("The request has a Content-Encoding. Send the form as it is")]
     Encoded,
-    /// The archive is not called `.zip`. The sentence is Tecken's.
+    /// The archive's name does not end in `.zip`. The sentence is Tecken's.
     #[error("Unrecognized archive file extension \"{0}\"")]
     Extension(String),
     /// The archive is larger than the limit.

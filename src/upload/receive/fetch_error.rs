@@ -1,39 +1,39 @@
 //! Why an archive could not be fetched.
 
-/// One variant per reason. Sentences that Tecken has are Tecken's; addresses are told without their queries.
+/// One variant per reason. Where Tecken has a sentence, it is used. URLs are shown without their queries.
 #[derive(Debug, thiserror::Error)]
 pub enum FetchError {
-    /// The text is no address.
+    /// The text is not a URL.
     #[error("Enter a valid URL.")]
     Invalid,
-    /// The address is not `https`.
+    /// The URL is not `https`.
     #[error("Insecure URL")]
     Insecure,
     /// The host is not on the allow list.
     #[error("Not an allowed domain ('{0}') to download from.")]
     Domain(String),
-    /// The host leads into a private network.
+    /// The host is in a private network.
     #[error("The destination of the URL is restricted")]
     Restricted,
-    /// More redirects than are followed, or one that leads nowhere.
+    /// There are too many redirects, or one without a valid target.
     #[error("Too many redirects trying to open {0}")]
     Redirects(String),
-    /// The other server says that there is no such archive, or that it may not be had.
+    /// The remote server says that the archive does not exist or is forbidden.
     #[error("{0} can't be found ({1})")]
     NotFound(String, u16),
-    /// The other server answered with something that is not the archive.
+    /// The remote server answered with a status that is neither 200 nor an error.
     #[error("non-200 status code when retrieving {0}")]
     Status(String),
-    /// The other server compresses the archive once more, although it was asked not to.
-    #[error("{0} came with a Content-Encoding, and none is taken")]
+    /// The remote server sent a Content-Encoding, although the request asked for none.
+    #[error("{0} came with a Content-Encoding, which is not supported")]
     Encoding(String),
-    /// The other server is in trouble; the same upload may succeed later.
+    /// The remote server failed. The same upload may succeed later.
     #[error("{0} errored ({1}). Try again later")]
     Remote(String, u16),
-    /// The other server does not answer.
+    /// The remote server cannot be reached.
     #[error("ConnectionError trying to open {0}. Try again later")]
     Unreachable(String),
-    /// The other server takes too long.
+    /// The remote server takes too long.
     #[error("Timeout trying to open {0}. Try again later")]
     Timeout(String),
 }

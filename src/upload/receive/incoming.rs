@@ -1,7 +1,7 @@
-//! An archive or a file on its way into a temporary file.
+//! Writes an archive or a file to a temporary file as it arrives.
 //!
-//! Bytes are gathered into pieces, and one piece is written while the next one fills. Early verification is told of each
-//! piece that has been written.
+//! Bytes gather in pieces, and one piece is written while the next one fills. Early verification learns of each piece
+//! once it is written.
 
 use std::fs::File;
 use std::io::{self, Write};
@@ -30,9 +30,9 @@ const PIECE: usize = 1024 * 1024;
 pub struct IncomingFile {
     name: String,
     file: Arc<File>,
-    /// Bytes that came since the last piece.
+    /// Bytes that arrived since the last piece.
     gathered: Vec<u8>,
-    /// The piece that is being written; gives its buffer back.
+    /// The piece that is being written; the task returns the empty buffer.
     writing: Option<JoinHandle<io::Result<Vec<u8>>>>,
     /// How many bytes have been written.
     arrived: Arc<watch::Sender<u64>>,
@@ -44,7 +44,7 @@ pub struct IncomingFile {
 }
 
 impl IncomingFile {
-    /// Begins an archive of this name, which must end in `.zip`.
+    /// Starts an archive of this name, which must end in `.zip`.
     pub(super) async fn archive(
         name: &str,
         scratch: &Arc<Scratch>,
@@ -56,7 +56,7 @@ impl IncomingFile {
         Ok(Self { name, ..incoming })
     }
 
-    /// Begins a file whose name is not known yet.
+    /// Starts a file whose name is not known yet.
     pub(super) async fn unnamed(
         scratch: &Arc<Scratch>,
         limit: ByteSize,
@@ -77,7 +77,7 @@ impl IncomingFile {
         })
     }
 
-    /// Has members verified while the rest of the archive is on its way.
+    /// Verifies members while the rest of the archive is still arriving.
     pub(super) fn verified_early(mut self, verifier: Verifier) -> Self {
         let (file, arrived) = (Arc::clone(&self.file), self.arrived.subscribe());
         self.early = Some(EarlyVerification::begin(file, arrived, verifier));
@@ -106,7 +106,7 @@ impl IncomingFile {
     /// There is no room.
     pub async fn finish(mut self) -> Result<ReceivedFile, ReceiveError> {
         self.write_out().await?;
-        self.wait_for_room().await?;
+        self.wait_for_buffer().await?;
         Ok(ReceivedFile {
             file: self.file,
             size: self.size,
@@ -117,9 +117,9 @@ impl IncomingFile {
         })
     }
 
-    /// Begins to write what was gathered, once the piece before it has been written.
+    /// Starts to write the gathered bytes, once the previous piece is written.
     async fn write_out(&mut self) -> Result<(), ReceiveError> {
-        let next = self.wait_for_room().await?;
+        let next = self.wait_for_buffer().await?;
         let mut piece = std::mem::replace(&mut self.gathered, next);
         let (file, arrived) = (Arc::clone(&self.file), Arc::clone(&self.arrived));
         self.writing = Some(blocking::start(move || {
@@ -131,8 +131,8 @@ impl IncomingFile {
         Ok(())
     }
 
-    /// Waits for the piece that is being written, and returns an empty buffer.
-    async fn wait_for_room(&mut self) -> Result<Vec<u8>, ReceiveError> {
+    /// Waits for the piece that is being written, and returns its empty buffer.
+    async fn wait_for_buffer(&mut self) -> Result<Vec<u8>, ReceiveError> {
         let Some(writing) = self.writing.take() else {
             return Ok(Vec::new());
         };
@@ -143,7 +143,7 @@ impl IncomingFile {
     }
 }
 
-/// Checks that an archive is called `.zip`, in any case, and cuts a name that is too long for the record.
+/// Checks that an archive's name ends in `.zip`, in any case, and shortens a name that is too long for the record.
 fn archive_name(name: &str) -> Result<String, ReceiveError> {
     let extension = name.rfind('.').map_or("", |dot| &name[dot..]);
     if !extension.eq_ignore_ascii_case(".zip") {

@@ -1,9 +1,9 @@
 //! Receiving an upload, from its head to a file that has fully arrived.
 //!
-//! An upload first takes a slot and reserves room ([`admission`](UploadSlot)), so that a full server says so before it
-//! reads a body. Its bytes then go to a temporary file as they come ([`IncomingFile`]), held to limits of size, silence,
-//! rate and time ([`Pace`]); members are verified while the rest of their archive is still on its way. An upload that
-//! names an address instead is fetched from there under the same limits ([`FetchConfig`]).
+//! An upload first takes a slot and reserves room ([`UploadSlot`]), so that a full server refuses it before reading its
+//! body. Its bytes then go to a temporary file as they arrive ([`IncomingFile`]), within limits of size, silence, rate
+//! and time ([`Pace`]). Members are verified while the rest of their archive is still arriving. An archive at a URL is
+//! fetched under the same limits ([`FetchConfig`]).
 
 mod admission;
 mod error;
@@ -14,13 +14,16 @@ mod pace;
 mod submission;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytesize::ByteSize;
 
 use super::verify::Verifier;
-use crate::clock::SharedClock;
+use crate::catalog::{SpoolError, SpoolLimit, Spooler};
+use crate::clock::{SharedClock, Stopwatch};
 use crate::metrics::Metrics;
 use crate::scratch::Scratch;
+use crate::storage::Fetched;
 
 use admission::Admission;
 use fetch::Fetcher;
@@ -38,14 +41,17 @@ pub use submission::{FetchedFrom, ReceivedFile, Submission, Submitted};
 /// How many bytes the form around a file may take.
 const FORM_ALLOWANCE: u64 = 160 * 1024;
 
-/// What one upload may be, and how it must arrive.
+/// How long reading a staged file from its storage may take.
+const SPOOL: Duration = Duration::from_mins(10);
+
+/// The limits on uploads that arrive.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct ReceiveLimits {
     /// The largest archive or file.
     pub(super) size: ByteSize,
-    /// How fast it must come.
+    /// How fast a body must arrive.
     pub(super) pace: PaceLimits,
-    /// How many uploads there may be at once.
+    /// How many uploads may be in progress at once.
     pub(super) admission: AdmissionLimits,
 }
 
@@ -57,11 +63,12 @@ pub struct Intake {
     fetcher: Fetcher,
     verifier: Verifier,
     scratch: Arc<Scratch>,
+    spooler: Spooler,
     clock: SharedClock,
 }
 
 impl Intake {
-    /// Starts with no upload under way; `scratch` is where files arrive.
+    /// Starts with no upload in progress. Files arrive in `scratch`.
     ///
     /// # Errors
     /// The HTTP client that fetches archives cannot be made.
@@ -70,6 +77,7 @@ impl Intake {
         by_url: FetchConfig,
         verifier: Verifier,
         scratch: Arc<Scratch>,
+        spooler: Spooler,
         clock: SharedClock,
         metrics: Metrics,
     ) -> Result<Self, reqwest::Error> {
@@ -79,6 +87,7 @@ impl Intake {
             fetcher: Fetcher::new(by_url)?,
             verifier,
             scratch,
+            spooler,
             clock,
         })
     }
@@ -95,12 +104,12 @@ impl Intake {
         self.limits.size.as_u64().saturating_add(FORM_ALLOWANCE)
     }
 
-    /// Takes a slot before anything of the body is read. `length` is the size of the body in bytes, if the client
-    /// announces it; an unknown one reserves room for the largest upload.
+    /// Takes a slot before the body is read. `length` is the announced size of the body in bytes; without it, room for
+    /// the largest upload is reserved.
     ///
     /// # Errors
-    /// The announced body is too long; or all slots are taken, or the token's share of them, or the room for temporary
-    /// files.
+    /// The announced body is too long, all slots or the token's share of them are taken, or there is not enough room
+    /// for temporary files.
     pub fn enter(&self, token_id: i64, length: Option<u64>) -> Result<UploadSlot, ReceiveError> {
         if length.is_some_and(|length| length > self.longest_body()) {
             return Err(ReceiveError::TooLarge(self.limits.size));
@@ -116,16 +125,16 @@ impl Intake {
         Pace::new(self.limits.pace)
     }
 
-    /// Begins an archive of this name, which must end in `.zip`. Its members are verified as they arrive.
+    /// Starts an archive of this name, which must end in `.zip`. Its members are verified as they arrive.
     ///
     /// # Errors
-    /// The name ends otherwise, or there is no room.
+    /// The name does not end in `.zip`, or there is no room.
     pub async fn archive(&self, name: &str) -> Result<IncomingFile, ReceiveError> {
         let incoming = IncomingFile::archive(name, &self.scratch, self.limits.size, &self.clock);
         Ok(incoming.await?.verified_early(self.verifier.clone()))
     }
 
-    /// Begins a file that comes without an archive around it; its name is not known yet.
+    /// Starts a file that arrives without an archive. Its name is not known yet.
     ///
     /// # Errors
     /// There is no room.
@@ -133,11 +142,32 @@ impl Intake {
         IncomingFile::unnamed(&self.scratch, self.limits.size, &self.clock).await
     }
 
-    /// Fetches the archive at an address. The slot reserves room for the largest archive meanwhile.
+    /// Brings a staged file back from its storage. Its name is not known yet.
     ///
     /// # Errors
-    /// The address or one that it leads to is not allowed, the other server does not have the archive or is in
-    /// trouble, or the archive is too large or too slow.
+    /// The file is larger than an upload may be, its storage fails or is too slow, or there is no room.
+    pub async fn spool(&self, staged: Fetched) -> Result<ReceivedFile, SpoolError> {
+        let stopwatch = Stopwatch::start(self.clock.as_ref());
+        let limit = SpoolLimit {
+            bytes: self.limits.size,
+            time: SPOOL,
+        };
+        let spooled = self.spooler.spool(staged, limit).await?;
+        Ok(ReceivedFile {
+            file: Arc::new(spooled.file),
+            size: spooled.length,
+            name: String::new(),
+            fetched_from: None,
+            received_in: stopwatch.time(),
+            early: None,
+        })
+    }
+
+    /// Fetches the archive at a URL. The slot reserves room for the largest archive meanwhile.
+    ///
+    /// # Errors
+    /// The URL or a redirect is not allowed, the remote server fails or does not have the archive, or the archive is
+    /// too large or arrives too slowly.
     pub(super) async fn fetch(
         &self,
         url: &str,

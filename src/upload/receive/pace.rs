@@ -1,7 +1,7 @@
-//! Deadlines of a body that arrives.
+//! Deadlines for bodies that arrive.
 //!
-//! The HTTP library waits for the next bytes of a body without an end. A [`Pace`] bounds each wait, the average rate and
-//! the whole.
+//! The HTTP library waits for the next bytes of a body without a timeout. A [`Pace`] limits each wait, the average rate
+//! and the total time.
 
 use std::time::Duration;
 
@@ -12,15 +12,15 @@ use super::error::ReceiveError;
 /// How fast a body must arrive.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::upload) struct PaceLimits {
-    /// How long a client may send nothing.
+    /// How long a client may pause.
     pub(in crate::upload) idle: Duration,
     /// How long the whole body may take.
     pub(in crate::upload) receive: Duration,
-    /// Bytes per second, on average, once the idle time has passed.
+    /// Bytes per second on average, once the idle time has passed.
     pub(in crate::upload) rate: u64,
 }
 
-/// How a body is arriving.
+/// The progress of one body.
 #[derive(Debug)]
 pub struct Pace {
     limits: PaceLimits,
@@ -42,10 +42,10 @@ impl Pace {
         }
     }
 
-    /// Waits for the next piece, but not longer than the client may be idle.
+    /// Waits for the next piece, at most for the idle time.
     ///
     /// # Errors
-    /// The client sends nothing, too little, or takes too long in all.
+    /// The client pauses too long, sends too slowly, or takes too long in total.
     pub async fn wait<T>(&self, next: impl Future<Output = T>) -> Result<T, ReceiveError> {
         let now = Instant::now();
         if now >= self.deadline {
@@ -60,7 +60,7 @@ impl Pace {
             .map_err(|_| ReceiveError::Stalled("nothing came for too long"))
     }
 
-    /// Counts bytes that came.
+    /// Counts bytes that have arrived.
     pub fn received(&mut self, bytes: usize) {
         self.received += bytes as u64;
     }

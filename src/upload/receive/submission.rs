@@ -8,16 +8,16 @@ use super::admission::UploadSlot;
 use crate::upload::verify::EarlyVerification;
 use symbols::SymbolKey;
 
-/// An archive or a file that has fully arrived, in a temporary file without a name: it vanishes with the last handle.
+/// An archive or a file that has fully arrived, in a temporary file without a name, which is gone once it is closed.
 #[derive(Debug)]
 pub struct ReceivedFile {
     /// The bytes.
     pub file: Arc<File>,
-    /// How many there are.
+    /// Its size in bytes.
     pub size: u64,
-    /// Its name, as in `symbols.zip`.
+    /// Its name, such as `symbols.zip`.
     pub name: String,
-    /// Where it was fetched from, if it was.
+    /// Where it was fetched from, if it came by URL.
     pub fetched_from: Option<FetchedFrom>,
     /// How long receiving or fetching it took.
     pub received_in: Duration,
@@ -28,30 +28,30 @@ pub struct ReceivedFile {
 /// Where an archive was fetched from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FetchedFrom {
-    /// The address that the client named, without its query.
+    /// The URL that the client named, without its query.
     pub url: String,
-    /// The addresses that it led to, in order, without their queries.
+    /// The URLs of the redirects, in order, without their queries.
     pub redirects: Vec<String>,
 }
 
-/// The archive, or where it is, or a file without an archive around it.
+/// An archive, the URL of one, or a file without an archive.
 #[derive(Debug)]
 pub enum Submitted {
     /// The archive, which has fully arrived.
     Archive(ReceivedFile),
-    /// An address to fetch it from.
+    /// The URL to fetch the archive from.
     Url(String),
-    /// One file, which has fully arrived, and where it belongs.
+    /// One file, which has fully arrived, and its key.
     File(ReceivedFile, SymbolKey),
 }
 
-/// What a client submits.
+/// One submission.
 #[derive(Debug)]
 pub struct Submission {
-    /// The archive, its address, or a file.
+    /// The archive, its URL, or a file.
     pub submitted: Submitted,
     /// Whether the client asked for the files to be try symbols.
     pub wants_try: bool,
-    /// The slot; given back when the upload has ended.
+    /// The slot, which is given back when the upload has ended.
     pub slot: UploadSlot,
 }

@@ -1,8 +1,8 @@
 //! The uploads that this process has in progress.
 //!
-//! An upload takes a ticket before it is recorded and gives it back when its record has been ended. A ticket that is
-//! dropped before that was not settled: the database could not be told how the upload ended, or it is not even known
-//! whether it was recorded. [`super::AbandonedUploads`] is woken then and marks what is still pending as failed.
+//! An upload takes a ticket before it is recorded and settles it once its record has ended. A ticket that is dropped
+//! unsettled belongs to an upload whose end could not be recorded, or whose record may not even exist. It wakes
+//! [`super::AbandonedUploads`], which marks the record as failed if it is still pending.
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -36,7 +36,7 @@ pub(in crate::upload) struct Ticket {
 }
 
 impl InFlight {
-    /// Begins with no upload. No other process has ever had the name.
+    /// Starts with no upload. `node` names this process, and no other process has ever had that name.
     #[must_use]
     pub fn new(node: &str) -> Arc<Self> {
         Arc::new(Self {
@@ -64,13 +64,13 @@ impl InFlight {
         }
     }
 
-    /// A number that no ticket has reached yet, and the tickets that are held.
+    /// The number of the next ticket, and the tickets that are held.
     pub(super) fn held(&self) -> (i64, Vec<i64>) {
         let tickets = self.tickets();
         (tickets.last + 1, tickets.held.iter().copied().collect())
     }
 
-    /// Waits until a ticket is dropped that was not settled, or returns at once if one has been since the last time.
+    /// Waits until a ticket is dropped unsettled. Returns at once if that has happened since the last call.
     pub(super) async fn dropped(&self) {
         self.dropped.notified().await;
     }
@@ -81,7 +81,7 @@ impl InFlight {
 }
 
 impl Ticket {
-    /// The hold that is recorded with the upload.
+    /// The hold to record with the upload.
     pub(super) fn hold(&self, claims: Vec<SymbolKey>) -> Hold {
         Hold {
             node: self.in_flight.node.clone(),
@@ -90,7 +90,7 @@ impl Ticket {
         }
     }
 
-    /// Gives the ticket back: the upload's record is ended, or there is none.
+    /// Gives the ticket back, because the upload's record has ended.
     pub(in crate::upload) fn settle(mut self) {
         self.is_settled = true;
     }

@@ -1,4 +1,4 @@
-//! The record of an upload: begun before anything is stored, ended whatever comes of it, and read again.
+//! The record of an upload: begun before anything is stored, and ended however the upload ends.
 //!
 //! A record is pending while a process has the upload in progress ([`InFlight`]). [`AbandonedUploads`] ends the records
 //! of processes that are gone.
@@ -23,34 +23,34 @@ pub use abandoned::AbandonedUploads;
 pub use in_flight::InFlight;
 pub(super) use in_flight::Ticket;
 
-/// All that is recorded of an upload.
+/// Everything that is recorded of an upload.
 #[derive(Clone, Debug)]
 pub struct FullRecord {
     /// The upload itself.
     pub upload: UploadRecord,
     /// The files that it stored.
     pub files: Vec<FileRecord>,
-    /// Who had stored the files that it replaced, as far as that is recorded.
+    /// The files that it replaced, with their uploaders where these are recorded.
     pub replaced: Vec<ReplacedFile>,
 }
 
 /// Why a record is not shown.
 #[derive(Debug, thiserror::Error)]
 pub enum RecordError {
-    /// The upload is another person's, and the principal lacks this permission.
-    #[error("the upload is another person's, and the token lacks the permission {0}")]
+    /// The upload belongs to another user, and the principal lacks this permission.
+    #[error("the upload belongs to another user, and the token lacks the permission {0}")]
     NotPermitted(Permission),
     /// The record could not be read.
     #[error(transparent)]
     Database(#[from] DbError),
 }
 
-/// How an upload ended that was not stored.
+/// How an upload that was not stored ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Ending {
-    /// It was refused: no record stays.
+    /// It was refused: the record is removed.
     Refused,
-    /// Something of ours failed: the record says what.
+    /// The server or a dependency failed: the record says why.
     Failed,
 }
 
@@ -78,8 +78,7 @@ impl UploadLog {
         }
     }
 
-    /// Records a pending upload that claims these keys. Returns its number, and the ticket that says that it is in
-    /// progress.
+    /// Records a pending upload that claims these keys. Returns its number and its ticket.
     ///
     /// # Errors
     /// Another pending upload has claimed one of the keys, or the database failed.
@@ -97,8 +96,8 @@ impl UploadLog {
         }
     }
 
-    /// Completes the record. When the answer is lost the record may be complete nevertheless, so the database is asked
-    /// to mark it as failed, which it does unless it is complete.
+    /// Completes the record. If the database's answer is lost, the record may be complete nevertheless. So we ask the
+    /// database to mark it as failed, which it does unless the record is complete.
     pub(super) async fn complete(
         &self,
         id: i64,
@@ -114,7 +113,7 @@ impl UploadLog {
         }
     }
 
-    /// Ends the record of an upload that was not stored, for the reason given.
+    /// Ends the record of an upload that was not stored, for the given reason.
     pub(super) async fn end(&self, id: i64, ending: Ending, reason: &str) -> Result<(), DbError> {
         match ending {
             Ending::Failed => self.database.fail_upload(id, reason).await.map(drop),
@@ -122,8 +121,8 @@ impl UploadLog {
         }
     }
 
-    /// The record of an upload, its files, and who had stored the files that it replaced, for the person who uploaded and
-    /// for those who may view all uploads.
+    /// The record of an upload, its files, and the files that it replaced, for its uploader and for principals that may
+    /// view all uploads.
     pub(super) async fn read(
         &self,
         principal: &Principal,
@@ -173,14 +172,14 @@ pub(super) fn describe(
     }
 }
 
-/// Whose upload it is, and where it goes.
+/// The uploader, and where the files go.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct UploadTarget<'a> {
     /// E-mail address of the token's owner.
     pub(super) user: &'a str,
     /// The name of the storage.
     pub(super) bucket: &'a str,
-    /// Which store the files go to.
+    /// The store that the files go to.
     pub(super) store: Store,
 }
 
@@ -191,8 +190,8 @@ fn names_of_ignored(entries: &[Entry]) -> Vec<String> {
     ignored.map(|entry| entry.name.clone()).collect()
 }
 
-/// Tecken's content hash: the first 30 digits of the MD5 of the sorted `name:size` lines. Equal uploads have equal ones;
-/// nothing depends on it.
+/// Tecken's content hash: the first 30 digits of the MD5 of the sorted `name:size` lines. Equal uploads have equal
+/// hashes; nothing depends on it.
 fn content_hash(entries: &[Entry]) -> String {
     let mut lines: Vec<String> = entries
         .iter()

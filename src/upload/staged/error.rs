@@ -1,21 +1,21 @@
-//! Why a staged file cannot be had.
+//! Errors of staged files.
 
 use crate::db::DbError;
 use crate::storage::StorageError;
 
-/// One variant per reason.
+/// Why a staged file could not be created, stored or read.
 #[derive(Debug, thiserror::Error)]
 pub enum StagedError {
-    /// No upload has begun under this key, or it took too long.
-    #[error("there is no upload of this key")]
+    /// No upload has this key, or the key has expired.
+    #[error("no upload has this key")]
     UnknownKey,
     /// Nothing was put under the key.
-    #[error("nothing was put")]
+    #[error("no file was put under this key")]
     NothingPut,
-    /// This many uploads of one person are staged, as many as may be.
+    /// The user has this many staged uploads, which is the limit.
     #[error("{0} uploads are staged already")]
     TooMany(u32),
-    /// The operating system has no randomness to give.
+    /// The operating system provides no randomness.
     #[error("no randomness: {0}")]
     Randomness(#[from] getrandom::Error),
     /// The storage failed.

@@ -14,13 +14,13 @@ use crate::db::WaitingRecords;
 use crate::db::waiting::WaitingFile;
 use crate::storage::{Fetched, ObjectMeta, Payload, Storage};
 
-/// For how long after it was made an upload key can be used.
+/// How long an upload key can be used.
 const USABLE: Duration = Duration::from_hours(2);
 
-/// How many files of one person may be staged at once.
+/// How many files one user may stage at once.
 const LIMIT: u32 = 100;
 
-/// The folder of staged files. No prefix of served files may begin with a dot.
+/// The folder of staged files. Prefixes of served files must not begin with a dot.
 const FOLDER: &str = ".waiting";
 
 /// Keeps files until their uploads are completed.
@@ -32,7 +32,7 @@ pub struct StagedFiles {
 }
 
 impl StagedFiles {
-    /// Keeps files in the storage that takes uploads, and their records in the database.
+    /// Keeps files in the storage of regular uploads, and their records in the database.
     #[must_use]
     pub fn new(
         catalog: Arc<Catalog>,
@@ -49,7 +49,7 @@ impl StagedFiles {
     /// Begins an upload and returns its key, a secret of 64 hexadecimal digits.
     ///
     /// # Errors
-    /// Too many files of this person are staged, or the database is away.
+    /// The user has too many staged files, or the database is unavailable.
     pub async fn create(&self, uploader: &Uploader) -> Result<String, StagedError> {
         let mut key = [0; 32];
         getrandom::fill(&mut key)?;
@@ -70,7 +70,7 @@ impl StagedFiles {
     /// The record of an upload that can still be completed.
     ///
     /// # Errors
-    /// The key is unknown or too old, or the database is away.
+    /// The key is unknown or has expired, or the database is unavailable.
     pub async fn record(&self, key: &str) -> Result<WaitingFile, StagedError> {
         let found = self.records.waiting_file(&hash(key)).await?;
         let now = self.clock.now();
@@ -82,7 +82,7 @@ impl StagedFiles {
     /// Keeps a file under the key of its upload. A second file replaces the first.
     ///
     /// # Errors
-    /// The storage is away.
+    /// The storage is unavailable.
     pub async fn put(&self, key: &str, file: Payload) -> Result<(), StagedError> {
         let path = path(&hash(key));
         self.storage()
@@ -94,16 +94,16 @@ impl StagedFiles {
     /// Opens the file of an upload.
     ///
     /// # Errors
-    /// Nothing was put, or the storage is away.
+    /// Nothing was put, or the storage is unavailable.
     pub async fn open(&self, record: &WaitingFile) -> Result<Fetched, StagedError> {
         let fetched = self.storage().fetch(&path(&record.key_hash), None).await?;
         fetched.ok_or(StagedError::NothingPut)
     }
 
-    /// Removes the file of an upload, then its record, so that a file without a record is never left.
+    /// Removes the file of an upload, then its record, so that no file is left without a record.
     ///
     /// # Errors
-    /// The storage or the database is away.
+    /// The storage or the database is unavailable.
     pub async fn remove(&self, key_hash: &Sha256) -> Result<(), StagedError> {
         self.storage().delete(&path(key_hash)).await?;
         Ok(self.records.end_waiting(key_hash).await?)
@@ -118,7 +118,8 @@ fn hash(key: &str) -> Sha256 {
     Sha256::new(sha2::Sha256::digest(key.as_bytes()).into())
 }
 
-/// The path of a staged file. It holds the hash of the key, so that a reader of the storage cannot put or complete.
+/// The path of a staged file. It contains the hash of the key, so that read access to the storage is not enough to put
+/// or complete an upload.
 fn path(key_hash: &Sha256) -> String {
     format!("{FOLDER}/{key_hash}")
 }

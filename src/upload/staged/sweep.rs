@@ -8,18 +8,18 @@ use tokio_util::sync::CancellationToken;
 use super::error::StagedError;
 use super::files::StagedFiles;
 
-/// How often to look.
+/// How often to sweep.
 const EVERY: Duration = Duration::from_mins(10);
 
-/// The age at which a file is removed. A key can be used for two hours, and what begins within them ends long before.
+/// The age at which a file is removed. A key can be used for two hours, and a request that uses it ends long before.
 const AFTER: Duration = Duration::from_hours(24);
 
-/// How many files one look removes at most.
+/// How many files one sweep removes at most.
 const AT_ONCE: u32 = 1_000;
 
 impl StagedFiles {
-    /// Sweeps at intervals until it is cancelled. Any number of nodes may do so: a file that another node has removed is
-    /// no error.
+    /// Sweeps at intervals until it is cancelled. Any number of nodes may do so: a file that another node has removed
+    /// is no error.
     pub async fn sweep(self: Arc<Self>, stop: CancellationToken) {
         let mut turn = tokio::time::interval(EVERY);
         loop {

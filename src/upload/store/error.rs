@@ -4,16 +4,16 @@ use crate::cpu::JobPanicked;
 use crate::db::DbError;
 use crate::storage::StorageError;
 
-/// One variant per way to refuse or fail the storing of an upload. Files stored before stay.
+/// One variant per reason. Files that are stored already stay.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    /// No room for temporary files became free in time.
+    /// Not enough room for temporary files became free in time.
     #[error("The server is busy with other uploads. Try again later")]
     Busy,
-    /// A file is stored already with other bytes, and this upload must not change it.
+    /// A file is stored already with other contents, and this upload must not change it.
     #[error(
         "{0} is stored already with other contents, and this server does not let this upload change it. Nothing was \
-         stored; leave this file out, or ask whoever runs the server (setting upload.overwrite)"
+         stored; leave this file out, or ask the operator of the server (setting upload.overwrite)"
     )]
     AlreadyExists(String),
     /// There is no room for a temporary file.
@@ -25,7 +25,7 @@ pub enum StoreError {
     /// The database failed.
     #[error(transparent)]
     Database(#[from] DbError),
-    /// A computation failed, which is a mistake in this program.
+    /// A job on the CPU pool panicked, which is a bug.
     #[error(transparent)]
     Panicked(#[from] JobPanicked),
 }

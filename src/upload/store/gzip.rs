@@ -1,9 +1,9 @@
-//! Compressing a file into one gzip member, all threads of the pool at once.
+//! Compresses a file into one gzip member, on all threads of the pool at once.
 //!
-//! The text is cut into chunks that are deflated side by side, as pigz does it: a chunk begins with the text before it
-//! as its dictionary, so that the cuts cost next to nothing, and all but the last end on a byte (zlib's sync flush), so
-//! that one follows the other in a single deflate stream. Several gzip members would be simpler, but many readers stop
-//! after the first. Where the cuts are follows from the length alone: equal files have equal bytes on every machine.
+//! The text is cut into chunks that are deflated in parallel, as pigz does. Each chunk has the text before it as its
+//! dictionary, so that the cuts cost almost nothing. All chunks but the last end on a byte boundary (zlib's sync
+//! flush), so that they join into a single deflate stream. Several gzip members would be simpler, but many readers stop
+//! after the first. The cuts depend on the length alone, so equal files compress to equal bytes on every machine.
 
 use std::fs::File;
 use std::io::{self, Write};
@@ -21,13 +21,13 @@ use crate::cpu::CpuPool;
 /// Gzip header (RFC 1952): deflate, no name, no time, so that equal files have equal bytes; operating system unknown.
 pub(super) const HEADER: [u8; 10] = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255];
 
-/// How much text becomes one job, in bytes.
+/// How much text one job deflates, in bytes.
 const CHUNK: u64 = 1024 * 1024;
 
 /// How far back a deflate stream may refer, in bytes (RFC 1951, 2).
 const WINDOW: u64 = 32 * 1024;
 
-/// What ends a member (RFC 1952): the text's CRC-32 and its length modulo 2^32.
+/// The trailer of a member (RFC 1952): the text's CRC-32 and its length modulo 2^32.
 pub(super) fn trailer(crc32: u32, length: u64) -> [u8; 8] {
     let [l0, l1, l2, l3, ..] = length.to_le_bytes();
     let [c0, c1, c2, c3] = crc32.to_le_bytes();
@@ -38,16 +38,16 @@ pub(super) fn trailer(crc32: u32, length: u64) -> [u8; 8] {
 #[derive(Clone, Debug)]
 pub(super) struct Text {
     pub(super) file: Arc<File>,
-    /// Where in the file it is.
+    /// Its range in the file.
     pub(super) place: Range<u64>,
-    /// Its CRC-32, which is known by now.
+    /// Its CRC-32, which verifying has confirmed.
     pub(super) crc32: u32,
 }
 
 /// Writes the text to `output` as one gzip member and returns that file.
 ///
 /// # Errors
-/// One of the files cannot be used.
+/// One of the files cannot be read or written.
 pub(super) async fn compress(
     text: Text,
     level: u32,
@@ -76,7 +76,7 @@ async fn append(mut output: File, piece: Vec<u8>) -> Result<File, StoreError> {
 }
 
 impl Text {
-    /// The text in pieces that become a job each; of an empty text there is one, which is empty.
+    /// The ranges that become a job each. An empty text has one empty chunk.
     fn chunks(&self) -> impl Iterator<Item = Range<u64>> + use<> {
         let Range { start, end } = self.place;
         let count = (end - start).div_ceil(CHUNK).max(1);
@@ -86,7 +86,7 @@ impl Text {
         })
     }
 
-    /// A chunk as blocks of the text's deflate stream.
+    /// Deflates a chunk into blocks of the text's deflate stream.
     fn deflate(&self, chunk: &Range<u64>, level: u32) -> io::Result<Vec<u8>> {
         let known = chunk.start.saturating_sub(WINDOW).max(self.place.start);
         let mut bytes = vec![0; to_usize(chunk.end - known)];
@@ -107,7 +107,7 @@ impl Text {
         loop {
             let rest = &bytes[to_usize(compress.total_in())..];
             let status = compress.compress_vec(rest, &mut deflated, flush)?;
-            // A flush is over when it leaves room (zlib's manual, `deflate`).
+            // A flush is complete when it leaves room in the output (zlib's manual, `deflate`).
             let has_room = deflated.len() < deflated.capacity();
             let is_taken = compress.total_in() == bytes.len() as u64;
             if status == Status::StreamEnd || (!is_last && is_taken && has_room) {
@@ -115,7 +115,7 @@ impl Text {
             }
             deflated.reserve(bytes.len() / 8 + 1024);
         }
-        // It may wait for the chunks before it.
+        // The chunk may be kept for a while, until those before it are written.
         deflated.shrink_to_fit();
         Ok(deflated)
     }

@@ -1,4 +1,4 @@
-//! One member of an upload: its digests, its record, and what it is stored with.
+//! One member of an upload: its digests, its record, and its object's metadata.
 
 use std::time::Duration;
 
@@ -12,8 +12,8 @@ use symbols::elf::ElfFile;
 use symbols::header::SymHeader;
 use symbols::{Md5, Sha256, SymbolKey};
 
-/// How long after a file was stored a cache may still remember it as absent. Rather too long, since the storage's clock
-/// may differ from ours.
+/// How long after a file was stored a cache may still remember it as absent. Generous, since the storage's clock may
+/// differ from ours.
 const JUST_NOW: Duration = Duration::from_mins(10);
 
 /// A member that was verified and is to be stored.
@@ -40,7 +40,7 @@ pub(super) enum Stored {
     Held {
         /// The member's name in the archive.
         name: String,
-        /// What is recorded of it if nobody has done so yet.
+        /// Its record, in case there is none yet.
         file: Box<FileRecord>,
     },
 }
@@ -68,7 +68,7 @@ impl Member {
         }
     }
 
-    /// By what build id the file is known, if it is an ELF file that has one.
+    /// The build id of the file, if it is an ELF file that has one.
     pub(super) fn build_id(&self) -> Option<BuildIdRecord> {
         let elf = self.elf.as_ref()?;
         Some(BuildIdRecord {
@@ -82,7 +82,8 @@ impl Member {
         })
     }
 
-    /// Returns whether a stored object has the same original bytes. Objects that Tecken stored are known by their MD5.
+    /// Returns whether a stored object has the same original bytes. Objects that Tecken stored are compared by their
+    /// MD5.
     pub(super) fn is_same_as(&self, existing: &ObjectInfo) -> bool {
         let meta = &existing.meta;
         if meta.original_size != Some(self.entry.size) {

@@ -1,8 +1,8 @@
-//! Storing the members of an upload that was verified.
+//! Stores the members of a verified upload.
 //!
-//! [`MemberStore`] asks the storage for each member's digest and skips an equal one. It makes the bytes to be stored
-//! (`stored_bytes`), puts them, and has the catalog forget what it remembered of the path. Where files are protected,
-//! `overwrite` looks at all of them before the first one is stored.
+//! [`MemberStore`] asks the storage for the digest at each member's path and skips the member if it is equal. Else it
+//! makes the bytes to be stored (`stored_bytes`), puts them, and has the catalog forget its answer about the path.
+//! Where files are protected (`overwrite`), all members are checked before the first one is stored.
 
 mod error;
 mod gzip;
@@ -38,9 +38,9 @@ pub use overwrite::Overwrite;
 pub(super) struct StoreSettings {
     /// How many members of one upload are stored at once.
     pub(super) at_once: usize,
-    /// Level of compression of members that do not come compressed.
+    /// The compression level of members that arrive uncompressed.
     pub(super) level: u32,
-    /// Which files an upload may change.
+    /// Which stored files an upload may change.
     pub(super) overwrite: Overwrite,
     /// The largest member, in bytes.
     pub(super) largest_member: u64,
@@ -59,7 +59,7 @@ pub(super) struct MemberStore {
 }
 
 impl MemberStore {
-    /// Makes the store; `files` says who stored a file last.
+    /// Makes the store. `files` knows who stored a file last.
     pub(super) fn new(
         settings: StoreSettings,
         scratch: Arc<Scratch>,
@@ -80,12 +80,12 @@ impl MemberStore {
         }
     }
 
-    /// The name of the storage where uploads go, as the record has it.
+    /// The name of the storage that takes uploads, for the record.
     pub(super) fn bucket(&self, store: Store) -> &str {
         self.catalog.upload_target(store).storage().name()
     }
 
-    /// Stores all members, some of them at once.
+    /// Stores all members, several at a time.
     pub(super) async fn store_all(
         &self,
         archive: &Arc<File>,
@@ -93,7 +93,7 @@ impl MemberStore {
         store: Store,
     ) -> Result<Outcome, StoreError> {
         let target = self.catalog.upload_target(store);
-        // Files that are there already too: the upload that stored them may have failed after that.
+        // Includes files that are stored already, since the upload that stored them may have failed later.
         let build_ids = match store {
             Store::Regular => members.iter().filter_map(Member::build_id).collect(),
             Store::Try => Vec::new(),
@@ -117,7 +117,7 @@ impl MemberStore {
         Ok(outcome)
     }
 
-    /// Stores a member, unless the storage itself says that it holds the same file.
+    /// Stores a member, unless the storage holds the same file already.
     async fn store(
         &self,
         archive: Arc<File>,
@@ -127,7 +127,7 @@ impl MemberStore {
         let path = target.path(&member.key);
         let existing = target.storage().head(&path).await?;
         if let Some(existing) = existing.as_ref().filter(|it| member.is_same_as(it)) {
-            // The upload that stored it just now may have failed before the other nodes were told.
+            // The upload that stored it may have failed before it notified the other nodes.
             if is_recent(existing.modified_at, self.clock.now()) {
                 self.catalog.forget(target.source(), &path).await;
             }
@@ -154,7 +154,7 @@ impl MemberStore {
         ))))
     }
 
-    /// The keys that an upload has to claim.
+    /// The keys that an upload must claim.
     pub(in crate::upload) fn claims(&self, members: &[Member]) -> Vec<SymbolKey> {
         if self.settings.overwrite == Overwrite::Allow {
             return Vec::new();
@@ -162,7 +162,7 @@ impl MemberStore {
         members.iter().map(|member| member.key.clone()).collect()
     }
 
-    /// Refuses an upload that would change a file which it must not change.
+    /// Refuses an upload that would change a protected file.
     pub(in crate::upload) async fn refuse_overwriting(
         &self,
         user: &str,
@@ -189,7 +189,7 @@ impl MemberStore {
         }
     }
 
-    /// The key of a member that is stored with other bytes already.
+    /// The member's key, if the file is stored already with other contents.
     async fn change(&self, member: Member, store: Store) -> Result<Option<SymbolKey>, StoreError> {
         let source = self.catalog.upload_target(store);
         let existing = source.storage().head(&source.path(&member.key)).await?;

@@ -1,7 +1,7 @@
-//! Room for the temporary files that storing takes.
+//! Room for the temporary files of members.
 //!
-//! Members that have to be compressed or inflated take a temporary file each. All of them together may take as much as
-//! the largest member. A holder never waits for more room, so waiting cannot deadlock.
+//! Each member that has to be compressed or inflated needs a temporary file. All of these together may take as much
+//! room as the largest member. A holder never waits for more room, so waiting cannot deadlock.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,7 +26,7 @@ pub(super) struct MemberRoom {
     metrics: Metrics,
 }
 
-/// Room that a member has taken; given back when dropped.
+/// Room that a member has reserved; dropping it gives the room back.
 #[derive(Debug)]
 pub(super) struct MemberPlace {
     _permit: OwnedSemaphorePermit,
@@ -45,10 +45,10 @@ impl MemberRoom {
         }
     }
 
-    /// Waits for room for a file of at most so many bytes.
+    /// Waits for room for a file of at most this many bytes.
     ///
     /// # Errors
-    /// None became free in time.
+    /// Not enough room became free in time.
     pub(super) async fn take(&self, bytes: u64) -> Result<MemberPlace, StoreError> {
         let wanted = units(bytes).min(self.size);
         let waiting = Arc::clone(&self.units).acquire_many_owned(wanted);

@@ -1,8 +1,8 @@
-//! Turning a verified member into the bytes that are stored.
+//! Turns a verified member into the bytes that are stored.
 //!
-//! A deflated member that is to be stored gzipped is re-wrapped: the deflate stream that the client sent, which has
-//! been proved to be one, goes between a gzip header and trailer, straight from the temporary file. A stored member
-//! that stays as it is goes straight from the temporary file too. Anything else is compressed or inflated into a
+//! A deflated member that is to be stored gzipped is re-wrapped: the client's own deflate stream, which has been
+//! verified, goes between a gzip header and trailer, directly from the archive's temporary file. A member that came
+//! uncompressed and stays so is also read directly from there. Any other member is compressed or inflated into a
 //! temporary file of its own, on the CPU pool.
 
 use std::fs::File;
@@ -27,16 +27,16 @@ const PIECE: usize = 256 * 1024;
 pub(super) fn temporary_size(entry: &Entry, gzipped: bool) -> u64 {
     match (entry.method, gzipped) {
         (Method::Deflated, true) | (Method::Stored, false) => 0,
-        // What does not compress grows: by an eighth at the fastest level, by less at others.
+        // Incompressible data grows, by an eighth at the fastest level and by less at others.
         (Method::Stored, true) => entry.size + entry.size / 8 + PIECE as u64,
         (Method::Deflated, false) => entry.size,
     }
 }
 
-/// The bytes to store for a member: gzipped or not, whatever the archive has.
+/// The bytes to store for a member, gzipped or not, however the archive holds it.
 ///
 /// # Errors
-/// The temporary file cannot be read, or a new one not written.
+/// The temporary file cannot be read, or a new one cannot be written.
 pub async fn payload(
     archive: &Arc<File>,
     entry: &Entry,

@@ -1,10 +1,10 @@
 //! Verifying members while their archive is still arriving.
 //!
-//! A client sends for as long as its network takes, and reading all members takes a core for as long again; the two can
-//! go side by side. A task follows what has been written of the temporary file, guesses members by their local headers
-//! ([`Arriving`]) and has them verified on the CPU pool. When the archive is there it is inspected as ever, and a
-//! member whose guess was right in every field need not be read again. What is wrong with an archive is never told from
-//! here: a member that does not verify ends the guessing, and is met again by those who tell.
+//! Receiving an archive takes as long as the network needs, and verifying its members may take a core just as long, so
+//! both happen at the same time. A task follows the temporary file as it is written, guesses members by their local
+//! headers ([`Arriving`]) and verifies them on the CPU pool. Once the archive has arrived it is inspected as usual, and
+//! a member whose guess was right in every field is not read again. This module never refuses an archive: a member that
+//! fails to verify ends the guessing, and the later verification reports it.
 
 use std::collections::HashMap;
 use std::fs::File;
@@ -22,7 +22,7 @@ use super::names::Entry;
 use super::verifier::{Verifier, When};
 use crate::blocking;
 
-/// What was verified early, by the place of its data.
+/// Members that were verified early, by the offset of their data.
 #[derive(Debug, Default)]
 pub(super) struct Known(HashMap<u64, (Entry, MemberFacts)>);
 
@@ -31,7 +31,7 @@ pub(super) struct Known(HashMap<u64, (Entry, MemberFacts)>);
 pub(in crate::upload) struct EarlyVerification(AbortOnDropHandle<Known>);
 
 impl Known {
-    /// What was found out about a member, if it was guessed rightly.
+    /// The facts about a member, if its guess was right.
     pub(super) fn take(&mut self, entry: &Entry) -> Option<MemberFacts> {
         let (guess, facts) = self.0.remove(&entry.data_offset)?;
         (guess == *entry).then_some(facts)
@@ -39,8 +39,8 @@ impl Known {
 }
 
 impl EarlyVerification {
-    /// Begins with an archive of which nothing is there yet. `arrived` tells how many of its bytes are; the archive has
-    /// ended when its sender is dropped.
+    /// Starts with an archive of which nothing has arrived yet. `arrived` holds the number of bytes that have been
+    /// written; the archive has ended when its sender is dropped.
     pub(in crate::upload) fn begin(
         file: Arc<File>,
         arrived: watch::Receiver<u64>,
@@ -53,7 +53,7 @@ impl EarlyVerification {
                 members.map(|entry| verifier.verify(Arc::clone(&file), entry, When::Early));
             let mut reading = pin!(reading.buffered(at_once));
             let mut known = Known::default();
-            // A member that does not verify is read again once the archive has arrived, which finds what is wrong.
+            // A member that fails to verify is read again once the archive has arrived, and is refused then.
             while let Some(Ok((entry, facts))) = reading.next().await {
                 known.0.insert(entry.data_offset, (entry, facts));
             }
@@ -61,7 +61,7 @@ impl EarlyVerification {
         })))
     }
 
-    /// Waits for the members that have been found, once the archive has ended.
+    /// Waits until all guessed members are verified, once the archive has ended.
     pub(super) async fn finish(self) -> Known {
         self.0.await.unwrap_or_default()
     }

@@ -1,4 +1,4 @@
-//! What is found out about a member in the pass that verifies it.
+//! The facts about a member that are computed in the pass that verifies it.
 
 use md5::Md5;
 use sha2::{Digest as _, Sha256};
@@ -10,26 +10,26 @@ use super::error::ArchiveError;
 use super::limits::ArchiveLimits;
 use super::names::{Content, Entry};
 
-/// What was found out about a member's uncompressed data.
+/// Facts about a member's uncompressed data.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MemberFacts {
     /// SHA-256 of the data.
     pub sha256: [u8; 32],
-    /// MD5 of the data, if it was wanted.
+    /// MD5 of the data, if requested.
     pub md5: Option<[u8; 16]>,
-    /// The header of a `.sym` file, whatever the case of its ending; `None` for every other file.
+    /// The header of a `.sym` file, whatever the case of its suffix; `None` for every other file.
     pub header: Option<SymHeader>,
-    /// What an ELF file with a build id is, or the gzipped form of one; `None` for every other file.
+    /// The facts about an ELF file with a build id, gzipped or not; `None` for every other file.
     pub elf: Option<ElfFile>,
 }
 
-/// Reads a member of an archive that [`inspect`](super::inspect) accepted, proves that its data is what the headers
-/// say, and computes its facts on the way.
+/// Reads a member of an archive that [`inspect`](super::inspect) accepted, verifies its data against its headers, and
+/// computes its facts in the same pass.
 ///
-/// MD5 takes more than half of the time, so it is computed only if wanted.
+/// MD5 takes more than half of the time, so it is computed only on request.
 ///
 /// # Errors
-/// The first rule that the data breaks, or that the archive cannot be read.
+/// The data breaks a rule, or the archive cannot be read.
 pub fn verify_member<R: ReadAt + ?Sized>(
     archive: &R,
     entry: &Entry,
@@ -79,7 +79,7 @@ impl Gathering {
     }
 }
 
-/// Reads what a file says of itself. A file that says nothing, or nonsense, is accepted all the same.
+/// Reads the header of a file. A missing or invalid header is no reason to refuse the file.
 enum Scan {
     /// The start of a `.sym` file.
     Sym(Vec<u8>),

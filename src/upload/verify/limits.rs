@@ -1,4 +1,4 @@
-//! How much an archive may hold, as the configuration has it.
+//! The configured limits on archives.
 
 use bytesize::ByteSize;
 use serde::{Deserialize, Serialize};
@@ -18,12 +18,12 @@ pub struct ArchiveLimits {
     pub member_size: ByteSize,
     /// The most that all members may take together, uncompressed.
     pub total_size: ByteSize,
-    /// How many times larger the members may be together than their compressed data. Deflate itself reaches 1032.
+    /// How many times larger all members may be than their compressed data. Deflate itself reaches 1032.
     pub ratio: u64,
-    /// The ratio is checked only in archives of more uncompressed bytes than this.
+    /// The ratio is checked only in archives with more uncompressed bytes than this.
     pub ratio_from: ByteSize,
-    /// How many bytes a block of a deflated member must stand for on average, compressed and uncompressed together.
-    /// Smaller ones take longer to inflate than they are worth. 0 for any.
+    /// The least average size of a deflated member's blocks, compressed and uncompressed bytes added up. Smaller blocks
+    /// take disproportionate time to inflate. 0 for no limit.
     pub bytes_per_block: u64,
     /// Texts that no member's name may contain, for files that must never be published.
     pub disallowed_snippets: Vec<String>,

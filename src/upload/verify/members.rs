@@ -1,4 +1,4 @@
-//! Verifying all members of an archive that has arrived.
+//! Verifies all members of an archive that has fully arrived.
 
 use std::fs::File;
 use std::sync::Arc;
@@ -10,11 +10,11 @@ use super::facts::MemberFacts;
 use super::names::Entry;
 use super::verifier::{Verifier, VerifyError, When};
 
-/// Reads every member that was not verified while the archive arrived, as many at a time as there are threads, and
-/// returns all of them in the order of the archive.
+/// Verifies every member that was not verified early, enough at a time to keep the pool busy, and returns all members
+/// in the order of the archive.
 ///
 /// # Errors
-/// The first rule that a member breaks, or the archive cannot be read.
+/// A member breaks a rule, or the archive cannot be read.
 pub(in crate::upload) async fn verify_members(
     verifier: &Verifier,
     file: &Arc<File>,

@@ -1,9 +1,9 @@
-//! Checking what was uploaded, before any of it is stored.
+//! Checks an upload before any of it is stored.
 //!
-//! [`strict_zip`] reads the archive and refuses everything that readers of zips could disagree on. This module adds
-//! what is this server's own: which names symbol files have ([`MemberNames`]), and the facts that are recorded of a
-//! member ([`MemberFacts`]), which are computed in the one pass that verifies it. A file without an archive around it
-//! is checked as if it were the only member of one ([`single_file()`]).
+//! [`strict_zip`] reads the archive and refuses everything that readers of zips could disagree on. This module adds the
+//! server's own rules: the names of symbol files ([`MemberNames`]), and the facts that are recorded of a member
+//! ([`MemberFacts`]), which are computed in the same pass that verifies it. A file without an archive is checked like
+//! the only member of one ([`single_file()`]).
 
 mod early;
 mod error;

@@ -10,15 +10,15 @@ use super::error::ArchiveError;
 /// The longest name in bytes: more than any legal key has.
 pub(super) const LONGEST_NAME: usize = 512;
 
-/// A member of an archive, with what it is to this server.
+/// A member of an archive, with its kind.
 pub type Entry = strict_zip::Entry<Content>;
 
-/// What a member is to this server.
+/// The kind of a member.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Content {
     /// A file to store.
     Symbol(SymbolKey),
-    /// A file that builds send along and no client asks for: `.DS_Store` and `<name>-symbols.txt`.
+    /// A file that builds include and no client asks for: `.DS_Store` or `<name>-symbols.txt`.
     Ignored,
 }
 
@@ -29,7 +29,7 @@ pub struct MemberNames<'a> {
 }
 
 impl<'a> MemberNames<'a> {
-    /// The rules with these texts, which no name may contain.
+    /// Makes the rules. No name may contain one of `disallowed_snippets`.
     #[must_use]
     pub fn new(disallowed_snippets: &'a [String]) -> Self {
         Self {
@@ -42,7 +42,7 @@ impl Names for MemberNames<'_> {
     type Content = Content;
     type Error = ArchiveError;
 
-    /// Tecken calls this the archive's content, and so does the sentence.
+    /// The error says "content" where it means names, as Tecken's does.
     fn screen(&self, name: &str) -> Result<(), ArchiveError> {
         let mut snippets = self.disallowed_snippets.iter();
         match snippets.find(|snippet| name.contains(snippet.as_str())) {
@@ -72,7 +72,7 @@ impl Names for MemberNames<'_> {
         }
     }
 
-    /// Symbol files are the same if their keys are: ids that differ in case only are one id.
+    /// Symbol files with the same key are the same file: the case of a debug id does not matter.
     fn identity<'n>(&self, name: &'n str, content: &Content) -> Cow<'n, str> {
         match content {
             Content::Symbol(key) => Cow::Owned(key.to_string()),

@@ -1,4 +1,4 @@
-//! A file without an archive around it, as the one member of an archive would be.
+//! A file without an archive, as the only member of one.
 
 use std::io;
 
@@ -37,7 +37,7 @@ pub fn single_file<R: ReadAt + ?Sized>(
     })
 }
 
-/// Archives declare the CRC-32 of their members, and verifying checks it. Nothing has declared that of a single file.
+/// The CRC-32 that verifying compares against. An archive declares it; for a single file we compute it.
 fn crc32_of<R: ReadAt + ?Sized>(file: &R, size: u64) -> io::Result<u32> {
     let mut crc32 = crc32fast::Hasher::new();
     let mut buffer = vec![0; BUFFER_LENGTH];

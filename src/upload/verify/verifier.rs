@@ -1,4 +1,4 @@
-//! Reading members on the CPU pool.
+//! Verifies members on the CPU pool.
 
 use std::fs::File;
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use super::single_file::single_file;
 use crate::cpu::{CpuPool, JobPanicked};
 use crate::metrics::{CountResult, Metrics};
 
-/// Reads members to check them, as the settings have it.
+/// Verifies archives and their members within the configured limits.
 #[derive(Clone, Debug)]
 pub(in crate::upload) struct Verifier {
     limits: Arc<ArchiveLimits>,
@@ -28,7 +28,7 @@ pub enum VerifyError {
     /// The archive breaks a rule.
     #[error(transparent)]
     Archive(#[from] ArchiveError),
-    /// A computation failed, which is a mistake in this program.
+    /// A job on the CPU pool panicked, which is a bug.
     #[error(transparent)]
     Panicked(#[from] JobPanicked),
 }
@@ -36,14 +36,14 @@ pub enum VerifyError {
 /// When a member is read.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum When {
-    /// While its archive is arriving.
+    /// While its archive is still arriving.
     Early,
-    /// When that has arrived.
+    /// Once its archive has fully arrived.
     Late,
 }
 
 impl Verifier {
-    /// `compress` are the endings of names that are stored gzipped.
+    /// Makes a verifier. `compress` lists the suffixes of the files that are stored gzipped.
     pub(in crate::upload) fn new(
         limits: ArchiveLimits,
         compress: SuffixList,
@@ -58,12 +58,12 @@ impl Verifier {
         }
     }
 
-    /// What an archive may hold.
+    /// The limits on one archive.
     pub(super) fn limits(&self) -> &Arc<ArchiveLimits> {
         &self.limits
     }
 
-    /// How many members one upload has read at a time: enough to keep every thread busy.
+    /// How many members of one upload are verified at a time: enough to keep every thread busy.
     pub(super) fn at_once(&self) -> usize {
         self.cpu.threads() * 2
     }
@@ -73,8 +73,8 @@ impl Verifier {
         self.compress.matches_ignoring_case(name)
     }
 
-    /// The members of an archive in the order of their data; of a file without an archive around it, which has a key,
-    /// itself. Reads headers only.
+    /// The members of an archive in the order of their data, reading headers only. With a `key`, the file has no
+    /// archive around it and is its own only member.
     ///
     /// # Errors
     /// The archive breaks a rule, or it cannot be read.
@@ -91,7 +91,7 @@ impl Verifier {
         Ok(self.cpu.run(inspect).await??)
     }
 
-    /// Reads a member of the archive and checks it.
+    /// Verifies a member of the archive.
     ///
     /// # Errors
     /// The member breaks a rule, or the archive cannot be read.
@@ -102,7 +102,7 @@ impl Verifier {
         when: When,
     ) -> Result<(Entry, MemberFacts), VerifyError> {
         let limits = Arc::clone(&self.limits);
-        // MD5 is the digest by which Tecken knows what it stored gzipped, and the dearest one.
+        // Tecken identifies files that it stored gzipped by MD5, which is expensive to compute.
         let wants_md5 = self.is_gzipped(&entry.name);
         let job = move || {
             let facts = verify_member(&*file, &entry, &limits, wants_md5)?;

@@ -1,9 +1,9 @@
-//! Fetching an archive from the address that a client named.
+//! Fetches an archive from the URL that a client named.
 //!
-//! Two lists guard it, both at every hop: the operator's allow list of hosts, and the addresses of the public network.
-//! Redirects are followed by our own loop, since each target is checked like the first address. No proxy of the
-//! environment is used, nothing of the client's request is passed on, nothing is decompressed, and size, silence, rate
-//! and time are bounded as for an archive that the client sends itself.
+//! Two checks guard every hop: the host must be on the operator's allow list, and its addresses must be public. We
+//! follow redirects ourselves, so that each target gets the same checks as the first URL. Proxies of the environment
+//! are ignored, nothing of the client's request is passed on, and nothing is decompressed. Size, silence, rate and time
+//! are limited as for an archive that the client sends itself.
 
 use percent_encoding::percent_decode_str;
 use reqwest::header::{ACCEPT_ENCODING, CONTENT_ENCODING, LOCATION};
@@ -21,17 +21,17 @@ use crate::outgoing::{self, Authorities, PublicResolver, Reach};
 /// How many redirects are followed.
 const REDIRECTS: usize = 5;
 
-/// The settings of uploads by address.
+/// The settings of uploads by URL.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct FetchConfig {
-    /// Hosts that archives may be fetched from, and redirected to; without any there are no uploads by address.
+    /// Hosts that archives may be fetched from or redirected to. If empty, there are no uploads by URL.
     pub domains: Vec<String>,
     /// How many archives may be fetched at once.
     pub slots: usize,
-    /// Whether `http` will do, and ports other than 443. Only for trying it out.
+    /// Whether `http`, and ports other than 443, are allowed. Only for tests.
     pub allow_http: bool,
-    /// Whether hosts may lead to private addresses. Only for archives within one's own network.
+    /// Whether hosts may have private addresses. Only for archives in the operator's own network.
     pub allow_private: bool,
 }
 
@@ -47,11 +47,11 @@ impl Default for FetchConfig {
 }
 
 impl FetchConfig {
-    /// Checks an address that a client named or that another led to, in Tecken's order. A name that passes may still
-    /// lead into a private network; that is seen when it is resolved.
+    /// Checks a URL that a client named or a redirect led to, in Tecken's order. A host that passes may still have a
+    /// private address, which is checked when its name is resolved.
     ///
     /// # Errors
-    /// The first rule that the address breaks.
+    /// The first rule that the URL breaks.
     pub fn check(&self, text: &str) -> Result<Url, FetchError> {
         let url = Url::parse(text.trim()).map_err(|_| FetchError::Invalid)?;
         let host = url.host_str().map(|host| host.trim_end_matches('.'));
@@ -73,7 +73,7 @@ impl FetchConfig {
         if has_user || has_port || !is_listed {
             return Err(FetchError::Domain(host));
         }
-        // A resolver is never asked for an address that is one already.
+        // An address in the place of a host name never reaches the resolver.
         let literal = host.trim_matches(['[', ']']).parse();
         if let Ok(address) = literal
             && !self.allow_private
@@ -93,7 +93,7 @@ pub(super) struct Fetcher {
     slots: Semaphore,
 }
 
-/// A checked address, and one of the slots for fetching.
+/// A checked URL, and one of the slots for fetching.
 #[derive(Debug)]
 pub(super) struct FetchSlot<'a> {
     url: Url,
@@ -122,7 +122,7 @@ impl Fetcher {
         config: FetchConfig,
         resolver: PublicResolver,
     ) -> Result<Self, reqwest::Error> {
-        // A machine without certificate authorities is an error only if they are needed.
+        // A machine without certificate authorities is an error only if we need them.
         let authorities = if config.domains.is_empty() || config.allow_http {
             Authorities::None
         } else {
@@ -135,7 +135,7 @@ impl Fetcher {
         })
     }
 
-    /// Checks an address and takes a slot.
+    /// Checks a URL and takes a slot.
     pub(super) fn enter(&self, url: &str) -> Result<FetchSlot<'_>, ReceiveError> {
         let url = self.config.check(url)?;
         let permit = self.slots.try_acquire().map_err(|_| ReceiveError::Busy)?;
@@ -145,7 +145,7 @@ impl Fetcher {
         })
     }
 
-    /// Fetches the archive at an address.
+    /// Fetches the archive at the checked URL.
     pub(super) async fn fetch(
         &self,
         slot: FetchSlot<'_>,
@@ -171,7 +171,7 @@ impl Fetcher {
         Ok(archive)
     }
 
-    /// Follows redirects to the answer that has the archive.
+    /// Follows redirects to the response that carries the archive.
     async fn follow(
         &self,
         first: &Url,
@@ -189,7 +189,7 @@ impl Fetcher {
                 .map_err(|_| FetchError::Timeout(shown(&url)))?
                 .map_err(|error| explain(&error, &shown(&url)))?;
             if !response.status().is_redirection() {
-                check_answer(&response, first)?;
+                check_response(&response, first)?;
                 return Ok((response, redirects));
             }
             let target = response
@@ -205,7 +205,7 @@ impl Fetcher {
     }
 }
 
-fn check_answer(response: &Response, first: &Url) -> Result<(), FetchError> {
+fn check_response(response: &Response, first: &Url) -> Result<(), FetchError> {
     let (status, shown) = (response.status(), shown(first));
     if status == StatusCode::TOO_MANY_REQUESTS || status.is_server_error() {
         return Err(FetchError::Remote(shown, status.as_u16()));
@@ -239,7 +239,7 @@ fn file_name(url: &Url) -> String {
     percent_decode_str(last).decode_utf8_lossy().into_owned()
 }
 
-/// An address as people may see it: a query may hold a signature.
+/// A URL without the parts that may hold a signature, for records and messages.
 fn shown(url: &Url) -> String {
     let mut shown = url.clone();
     shown.set_query(None);

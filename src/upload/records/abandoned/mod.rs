@@ -1,18 +1,18 @@
 //! Ends the records of uploads that will never be finished.
 //!
-//! An upload is pending while some process has it in progress. A process that was killed finishes nothing. Many processes
-//! may share the database, so the dead have to be told from the slow:
+//! An upload is pending while some process has it in progress, and a process that was killed never ends its uploads.
+//! Many processes may share the database, so dead ones have to be distinguished from slow ones:
 //!
-//! - Every process raises its beat in the database with every round, and looks at the beats of the others. One that
-//!   stands still for [`PATIENCE`] rounds in a row is dead; the process that notices marks its uploads as failed. Rounds are
-//!   counted instead of comparing times, so clocks need not agree; and a round that could not be made, because the
-//!   database was away from this process and perhaps from all, makes the counting begin anew.
-//! - A process that is started again need not wait: a dead one's folder for temporary files, which has its name, is not
-//!   locked any more ([`crate::scratch`]).
-//! - What this process itself has dropped is ended at once.
+//! - In every round, each process raises its beat in the database and reads the beats of the others. A process whose
+//!   beat stands still for [`STILL_ROUNDS`] rounds in a row is considered dead, and the process that notices marks its
+//!   uploads as failed. Rounds are counted instead of comparing times, so clocks need not agree. The count starts again
+//!   after a round that failed, since the other processes may not have reached the database either.
+//! - A process that is started again need not wait for rounds: a dead process no longer locks its folder for temporary
+//!   files, which has its name ([`crate::scratch`]).
+//! - Uploads that this process itself has dropped are ended at once.
 //!
-//! A process that was only slow finds its upload failed when it wants to complete it, tells its client to come back, and
-//! goes on. Objects are never deleted: a repeat of the upload skips them.
+//! A process that was only slow finds its upload failed when it completes it, asks its client to try again, and goes
+//! on. Objects are never deleted: a repeated upload skips them.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -27,7 +27,7 @@ use crate::db::nodes::NodeBeat;
 use crate::db::{Database, DbError};
 
 /// How many rounds in a row a beat may stand still.
-const PATIENCE: u32 = 6;
+const STILL_ROUNDS: u32 = 6;
 
 const KILLED: &str = "The server that took it was killed before it was finished. Upload it again";
 const SILENT: &str = "The server that took it has not been heard of since. Upload it again";
@@ -49,8 +49,8 @@ pub struct AbandonedUploads {
 }
 
 impl AbandonedUploads {
-    /// Makes the task of a process. `killed` are the names of processes that are known to be dead; any other is considered
-    /// dead when it has not been heard of for `abandoned_after`.
+    /// Makes the task of a process. `killed` names processes that are known to be dead. Any other process is considered
+    /// dead once it has not reported for `abandoned_after`.
     #[must_use]
     pub fn new(
         in_flight: Arc<InFlight>,
@@ -64,7 +64,7 @@ impl AbandonedUploads {
             killed,
             seen: HashMap::new(),
             is_failing: false,
-            every: (abandoned_after / PATIENCE).max(Duration::from_millis(1)),
+            every: (abandoned_after / STILL_ROUNDS).max(Duration::from_millis(1)),
             database,
             clock,
         }
@@ -92,7 +92,7 @@ impl AbandonedUploads {
         }
     }
 
-    /// Says that this process lives, and ends what the dead have left.
+    /// Raises the beat of this process, and ends the uploads of dead ones.
     async fn round(&mut self) -> Result<(), DbError> {
         let done = self.try_round().await;
         if done.is_err() {
@@ -116,7 +116,7 @@ impl AbandonedUploads {
             };
             if self.killed.contains(&other.node) {
                 self.end(&other, KILLED).await?;
-            } else if rounds >= PATIENCE {
+            } else if rounds >= STILL_ROUNDS {
                 self.end(&other, SILENT).await?;
             } else {
                 seen.insert(other.node, (other.beat, rounds));
@@ -131,28 +131,32 @@ impl AbandonedUploads {
         let (before, held) = self.in_flight.held();
         let node = self.in_flight.node();
         let failed = self.database.fail_dropped(node, before, &held, DROPPED);
-        tell(failed.await?, DROPPED);
+        log_failed(failed.await?, DROPPED);
         Ok(())
     }
 
     async fn end(&self, node: &NodeBeat, reason: &str) -> Result<(), DbError> {
-        tell(self.database.end_node(node, reason).await?, reason);
+        log_failed(self.database.end_node(node, reason).await?, reason);
         Ok(())
     }
 
-    /// Says once that watching fails, until it does not.
+    /// Logs the first of several failures in a row.
     fn note(&mut self, done: Result<(), DbError>) {
         let was_failing = self.is_failing;
         self.is_failing = done.is_err();
         if let Err(error) = done
             && !was_failing
         {
-            tracing::warn!(event = "uploads_unwatched", %error, "cannot look after pending uploads, will try again");
+            tracing::warn!(
+                event = "uploads_unwatched",
+                %error,
+                "could not check for abandoned uploads, will try again"
+            );
         }
     }
 }
 
-fn tell(uploads: u64, reason: &str) {
+fn log_failed(uploads: u64, reason: &str) {
     if uploads > 0 {
         tracing::warn!(
             event = "uploads_abandoned",

@@ -89,7 +89,7 @@ async fn a_process_that_falls_silent_is_ended_after_some_rounds() {
     let (mut one, mut other) = (office.process("one", &[]), office.process("other", &[]));
     let (id, _ticket) = office.begin(&other).await;
     other.watch.round().await.unwrap();
-    for _ in 0..PATIENCE {
+    for _ in 0..STILL_ROUNDS {
         one.watch.round().await.unwrap();
         assert!(office.is_pending(id).await);
     }
@@ -111,7 +111,7 @@ async fn processes_that_speak_leave_each_other_alone() {
         .into_iter()
         .unzip();
     for _ in 0..3 {
-        for _ in 0..PATIENCE {
+        for _ in 0..STILL_ROUNDS {
             one.watch.round().await.unwrap();
         }
         other.watch.round().await.unwrap();
@@ -141,14 +141,14 @@ async fn an_outage_says_nothing_of_the_others() {
     let (mut one, mut other) = (office.process("one", &[]), office.process("other", &[]));
     let (id, _ticket) = office.begin(&other).await;
     other.watch.round().await.unwrap();
-    for _ in 0..PATIENCE {
+    for _ in 0..STILL_ROUNDS {
         one.watch.round().await.unwrap();
     }
     let broken = Office::broken().await;
     let sound = std::mem::replace(&mut one.watch.database, broken.database);
     one.watch.round().await.unwrap_err();
     one.watch.database = sound;
-    for _ in 0..PATIENCE {
+    for _ in 0..STILL_ROUNDS {
         one.watch.round().await.unwrap();
         assert!(office.is_pending(id).await);
     }
