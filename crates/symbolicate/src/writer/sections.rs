@@ -24,13 +24,12 @@ impl Builder {
         let mut out = Out::new(target);
         self.write_header(module, &mut out)?;
         for file in self.files.values() {
-            let place = [self.no_directory, file.directory, file.name];
-            out.numbers(&place)?;
-            out.numbers(&[NONE; 3])?;
+            out.numbers([self.no_directory, file.directory, file.name])?;
+            out.numbers([NONE; 3])?;
         }
         out.pad()?;
         for function in self.functions.values() {
-            out.numbers(&[function.name, NONE, function.start, function.language])?;
+            out.numbers([function.name, NONE, function.start, function.language])?;
         }
         out.pad()?;
         for call in self.calls.values() {
@@ -41,7 +40,7 @@ impl Builder {
         }
         out.pad()?;
         for range in self.ranges.sorted() {
-            out.numbers(&[range.start])?;
+            out.numbers([range.start])?;
         }
         out.pad()?;
         out.finish(self.strings.bytes())
@@ -54,12 +53,12 @@ impl Builder {
         let locations = self.calls.values().len() + ranges;
         let strings = self.strings.bytes().len();
         out.bytes(&MAGIC)?;
-        out.numbers(&[VERSION])?;
+        out.numbers([VERSION])?;
         out.bytes(&packed(module.debug_id))?;
-        out.numbers(&[module.arch as u32])?;
+        out.numbers([module.arch as u32])?;
         for count in [files, functions, locations, ranges, strings] {
             let count = u32::try_from(count).expect("the limits are far below 2^32");
-            out.numbers(&[count])?;
+            out.numbers([count])?;
         }
         out.bytes(&[0; 16])
     }
@@ -90,15 +89,12 @@ impl<W: Write> Out<W> {
         }
     }
 
-    fn numbers(&mut self, numbers: &[u32]) -> io::Result<()> {
-        for number in numbers {
-            self.piece.extend_from_slice(&number.to_le_bytes());
-        }
-        self.flush_if_full()
+    fn numbers<const COUNT: usize>(&mut self, numbers: [u32; COUNT]) -> io::Result<()> {
+        self.bytes(numbers.map(u32::to_le_bytes).as_flattened())
     }
 
     fn location(&mut self, location: &Location) -> io::Result<()> {
-        self.numbers(&[
+        self.numbers([
             location.file,
             location.line,
             location.function,
