@@ -1,6 +1,6 @@
 //! The lines of a source that is read piece by piece.
 
-use std::io::{BufRead, ErrorKind};
+use std::io::{self, BufRead, ErrorKind};
 
 use super::SymError;
 use crate::writer::Excess;
@@ -73,16 +73,19 @@ impl<R: BufRead> Lines<R> {
     }
 }
 
+/// What is in the reader's buffer, which is filled if it is empty. Empty at the end of the source.
 fn fill<R: BufRead>(source: &mut R) -> Result<&[u8], SymError> {
-    loop {
-        match source.fill_buf() {
-            Ok(_) => break,
-            Err(error) if error.kind() == ErrorKind::Interrupted => {}
-            Err(error) => return Err(SymError::Read(error)),
+    let is_interruption = |error: &io::Error| error.kind() == ErrorKind::Interrupted;
+    while let Err(error) = source.fill_buf() {
+        if !is_interruption(&error) {
+            return Err(SymError::Read(error));
         }
     }
-    // Asked again because a borrow cannot leave a loop; what is in the buffer is returned as it is.
-    source.fill_buf().map_err(SymError::Read)
+    // Asked again because a borrow cannot leave a loop. Only at the end does this read, which may be interrupted again.
+    match source.fill_buf() {
+        Err(error) if is_interruption(&error) => Ok(&[]),
+        buffer => buffer.map_err(SymError::Read),
+    }
 }
 
 fn without_return(line: &[u8]) -> &[u8] {

@@ -1,7 +1,12 @@
 //! Symcaches of good, bad and hostile files, held against symbolic's and against a naive reader.
 
 mod against_symbolic;
+mod hostile;
+mod lookups;
 mod native;
+mod properties;
+mod second_opinion;
+mod sources;
 
 use symbolic_debuginfo::{Object, ParseObjectOptions};
 use symbolic_symcache::SymCacheConverter;
