@@ -6,6 +6,9 @@ mod sym;
 mod symcache;
 mod writer;
 
+// The naive reader of the tests is a module of the fuzz targets, too, and names this crate as they do.
+#[cfg(test)]
+extern crate self as symbolicate;
 #[cfg(test)]
 mod tests;
 

@@ -3,33 +3,9 @@
 use proptest::prelude::*;
 use symbolic_symcache::SymCache;
 
-use super::second_opinion::{self, Answer, END, Naive};
+use super::second_opinion::{self, Answer, END, Naive, answer};
 use super::{MODULE, convert, convert_by_symbolic};
-use crate::{Batch, Symcache};
-
-/// What we answer, in the words of the naive reader.
-fn answer(batch: &mut Batch<'_>, address: u64) -> Answer {
-    let frame = batch.lookup(address)?;
-    let line = |line: Option<std::num::NonZeroU32>| line.map_or(0, |line| line.get().into());
-    let file = |file: &Option<std::sync::Arc<str>>| file.as_deref().map(str::to_owned);
-    let mut places: Vec<_> = frame
-        .inlines
-        .iter()
-        .map(|inline| {
-            (
-                inline.function.to_owned(),
-                file(&inline.file),
-                line(inline.line),
-            )
-        })
-        .collect();
-    places.push((
-        frame.function.to_owned(),
-        file(&frame.file),
-        line(frame.line),
-    ));
-    Some((frame.function_offset.into(), places))
-}
+use crate::Symcache;
 
 /// What symbolic's own reader answers, by Eliot's rules.
 fn answer_by_symbolic(symcache: &SymCache<'_>, address: u64) -> Answer {

@@ -6,6 +6,10 @@
 
 use std::collections::HashMap;
 use std::fmt::Write;
+use std::num::NonZeroU32;
+use std::sync::Arc;
+
+use symbolicate::Batch;
 
 /// The end of the addresses that a file is about.
 pub(crate) const END: u64 = 0x300;
@@ -90,6 +94,30 @@ fn inline(choices: &mut Choices<'_>, text: &mut String, depth: u64, start: u64, 
         inline(choices, text, depth + 1, at, length);
         at += length + choices.below(4);
     }
+}
+
+/// What we answer, in the words of the naive reader.
+pub(crate) fn answer(batch: &mut Batch<'_>, address: u64) -> Answer {
+    let frame = batch.lookup(address)?;
+    let line = |line: Option<NonZeroU32>| line.map_or(0, |line| line.get().into());
+    let file = |file: &Option<Arc<str>>| file.as_deref().map(str::to_owned);
+    let mut places: Vec<_> = frame
+        .inlines
+        .iter()
+        .map(|inline| {
+            (
+                inline.function.to_owned(),
+                file(&inline.file),
+                line(inline.line),
+            )
+        })
+        .collect();
+    places.push((
+        frame.function.to_owned(),
+        file(&frame.file),
+        line(frame.line),
+    ));
+    Some((frame.function_offset.into(), places))
 }
 
 /// A start and a size.
