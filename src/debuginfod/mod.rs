@@ -5,13 +5,14 @@
 //! inside it. Try symbols are never sent.
 //!
 //! A section is extracted from an ELF file, and a source file from the archive of sources that was uploaded beside it.
-//! The file is spooled into a temporary one, inflated and bounded, and `extract.rs` finds the wanted bytes there.
+//! The file is spooled into a temporary one, inflated and bounded, and `extract.rs` and `source.rs` find the wanted bytes there.
 //! Source files come from these archives only, whatever paths the debug information names. A few requests extract at a
 //! time; others wait briefly and are then refused as busy.
 
 mod config;
 mod error;
 mod extract;
+mod source;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
