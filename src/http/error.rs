@@ -329,6 +329,10 @@ impl From<DownloadError> for ApiError {
                 let sentence = "Too many explanations are in progress. Try again later";
                 Self::new(StatusCode::SERVICE_UNAVAILABLE, "busy", sentence)
             }
+            DownloadError::Damaged(reason) => {
+                let sentence = "The stored file is damaged. Upload it again";
+                Self::unavailable("storage_unavailable", sentence, reason)
+            }
             DownloadError::Unavailable(CatalogError(reason)) => {
                 let sentence = "The storage is unavailable. Try again later";
                 Self::unavailable("storage_unavailable", sentence, reason)

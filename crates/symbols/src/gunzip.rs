@@ -65,12 +65,12 @@ impl Gunzip {
         }
     }
 
-    /// Ends the file, and returns the rest of what it inflates to.
+    /// Ends the file, and returns the rest of what it inflates to: nothing, if it was ended before.
     ///
     /// # Errors
     /// The file ends within a member, or before the first one; or the last member differs from its checksum or its
     /// length.
-    pub fn finish(mut self) -> io::Result<Vec<u8>> {
+    pub fn finish(&mut self) -> io::Result<Vec<u8>> {
         self.end_member()
     }
 

@@ -20,7 +20,8 @@ use futures_util::{Stream, stream};
 use super::download;
 use super::services::SymbolServices;
 use crate::blocking;
-use crate::debuginfod::{BuildFile, Extract};
+use crate::debuginfod::{BuildFile, DebuginfodError, Extract};
+use crate::download::DownloadError;
 use crate::http::error::ApiError;
 use crate::http::extract::{BuildPath, WantedOfBuild};
 
@@ -53,7 +54,14 @@ async fn send(
         WantedOfBuild::File(kind) => {
             let largest = largest(request.headers());
             let file = debuginfod.file(&path.build_id, *kind, largest).await?;
-            let mut response = download::send(request, services, &file.found).await?;
+            let sent = download::send(request, services, &file.found).await;
+            let mut response = sent.map_err(|error| match error {
+                // The gzip file is stored as it was uploaded; the client asks for the file inside it.
+                DownloadError::Damaged(reason) => {
+                    DebuginfodError::Damaged(reason.to_string()).into()
+                }
+                error => ApiError::from(error),
+            })?;
             describe(response.headers_mut(), &file);
             return Ok(response);
         }

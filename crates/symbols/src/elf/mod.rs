@@ -131,7 +131,7 @@ impl ElfScan {
             Form::Gzipped(gunzip) => gunzip,
         };
         // What a damaged file inflates to before the damage is all that is needed.
-        if let Some(Ok(rest)) = gunzip.map(Gunzip::finish) {
+        if let Some(Ok(rest)) = gunzip.map(|mut gunzip| gunzip.finish()) {
             self.gathering.write(&rest);
         }
         Some(ElfFile {
