@@ -130,7 +130,7 @@ impl ElfScan {
             }
             Form::Gzipped(gunzip) => gunzip,
         };
-        // What a damaged file inflates to before the damage is all that is needed.
+        // Most damage lies behind what was inflated already, and does not matter here.
         if let Some(Ok(rest)) = gunzip.map(|mut gunzip| gunzip.finish()) {
             self.gathering.write(&rest);
         }
