@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use time::OffsetDateTime;
-use tokio::sync::OwnedSemaphorePermit;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
 use super::source::{SourcePath, find_source};
@@ -32,9 +32,12 @@ pub struct Extract {
 }
 
 impl DebuginfodService {
-    /// Waits for a slot to extract something.
-    pub(super) async fn take_turn(&self) -> Result<OwnedSemaphorePermit, DebuginfodError> {
-        let turn = Arc::clone(&self.extracts).acquire_owned();
+    /// Waits for a slot to extract something, or to search.
+    pub(super) async fn take_turn(
+        &self,
+        slots: &Arc<Semaphore>,
+    ) -> Result<OwnedSemaphorePermit, DebuginfodError> {
+        let turn = Arc::clone(slots).acquire_owned();
         match timeout(TURN, turn).await {
             Ok(Ok(permit)) => Ok(permit),
             Ok(Err(_)) | Err(_) => Err(DebuginfodError::Busy),

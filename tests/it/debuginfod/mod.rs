@@ -2,6 +2,7 @@
 
 mod gdb;
 mod inflating;
+mod metadata;
 mod source_paths;
 
 use std::io::{Read, Write};
