@@ -86,7 +86,7 @@ impl Glob {
 }
 
 impl Set {
-    /// Reads what follows an opening bracket, with the closing one. A bracket that comes first is one of the characters.
+    /// Reads what follows an opening bracket, with the closing one. A bracket that comes first is a character.
     fn parse(rest: &mut std::str::Chars<'_>) -> Option<Self> {
         let mut set = Self::default();
         let mut next = rest.next()?;
@@ -153,7 +153,7 @@ mod tests {
         let prefix = |pattern| Glob::parse(pattern).unwrap().prefix();
         assert_eq!(
             (prefix("/a.so/*"), prefix("*/a")),
-            ("/a.so/".into(), "".into())
+            ("/a.so/".into(), String::new())
         );
     }
 

@@ -58,8 +58,8 @@ pub(super) async fn check_status(
     Ok(members(&[("status", status)]))
 }
 
-/// The second protocol's first step: creates an upload and answers with the URL for the file. If the query describes the
-/// file, it is refused here where it would be refused later.
+/// The second protocol's first step: creates an upload and answers with the URL for the file. A file that the query
+/// describes is refused here where it would be refused later.
 pub(super) async fn create(
     ByKey(uploader): ByKey<Uploader>,
     request: HttpRequest,

@@ -1,7 +1,7 @@
 //! Inflates gzip as programs write it: one member or several, and zeros behind them.
 //!
 //! `bsdtar` pads what it writes to a pipe with zeros, tapes do the same to everything, and parallel compressors write a
-//! member for each block. Like gzip(1) and CPython, [`Gunzip`] skips zeros behind a member. Anything else there has to
+//! member for each block. Like gzip(1) and Python, [`Gunzip`] skips zeros behind a member. Anything else there has to
 //! be a further member (RFC 1952, 2.2).
 
 use std::io::{self, Write};

@@ -1,5 +1,7 @@
 //! Searches by build id and by name.
 
+use std::slice::from_ref;
+
 use serde_json::{Value, json};
 
 use super::{App, Program, StatusCode, Zip, archive, gzip, upload};
@@ -34,8 +36,8 @@ async fn files_are_found_by_build_id_by_name_and_by_pattern() {
     for (pattern, expected) in [
         ("/program/*", &both),
         ("*gram*", &both),
-        ("/*.dbg.gz", &found(&[of_debug.clone()])),
-        ("/progra[^a-l]/*/progra?", &found(&[of_code.clone()])),
+        ("/*.dbg.gz", &found(from_ref(&of_debug))),
+        ("/progra[^a-l]/*/progra?", &found(from_ref(&of_code))),
         ("program/*", &found(&[])),
         ("/other/*", &found(&[])),
         ("/\0*", &found(&[])),

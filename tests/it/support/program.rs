@@ -29,7 +29,7 @@ impl Program {
         Self::build_from("main.c", ".", "main.c")
     }
 
-    /// Builds it of `src/main.c` in the folder `build`, as CMake and autotools do.
+    /// Builds it of `src/main.c` in the folder `build`, as most build systems do.
     pub(crate) fn build_out_of_tree() -> Self {
         Self::build_from("src/main.c", "build", "../src/main.c")
     }
