@@ -113,8 +113,9 @@ mod tests {
 
     #[test]
     fn members_and_zeros_are_read_and_nothing_else() {
-        let (one, two) = (gzip(b"one"), gzip(&[b'2'; 100_000]));
-        let text = [&b"one"[..], &[b'2'; 100_000]].concat();
+        let twos = vec![b'2'; 100_000];
+        let (one, two) = (gzip(b"one"), gzip(&twos));
+        let text = [&b"one"[..], &twos].concat();
         for piece in [1, 7, 4096, usize::MAX] {
             for (file, expected) in [
                 (vec![&one[..]], &text[..3]),
