@@ -167,7 +167,11 @@ impl Office {
 
     /// Begins an upload and completes it, within a day.
     async fn complete(&self) -> Result<Completed, BreakpadError> {
-        let key = self.breakpad.create(&self.uploader).await.unwrap();
+        let key = self
+            .breakpad
+            .create(&self.uploader, Ok(None))
+            .await
+            .unwrap();
         let described = async { Ok(Described::breakpad("app", "AB0")) };
         let completing = self
             .breakpad

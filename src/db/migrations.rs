@@ -26,6 +26,7 @@ migrations! {
     "0003_waiting_files",
     "0004_build_ids",
     "0005_held_files",
+    "0007_build_ids_by_key",
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ mod explain;
 mod unpack;
 
 use std::borrow::Cow;
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -127,6 +128,9 @@ pub enum DownloadError {
     /// Too many explanations are in progress.
     #[error("too many explanations are in progress")]
     Busy,
+    /// A source holds it gzipped, and it cannot be inflated.
+    #[error("the file cannot be inflated: {0}")]
+    Damaged(#[source] io::Error),
     /// A source holds it in a cabinet that cannot be unpacked.
     #[error(transparent)]
     Unpack(#[from] UnpackError),
@@ -187,6 +191,7 @@ impl DownloadService {
             Err(
                 DownloadError::Unavailable(_)
                 | DownloadError::ModuleUnknown(_)
+                | DownloadError::Damaged(_)
                 | DownloadError::Unpack(_)
                 | DownloadError::Busy,
             ) => "failed",

@@ -12,7 +12,7 @@ use percent_encoding::percent_decode_str;
 use super::error::ApiError;
 use super::extract::{self, ByKey};
 use crate::auth::Uploader;
-use crate::breakpad::{BreakpadError, BreakpadService, Completed, Described};
+use crate::breakpad::{BreakpadError, BreakpadService, Completed};
 use crate::upload::UploadService;
 
 /// The base URL that clients know this server by; empty if it is not configured.
@@ -35,7 +35,7 @@ pub(super) async fn symupload(
     answered(completed).map(result_json)
 }
 
-/// The second protocol: whether the file is already stored.
+/// The second protocol: whether the file is already stored. A type in the query means the file of that type.
 pub(super) async fn check_status(
     ByKey(uploader): ByKey<Uploader>,
     request: HttpRequest,
@@ -49,8 +49,8 @@ pub(super) async fn check_status(
         .and_then(|rest| rest.split_once('/'));
     let (debug_file, debug_id) = parts.ok_or_else(|| ApiError::not_found(path))?;
     let debug_file = percent_decode_str(debug_file).decode_utf8_lossy();
-    let described = Described::breakpad(&debug_file, debug_id);
-    let status = if answered(breakpad.is_stored(&uploader, described).await)? {
+    let announced = extract::announced_of_module(&debug_file, debug_id, request.query_string());
+    let status = if answered(breakpad.is_stored(&uploader, announced).await)? {
         "FOUND"
     } else {
         "MISSING"
@@ -58,7 +58,8 @@ pub(super) async fn check_status(
     Ok(members(&[("status", status)]))
 }
 
-/// The second protocol's first step: creates an upload and answers with the URL for the file.
+/// The second protocol's first step: creates an upload and answers with the URL for the file. A file that the query
+/// describes is refused here where it would be refused later.
 pub(super) async fn create(
     ByKey(uploader): ByKey<Uploader>,
     request: HttpRequest,
@@ -66,7 +67,8 @@ pub(super) async fn create(
     breakpad: Data<BreakpadService>,
 ) -> Result<HttpResponse, ApiError> {
     let base = base_url(&public_url, &request)?;
-    let key = answered(breakpad.create(&uploader).await)?;
+    let announced = extract::announced(request.query_string());
+    let key = answered(breakpad.create(&uploader, announced).await)?;
     let url = format!("{base}/v1/uploads/{key}");
     Ok(members(&[("uploadUrl", &url), ("uploadKey", &key)]))
 }

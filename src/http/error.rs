@@ -315,19 +315,20 @@ impl From<RecordError> for ApiError {
 
 impl From<DownloadError> for ApiError {
     fn from(error: DownloadError) -> Self {
+        let refuse = |code| Self::new(StatusCode::NOT_FOUND, code, error.to_string());
         match error {
-            DownloadError::Ignored => {
-                Self::new(StatusCode::NOT_FOUND, "ignored", error.to_string())
-            }
-            DownloadError::NotFound => {
-                Self::new(StatusCode::NOT_FOUND, "not_found", error.to_string())
-            }
+            DownloadError::Ignored => refuse("ignored"),
+            DownloadError::NotFound => refuse("not_found"),
             DownloadError::IllegalName(_) => Self::bad_request("illegal_name", error.to_string()),
             DownloadError::ModuleUnknown(error) => error.into(),
             DownloadError::Unpack(error) => error.into(),
             DownloadError::Busy => {
                 let sentence = "Too many explanations are in progress. Try again later";
                 Self::new(StatusCode::SERVICE_UNAVAILABLE, "busy", sentence)
+            }
+            DownloadError::Damaged(reason) => {
+                let sentence = "The stored file is damaged. Upload it again";
+                Self::unavailable("storage_unavailable", sentence, reason)
             }
             DownloadError::Unavailable(CatalogError(reason)) => {
                 let sentence = "The storage is unavailable. Try again later";

@@ -53,6 +53,7 @@ static TABLE: &[Endpoint] = &[
     symbols("/api/explain/{debug_file}/{id}/{file}"),
     symbols("/api/syminfo/{file}/{id}"),
     symbols("/buildid/{build_id}/{file}"),
+    symbols("/metadata"),
     symbols(SYMBOL),
 ];
 

@@ -6,8 +6,11 @@ use serde_json::Value;
 
 use super::form::{Form, Part, announced_length, check_form, receive_short};
 use crate::auth::Uploader;
-use crate::breakpad::{BreakpadError, Described, SymbolFile, SymbolType};
+use crate::breakpad::{Announced, BreakpadError, Described, SymbolFile, SymbolType};
 use crate::upload::{Intake, ReceiveError};
+
+/// The name by which clients send the type of a file.
+const TYPE: &str = "symbol_upload_type";
 
 /// Receives a form of the first protocol: `debug_file`, `debug_identifier` and the file. Other fields are ignored.
 ///
@@ -44,6 +47,49 @@ pub(in crate::http) async fn receive_symbol_file(
     })
 }
 
+/// What a query says of the file of a module: its type, as `symbol_upload_type`, or nothing.
+///
+/// # Errors
+/// There is no such type.
+pub(in crate::http) fn announced_of_module(
+    debug_file: &str,
+    debug_id: &str,
+    query: &str,
+) -> Result<Announced, BreakpadError> {
+    let described = Described::breakpad(debug_file, debug_id);
+    Ok(match parameter(query, TYPE) {
+        None => Announced::Module(described),
+        Some(kind) => Announced::File(Described {
+            kind: SymbolType::parse(&kind)?,
+            ..described
+        }),
+    })
+}
+
+/// The file that a query describes: `debug_file`, `debug_id` and `symbol_upload_type`, as the last request of an upload
+/// has them. `None` if one of them is absent: the tools send none.
+///
+/// # Errors
+/// There is no such type.
+pub(in crate::http) fn announced(query: &str) -> Result<Option<Described>, BreakpadError> {
+    let kind = parameter(query, TYPE).map(|name| SymbolType::parse(&name));
+    let kind = kind.transpose()?;
+    let names = parameter(query, "debug_file").zip(parameter(query, "debug_id"));
+    Ok(kind
+        .zip(names)
+        .map(|(kind, (debug_file, debug_id))| Described {
+            debug_file,
+            debug_id,
+            kind,
+        }))
+}
+
+fn parameter(query: &str, wanted: &str) -> Option<String> {
+    let mut parameters = form_urlencoded::parse(query.as_bytes());
+    let (_, value) = parameters.find(|(name, _)| name == wanted)?;
+    Some(value.into_owned())
+}
+
 /// Receives the description of a file, which completes an upload of the second protocol.
 ///
 /// # Errors
@@ -66,7 +112,7 @@ fn described(text: &str) -> Result<Described, BreakpadError> {
         None => quoted_after(text, name).map(str::to_owned),
     };
     let needed = |name| member(name).ok_or(BreakpadError::Lacks(name));
-    let kind = member("symbol_upload_type").map(|name| SymbolType::parse(&name));
+    let kind = member(TYPE).map(|name| SymbolType::parse(&name));
     Ok(Described {
         debug_file: needed("debug_file")?,
         debug_id: needed("debug_id")?,

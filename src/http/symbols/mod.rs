@@ -29,6 +29,8 @@ enum Resource<'path> {
     Symbol(SymbolPath<'path>),
     /// A file, or a part of one, by its build id.
     Build(BuildPath),
+    /// A search for files of builds.
+    Search,
     /// What is known of a module.
     Module(ModulePath),
     /// The explanation of the answer to a request for a symbol.
@@ -44,6 +46,9 @@ impl<'path> Resource<'path> {
         }
         if let Some(symbol) = SymbolPath::read(path) {
             return Some(Self::Symbol(symbol));
+        }
+        if path == debuginfod::METADATA {
+            return Some(Self::Search);
         }
         if let Some(rest) = path.strip_prefix(syminfo::PREFIX) {
             return ModulePath::read(rest).map(Self::Module);
@@ -63,6 +68,7 @@ pub(super) async fn answer(request: HttpRequest, services: Data<SymbolServices>)
     let response = match &resource {
         Resource::Symbol(path) => download::answer(&request, path, &services).await,
         Resource::Build(path) => Box::pin(debuginfod::answer(&request, path, &services)).await,
+        Resource::Search => Box::pin(debuginfod::answer_search(&request, &services)).await,
         Resource::Module(path) => Box::pin(syminfo::answer(&request, path, &services)).await,
         Resource::Explanation(path) => Box::pin(explain::answer(&request, path, &services)).await,
     };
@@ -105,6 +111,7 @@ mod tests {
             None => "nothing",
             Some(Resource::Symbol(_)) => "symbol",
             Some(Resource::Build(_)) => "build",
+            Some(Resource::Search) => "search",
             Some(Resource::Module(_)) => "module",
             Some(Resource::Explanation(_)) => "explanation",
         };
@@ -112,6 +119,8 @@ mod tests {
             ("/buildid/abcd/debuginfo", "build"),
             ("/buildid/abcd/buildid.sym", "symbol"),
             ("/buildid/abcd", "nothing"),
+            ("/metadata", "search"),
+            ("/metadata/AB/a.sym", "symbol"),
             ("/api/syminfo/xul.pdb/AB", "module"),
             ("/api/syminfo/AB", "nothing"),
             ("/api/syminfos/AB", "nothing"),

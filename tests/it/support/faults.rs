@@ -5,7 +5,7 @@ use std::ops::Range;
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
-use symbold::db::build_ids::{BuildIdRecord, BuildIdRecords, ModuleFolder};
+use symbold::db::build_ids::{BuildIdRecord, BuildIdRecords, KeyRange, ModuleFolder};
 use symbold::db::files::{FileRecords, HeldId, ModuleRecord, ReplacedFile};
 use symbold::db::missing::{
     BatchId, MissingCount, MissingFilter, MissingPage, MissingRecord, MissingRecords, PageRequest,
@@ -281,6 +281,14 @@ impl FileRecords for FaultyDatabase {
 impl BuildIdRecords for FaultyDatabase {
     async fn files_by_build_id(&self, build_id: &BuildId) -> Result<Vec<BuildIdRecord>, DbError> {
         self.sound.files_by_build_id(build_id).await
+    }
+
+    async fn files_in_range(
+        &self,
+        range: &KeyRange,
+        limit: usize,
+    ) -> Result<Vec<BuildIdRecord>, DbError> {
+        self.sound.files_in_range(range, limit).await
     }
 
     async fn modules_by_build_id(&self, build_id: &BuildId) -> Result<Vec<ModuleFolder>, DbError> {

@@ -5,17 +5,18 @@
 //! lookup, the new version is sent as a whole, because the client might join a part of it with parts of the old one.
 
 use std::ops::Range;
+use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::http::{Method, StatusCode, header};
 use actix_web::{HttpRequest, HttpResponse};
 
-use super::body;
+use super::body::{self, InflateError};
 use super::encoding::accepts_gzip;
 use super::precondition::{self, Verdict};
 use super::range::{self, Extent};
 use super::representation::Representation;
-use crate::catalog::{Catalog, Found};
+use crate::catalog::{Catalog, CatalogError, Found};
 use crate::download::{DownloadError, Wanted};
 use crate::http::error::ApiError;
 use crate::http::symbols::services::SymbolServices;
@@ -63,7 +64,7 @@ async fn send_from_here(
     if actual == expected {
         let is_part = part.is_some_and(|part| part == fetched.range);
         if is_part || is_whole(&fetched) {
-            return Ok(with_bytes(request, &actual, fetched, is_part, max_age));
+            return with_bytes(request, &actual, fetched, is_part, max_age).await;
         }
     }
     catalog.forget(&found.source, &found.path).await;
@@ -73,8 +74,10 @@ async fn send_from_here(
         open(catalog, found, None).await?
     };
     let actual = Representation::of(&fetched.info, accepts_gzip);
-    let response = without_bytes(request, &actual, max_age);
-    Ok(response.unwrap_or_else(|| with_bytes(request, &actual, fetched, false, max_age)))
+    match without_bytes(request, &actual, max_age) {
+        Some(response) => Ok(response),
+        None => with_bytes(request, &actual, fetched, false, max_age).await,
+    }
 }
 
 /// Opens a file, or a range of it. It may have been removed since it was found.
@@ -103,8 +106,10 @@ pub(super) async fn send_unpacked(
     let max_age = services.max_age;
     let unpacked = services.downloads.unpack(cabinet, wanted).await?;
     let representation = Representation::of(&unpacked.info, false);
-    let response = without_bytes(request, &representation, max_age);
-    Ok(response.unwrap_or_else(|| with_bytes(request, &representation, unpacked, false, max_age)))
+    match without_bytes(request, &representation, max_age) {
+        Some(response) => Ok(response),
+        None => with_bytes(request, &representation, unpacked, false, max_age).await,
+    }
 }
 
 /// Redirects a client to the storage. The answer must not be cached for longer than its URL is valid.
@@ -147,23 +152,18 @@ fn is_whole(fetched: &Fetched) -> bool {
     fetched.range == (0..fetched.info.stored_size)
 }
 
-fn with_bytes(
+async fn with_bytes(
     request: &HttpRequest,
     representation: &Representation,
     fetched: Fetched,
     is_part: bool,
     max_age: Duration,
-) -> HttpResponse {
+) -> Result<HttpResponse, DownloadError> {
     let Fetched { info, range, bytes } = fetched;
     if !is_part {
         let mut response = representation.head(StatusCode::OK, max_age);
-        return body::send(
-            request,
-            &mut response,
-            representation.form(),
-            representation.length(),
-            bytes,
-        );
+        let (form, length) = (representation.form(), representation.length());
+        return Ok(body::send(request, &mut response, form, length, bytes).await?);
     }
     let mut response = representation.head(StatusCode::PARTIAL_CONTENT, max_age);
     let content_range = format!(
@@ -174,5 +174,14 @@ fn with_bytes(
     );
     response.insert_header((header::CONTENT_RANGE, content_range));
     let length = Some(range.end - range.start);
-    body::send(request, &mut response, representation.form(), length, bytes)
+    Ok(body::send(request, &mut response, representation.form(), length, bytes).await?)
+}
+
+impl From<InflateError> for DownloadError {
+    fn from(error: InflateError) -> Self {
+        match error {
+            InflateError::Damaged(error) => Self::Damaged(error),
+            InflateError::Storage(error) => Self::Unavailable(CatalogError(Arc::new(error))),
+        }
+    }
 }
