@@ -11,6 +11,7 @@ use actix_web::middleware::Next;
 use actix_web::web::Data;
 use tracing::Instrument;
 
+use super::paths;
 use super::routes::{label_of, shown_path};
 use crate::clock::{SharedClock, Stopwatch};
 use crate::metrics::{Metrics, RequestLabels, RouteLabel};
@@ -55,13 +56,14 @@ impl Observation {
 /// # Errors
 /// None of its own: errors of handlers have become answers already.
 pub async fn observe(
-    request: ServiceRequest,
+    mut request: ServiceRequest,
     next: Next<impl MessageBody>,
 ) -> Result<ServiceResponse<impl MessageBody>, Error> {
     let observation = request
         .app_data::<Data<Observation>>()
         .cloned()
         .expect("registered where the routes are");
+    paths::fold_slashes(&mut request);
     let stopwatch = Stopwatch::start(observation.clock.as_ref());
     let id = observation.next_id();
     let (method, route) = (

@@ -18,6 +18,7 @@ mod error;
 mod extract;
 mod json;
 mod middleware;
+mod paths;
 mod routes;
 mod sendfile;
 mod symbols;

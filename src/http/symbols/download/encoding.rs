@@ -12,5 +12,25 @@ pub(super) fn accepts_gzip(request: &HttpRequest) -> bool {
     let Some(accepted) = request.get_header::<AcceptEncoding>() else {
         return false;
     };
-    accepted.negotiate([Encoding::gzip(), Encoding::identity()].iter()) == Some(Encoding::gzip())
+    let prefers = |gzip: Encoding| {
+        let offered = [gzip.clone(), Encoding::identity()];
+        accepted.negotiate(offered.iter()) == Some(gzip)
+    };
+    prefers(Encoding::gzip()) || (names_x_gzip(request) && prefers(x_gzip()))
+}
+
+/// An older name of gzip (RFC 9110, 8.4.1.3).
+const X_GZIP: &str = "x-gzip";
+
+fn x_gzip() -> Encoding {
+    Encoding::Unknown(X_GZIP.to_owned())
+}
+
+/// Returns whether the older name occurs, which spares all other requests a second weighing.
+fn names_x_gzip(request: &HttpRequest) -> bool {
+    let accepted = request.headers().get_all(header::ACCEPT_ENCODING);
+    accepted.into_iter().any(|value| {
+        let mut windows = value.as_bytes().windows(X_GZIP.len());
+        windows.any(|part| part.eq_ignore_ascii_case(X_GZIP.as_bytes()))
+    })
 }
