@@ -42,12 +42,21 @@ pub enum LogFormat {
     Json,
 }
 
+/// The library logs what it cannot read, which is the client's mistake, as an error. What it logs beside that is logged
+/// by this program, too. A directive of the configuration for the same target overrules this one.
+const SILENCED: &str = "actix_http::h1::dispatcher=off";
+
+/// The filter of a level.
+fn filter(level: &str) -> Result<EnvFilter, ParseError> {
+    EnvFilter::builder().parse(format!("{SILENCED},{level}"))
+}
+
 /// Starts to write logs. Only the first call of a process counts.
 ///
 /// # Errors
 /// The level is invalid.
 pub fn start(config: &LogConfig) -> Result<(), ParseError> {
-    let filter = EnvFilter::builder().parse(&config.level)?;
+    let filter = filter(&config.level)?;
     let subscriber = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
@@ -62,4 +71,51 @@ pub fn start(config: &LogConfig) -> Result<(), ParseError> {
             .try_init(),
     };
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{self, Write};
+    use std::sync::{Arc, Mutex};
+
+    use super::*;
+
+    #[derive(Clone, Default)]
+    struct Written(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Written {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().write(bytes)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn what_the_library_cannot_read_is_no_error_in_the_log() {
+        let written = |level: &str| {
+            let log = Written::default();
+            let sink = log.clone();
+            let subscriber = tracing_subscriber::fmt()
+                .with_env_filter(filter(level).unwrap())
+                .with_writer(move || sink.clone())
+                .finish();
+            tracing::subscriber::with_default(subscriber, || {
+                tracing::error!(target: "actix_http::h1::dispatcher", "stream error");
+                tracing::error!(target: "symbold::server", "our own");
+            });
+            let bytes = log.0.lock().unwrap().clone();
+            String::from_utf8(bytes).unwrap()
+        };
+        for level in ["info", "info,actix_http=debug", "trace"] {
+            let text = written(level);
+            assert!(
+                text.contains("our own") && !text.contains("stream error"),
+                "{text}"
+            );
+        }
+        assert!(written("info,actix_http::h1::dispatcher=error").contains("stream error"));
+    }
 }

@@ -1,6 +1,7 @@
 //! Paths, methods and hosts as clients and proxies send them.
 
 use reqwest::{Method, StatusCode};
+use symbold::http::Network;
 
 use crate::support::{App, ID, RawAnswer, RawConnection, Zip, sym};
 
@@ -14,6 +15,8 @@ async fn ask(app: &App, request_line: &str, headers: &str) -> RawAnswer {
     connection.send(request).await;
     connection.read_answer().await
 }
+
+const SYMINFO: &str = "GET /api/syminfo/grain.dll/5E9A1234F000";
 
 async fn with_grain() -> App {
     let app = App::start().await;
@@ -101,6 +104,63 @@ async fn options_of_the_whole_server_are_told() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_host_that_is_none_is_refused_whatever_is_asked_for() {
+    let app = with_grain().await;
+    for target in [
+        "/__lbheartbeat__",
+        "//",
+        "/api/syminfo/grain.dll/5E9A1234F000",
+    ] {
+        for host in ["", "x\"y", "a b", "host:8o", "user@host", "[::1"] {
+            let mut connection = RawConnection::open(app.address).await;
+            let request = format!("GET {target} HTTP/1.1\r\nHost: {host}\r\n\r\n");
+            connection.send(request).await;
+            let answer = connection.read_answer().await;
+            assert_eq!(
+                (answer.status, &answer.json()["code"]),
+                (400, &"bad_host".into()),
+                "{host}"
+            );
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn forwarded_hosts_are_believed_only_from_trusted_proxies() {
+    let forwarded = "X-Forwarded-Host: outer.example\r\nX-Forwarded-Proto: https\r\nForwarded: host=evil.example\r\n";
+    let nonsense = "X-Forwarded-Host: outer.example\r\nX-Forwarded-Proto: javascript\r\n";
+    let path = format!("/grain.pdb/{ID}/grain.sym");
+    let app = with_grain().await;
+    for headers in [forwarded, nonsense] {
+        let answer = ask(&app, SYMINFO, headers).await;
+        assert_eq!(
+            answer.json()["url"],
+            format!("http://{}{path}", app.address)
+        );
+    }
+    let trusting = app
+        .beside(|config| {
+            let network = Network::try_from("127.0.0.0/8".to_owned()).unwrap();
+            config.server.trusted_proxies = vec![network];
+        })
+        .await;
+    let answer = ask(&trusting, SYMINFO, forwarded).await;
+    assert_eq!(answer.json()["url"], format!("https://outer.example{path}"));
+    let answer = ask(&trusting, SYMINFO, nonsense).await;
+    assert_eq!(answer.json()["code"], "bad_forwarded_proto");
+    let named = app
+        .beside(|config| config.server.public_url = "https://symbols.example/".to_owned())
+        .await;
+    for headers in [forwarded, nonsense] {
+        let answer = ask(&named, SYMINFO, headers).await;
+        assert_eq!(
+            answer.json()["url"],
+            format!("https://symbols.example{path}")
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_older_name_of_gzip_is_gzip() {
     let app = with_grain().await;
     let path = format!("/grain.pdb/{ID}/grain.sym");
@@ -119,5 +179,59 @@ async fn the_older_name_of_gzip_is_gzip() {
             encoding,
             "{accepted}"
         );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_no_request_gets_a_400_with_a_body() {
+    let app = App::start().await;
+    for request in [
+        "GET /gr\u{e4}in.pdb/AB/x HTTP/1.1\r\nHost: x\r\n\r\n",
+        "\u{1}\u{2}\r\n\r\n",
+        "GET / HTTP/9.9\r\n\r\n",
+        "GET / HTTP/1.1\r\n\r\n",
+        "GET / HTTP/1.1\r\nHost: x\r\nContent-Length: +1\r\n\r\n",
+    ] {
+        let mut connection = RawConnection::open(app.address).await;
+        connection.send(request).await;
+        let answer = connection.read_answer().await;
+        assert_eq!(
+            (answer.status, &answer.json()["code"]),
+            (400, &"unreadable".into()),
+            "{request}"
+        );
+        assert_eq!(connection.read_to_close().await, "", "{request}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn chunks_that_are_none_get_a_400() {
+    let app = App::start().await;
+    for chunk in [
+        "fffffffffffffffff\r\n",
+        "+5\r\nhello\r\n0\r\n\r\n",
+        "0x5\r\nhello\r\n0\r\n\r\n",
+        "5\r\nhello0\r\n\r\n",
+        "5\nhello\r\n0\r\n\r\n",
+    ] {
+        for path in ["/upload/", "/symupload"] {
+            let mut connection = RawConnection::open(app.address).await;
+            let request = format!(
+                "POST {path}?key={0} HTTP/1.1\r\nHost: x\r\nAuth-Token: {0}\r\nTransfer-Encoding: chunked\r\n\
+                 Content-Type: multipart/form-data; boundary=x\r\n\r\n{chunk}",
+                app.token
+            );
+            connection.send(request).await;
+            let answer = connection.read_to_close().await;
+            assert!(
+                answer.starts_with("HTTP/1.1 400 "),
+                "{path} {chunk:?}: {answer}"
+            );
+            assert_eq!(
+                answer.matches("HTTP/1.1").count(),
+                1,
+                "{path} {chunk:?}: {answer}"
+            );
+        }
     }
 }
