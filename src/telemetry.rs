@@ -7,6 +7,7 @@ use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::ParseError;
 
 use crate::section::Section;
+use crate::server::SILENCED;
 
 /// How logs are written.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -42,13 +43,9 @@ pub enum LogFormat {
     Json,
 }
 
-/// The library logs what it cannot read, which is the client's mistake, as an error. What it logs beside that is logged
-/// by this program, too. A directive of the configuration for the same target overrules this one.
-const SILENCED: &str = "actix_http::h1::dispatcher=off";
-
-/// The filter of a level.
+/// The filter of a level. A directive of the configuration for the silenced target overrules the silence.
 fn filter(level: &str) -> Result<EnvFilter, ParseError> {
-    EnvFilter::builder().parse(format!("{SILENCED},{level}"))
+    EnvFilter::builder().parse(format!("{SILENCED}=off,{level}"))
 }
 
 /// Starts to write logs. Only the first call of a process counts.
@@ -103,7 +100,7 @@ mod tests {
                 .with_writer(move || sink.clone())
                 .finish();
             tracing::subscriber::with_default(subscriber, || {
-                tracing::error!(target: "actix_http::h1::dispatcher", "stream error");
+                tracing::error!(target: SILENCED, "stream error");
                 tracing::error!(target: "symbold::server", "our own");
             });
             let bytes = log.0.lock().unwrap().clone();
@@ -116,6 +113,6 @@ mod tests {
                 "{text}"
             );
         }
-        assert!(written("info,actix_http::h1::dispatcher=error").contains("stream error"));
+        assert!(written(&format!("info,{SILENCED}=error")).contains("stream error"));
     }
 }

@@ -3,7 +3,7 @@
 //! No handler is reached, so the connection writes this answer as it is, and ends.
 
 /// The sentence and its code, as in every other refusal.
-const BODY: &str = "{\"code\":\"unreadable\",\"error\":\"The request cannot be read as HTTP/1.1. Correct what the client sends\"}";
+const BODY: &str = r#"{"code":"unreadable","error":"This is no request of HTTP/1.1. Correct what the client sends"}"#;
 
 /// The whole answer, from the status line on.
 #[must_use]

@@ -37,6 +37,8 @@ use crate::scratch::Scratch;
 use crate::storage::{self, Metered, ObjectSource, Storage, StorageConfig};
 use crate::upload::{StagedFiles, UploadParts, UploadService};
 
+pub use listening::SILENCED;
+
 /// How long writing the last counts may take.
 const FLUSH_DEADLINE: Duration = Duration::from_secs(10);
 

@@ -1,9 +1,9 @@
 //! Receiving an upload, from its head to a file that has fully arrived.
 //!
 //! An upload first takes a slot and reserves room ([`UploadSlot`]), waiting a while for them, so that a full server
-//! refuses it before reading its body. Its bytes then go to a temporary file as they arrive ([`IncomingFile`]), within limits of size, silence, rate
-//! and time ([`Pace`]). Members are verified while the rest of their archive is still arriving. An archive at a URL is
-//! fetched under the same limits ([`FetchConfig`]).
+//! refuses it before reading its body. Its bytes then go to a temporary file as they arrive ([`IncomingFile`]), within
+//! limits of size, silence, rate and time ([`Pace`]). Members are verified while the rest of their archive is still
+//! arriving. An archive at a URL is fetched under the same limits ([`FetchConfig`]).
 
 mod admission;
 mod error;
