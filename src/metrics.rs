@@ -213,6 +213,8 @@ metrics! {
         pub upload_seconds: Histogram [UPLOAD_SECONDS],
         /// Uploads being received or stored.
         pub uploads_in_flight: Gauge,
+        /// Uploads that wait for a slot.
+        pub uploads_waiting: Gauge,
         /// Room for temporary files that is taken.
         ///
         /// In bytes, by what it is taken for.

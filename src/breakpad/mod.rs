@@ -153,7 +153,8 @@ impl BreakpadService {
     {
         let received = async {
             let record = self.staged.record(&key).await?;
-            let slot = self.uploads.intake().enter(record.token_id, length)?;
+            let slot = self.uploads.intake().enter(record.token_id, length);
+            let slot = slot.await?;
             Ok((receive.await?, slot))
         };
         let (file, slot) = self.noted(KEY_HOLDER, received.await)?;
@@ -287,7 +288,8 @@ impl BreakpadService {
     ) -> Result<(ReceivedFile, UploadSlot), BreakpadError> {
         let fetched = self.staged.open(record).await?;
         let intake = self.uploads.intake();
-        let slot = intake.enter(uploader.token_id, Some(fetched.info.stored_size))?;
+        let slot = intake.enter(uploader.token_id, Some(fetched.info.stored_size));
+        let slot = slot.await?;
         Ok((intake.spool(fetched).await?, slot))
     }
 

@@ -9,18 +9,12 @@ use actix_web::web::{Data, Path, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 use percent_encoding::percent_decode_str;
 
+use super::base_url::BaseUrl;
 use super::error::ApiError;
 use super::extract::{self, ByKey};
 use crate::auth::Uploader;
 use crate::breakpad::{BreakpadError, BreakpadService, Completed};
 use crate::upload::UploadService;
-
-/// The base URL that clients know this server by; empty if it is not configured.
-#[derive(Clone, Debug)]
-pub(super) struct PublicUrl(pub(super) String);
-
-/// The longest `Host` header that is accepted, in bytes.
-const LONGEST_HOST: usize = 255;
 
 /// The first protocol: one form with the file and its debug file and debug id.
 pub(super) async fn symupload(
@@ -63,10 +57,10 @@ pub(super) async fn check_status(
 pub(super) async fn create(
     ByKey(uploader): ByKey<Uploader>,
     request: HttpRequest,
-    public_url: Data<PublicUrl>,
+    base_url: Data<BaseUrl>,
     breakpad: Data<BreakpadService>,
 ) -> Result<HttpResponse, ApiError> {
-    let base = base_url(&public_url, &request)?;
+    let base = base_url.of(&request)?;
     let announced = extract::announced(request.query_string());
     let key = answered(breakpad.create(&uploader, announced).await)?;
     let url = format!("{base}/v1/uploads/{key}");
@@ -123,21 +117,4 @@ fn members(members: &[(&str, &str)]) -> HttpResponse {
         .content_type("application/json")
         .insert_header((header::CACHE_CONTROL, "no-store"))
         .body(format!("{{{}}}\n", members.join(", ")))
-}
-
-/// The base URL of this server: the configured one, or the one that the client has just used. Headers that proxies add
-/// are not trusted.
-fn base_url(public_url: &PublicUrl, request: &HttpRequest) -> Result<String, ApiError> {
-    let configured = public_url.0.trim_end_matches('/');
-    if !configured.is_empty() {
-        return Ok(configured.to_owned());
-    }
-    let host = request.headers().get(header::HOST);
-    let host = host.and_then(|host| host.to_str().ok()).filter(|host| {
-        let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b".-:[]_".contains(&byte);
-        (1..=LONGEST_HOST).contains(&host.len()) && host.bytes().all(is_plain)
-    });
-    let sentence = "The Host header is not the name of a host. Use the server's own address";
-    let host = host.ok_or_else(|| ApiError::bad_request("bad_host", sentence))?;
-    Ok(format!("http://{host}"))
 }

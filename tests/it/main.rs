@@ -8,6 +8,7 @@
 mod support;
 
 mod abandoned;
+mod addresses;
 mod architecture;
 mod cli;
 mod clients_breakpad;

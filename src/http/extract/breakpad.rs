@@ -23,7 +23,9 @@ pub(in crate::http) async fn receive_symbol_file(
     intake: &Intake,
 ) -> Result<SymbolFile, BreakpadError> {
     check_form(request)?;
-    let slot = intake.enter(uploader.token_id, announced_length(request))?;
+    let slot = intake
+        .enter(uploader.token_id, announced_length(request))
+        .await?;
     let mut form = Form::new(request, body, intake);
     let (mut file, mut debug_file, mut debug_id) = (None, None, None);
     while let Some(part) = form.next().await? {

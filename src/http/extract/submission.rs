@@ -28,7 +28,9 @@ pub(in crate::http) async fn receive(
     intake: &Intake,
 ) -> Result<Submission, ReceiveError> {
     let is_url_encoded = check_form(request)?;
-    let slot = intake.enter(uploader.token_id, announced_length(request))?;
+    let slot = intake
+        .enter(uploader.token_id, announced_length(request))
+        .await?;
     let fields = if is_url_encoded {
         receive_url_encoded(body, intake).await?
     } else {

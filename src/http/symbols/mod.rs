@@ -15,6 +15,7 @@ mod services;
 mod syminfo;
 mod url;
 
+use actix_web::http::Method;
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse, ResponseError};
 
@@ -78,12 +79,19 @@ pub(super) async fn answer(request: HttpRequest, services: Data<SymbolServices>)
 /// The resource that a GET or HEAD request names, or the answer to any other request; boxed, since it is rare.
 fn to_be_read(request: &HttpRequest) -> Result<Resource<'_>, Box<HttpResponse>> {
     let path = request.uri().path();
-    let resource =
-        Resource::read(path).ok_or_else(|| Box::new(ApiError::not_found(path).error_response()))?;
+    let resource = Resource::read(path).ok_or_else(|| Box::new(nothing_at(request, path)))?;
     match cors::without_reading(request) {
         None => Ok(resource),
         Some(response) => Err(Box::new(response)),
     }
+}
+
+/// The answer to a path at which there can be nothing. `*` is the server as a whole (RFC 9110, 9.3.7).
+fn nothing_at(request: &HttpRequest, path: &str) -> HttpResponse {
+    if path == "*" && request.method() == Method::OPTIONS {
+        return cors::methods_of_server();
+    }
+    ApiError::not_found(path).error_response()
 }
 
 #[cfg(test)]

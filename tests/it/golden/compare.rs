@@ -24,6 +24,7 @@ pub(super) const OTHER_STATUS: &[(&str, u16)] = &[
     ("107-url-refused", 502),
     ("109-url-no-length", 201),
     ("121-get-stored-lowercase-id", 200),
+    ("157-double-slash", 200),
     ("187-codeid-lower", 302),
     ("203-get-wrong-token", 200),
     ("219-syminfo-lower", 200),

@@ -109,6 +109,8 @@ impl App {
         config.server.workers = 1;
         config.missing.flush_every = Duration::from_millis(5);
         config.database.timeout = PATIENCE / 2;
+        // What is refused is refused at once; the tests of the waiting set it.
+        config.upload.slot_wait = Duration::ZERO;
         backends::arrange(&mut config, data.path()).await;
         change(&mut config);
         let adaptors = wrap(Adaptors::open(&config).await.unwrap());
