@@ -26,6 +26,7 @@ migrations! {
     "0003_waiting_files",
     "0004_build_ids",
     "0005_held_files",
+    "0008_upload_warnings",
 }
 
 #[cfg(test)]

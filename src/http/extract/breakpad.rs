@@ -9,6 +9,9 @@ use crate::auth::Uploader;
 use crate::breakpad::{BreakpadError, Described, SymbolFile, SymbolType};
 use crate::upload::{Intake, ReceiveError};
 
+/// What a body that is longer than any description lacks.
+const SHORT_DESCRIPTION: &str = "description of the file in at most 8 KiB";
+
 /// Receives a form of the first protocol: `debug_file`, `debug_identifier` and the file. Other fields are ignored.
 ///
 /// # Errors
@@ -29,9 +32,9 @@ pub(in crate::http) async fn receive_symbol_file(
             Part::Value(name, value) if name == "debug_identifier" => debug_id = Some(value),
             Part::Value(..) => {}
             Part::File(_) if file.is_some() => return Err(ReceiveError::SecondFile.into()),
-            Part::File(field) => {
+            Part::File(symbol_file) => {
                 let incoming = intake.file().await?;
-                file = Some(form.receive(field, incoming).await?);
+                file = Some(form.receive(symbol_file, incoming).await?);
             }
         }
     }
@@ -53,6 +56,7 @@ pub(in crate::http) async fn receive_described(
     intake: &Intake,
 ) -> Result<Described, BreakpadError> {
     let bytes = receive_short(body, intake).await?;
+    let bytes = bytes.ok_or(BreakpadError::Lacks(SHORT_DESCRIPTION))?;
     described(&String::from_utf8_lossy(&bytes))
 }
 
