@@ -235,7 +235,7 @@ async fn bodies_that_are_no_form() {
         // As of `curl --data-binary @symbols.zip`.
         (form, &archive, "not_a_form"),
         (form, garbage, "no_file"),
-        ("", b"", "no_file"),
+        ("", b"", "not_a_form"),
     ] {
         let request = app
             .request(Method::POST, "/upload/")
