@@ -128,6 +128,7 @@ impl Office {
             Background::current(),
         ));
         let parts = UploadParts {
+            serve: SuffixList::new(&[".sym"]),
             scratch: Arc::new(Scratch::open(&folder.path().join("scratch")).unwrap()),
             catalog: Arc::clone(&catalog),
             database: Arc::clone(&database) as _,

@@ -27,6 +27,7 @@ migrations! {
     "0004_build_ids",
     "0005_held_files",
     "0007_build_ids_by_key",
+    "0008_upload_warnings",
 }
 
 #[cfg(test)]

@@ -18,6 +18,7 @@ mod table;
 pub mod tokens;
 pub mod uploads;
 pub mod waiting;
+pub mod warnings;
 
 use std::fmt::Debug;
 use std::path::Path;

@@ -293,6 +293,7 @@ fn receive_status(error: &ReceiveError) -> StatusCode {
         }
         ReceiveError::Fetch(FetchError::Timeout(_)) => StatusCode::GATEWAY_TIMEOUT,
         ReceiveError::NoFile
+        | ReceiveError::NotAForm
         | ReceiveError::SecondFile
         | ReceiveError::FileAndUrl
         | ReceiveError::Form

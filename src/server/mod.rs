@@ -202,6 +202,7 @@ impl Server {
         let receivers = Receivers::new(
             &config,
             UploadParts {
+                serve: config.download.serve.clone(),
                 scratch: Arc::clone(&scratch),
                 catalog: Arc::clone(&catalog),
                 database: Arc::clone(&database),

@@ -39,5 +39,6 @@ mod uploads_admission;
 mod uploads_by_url;
 mod uploads_early;
 mod uploads_refused;
+mod uploads_warnings;
 mod uploads_wire;
 mod windows;

@@ -12,6 +12,9 @@ use crate::upload::{Intake, ReceiveError};
 /// The name by which clients send the type of a file.
 const TYPE: &str = "symbol_upload_type";
 
+/// What a body that is longer than any description lacks.
+const SHORT_DESCRIPTION: &str = "description of the file in at most 8 KiB";
+
 /// Receives a form of the first protocol: `debug_file`, `debug_identifier` and the file. Other fields are ignored.
 ///
 /// # Errors
@@ -34,9 +37,9 @@ pub(in crate::http) async fn receive_symbol_file(
             Part::Value(name, value) if name == "debug_identifier" => debug_id = Some(value),
             Part::Value(..) => {}
             Part::File(_) if file.is_some() => return Err(ReceiveError::SecondFile.into()),
-            Part::File(field) => {
+            Part::File(symbol_file) => {
                 let incoming = intake.file().await?;
-                file = Some(form.receive(field, incoming).await?);
+                file = Some(form.receive(symbol_file, incoming).await?);
             }
         }
     }
@@ -101,6 +104,7 @@ pub(in crate::http) async fn receive_described(
     intake: &Intake,
 ) -> Result<Described, BreakpadError> {
     let bytes = receive_short(body, intake).await?;
+    let bytes = bytes.ok_or(BreakpadError::Lacks(SHORT_DESCRIPTION))?;
     described(&String::from_utf8_lossy(&bytes))
 }
 

@@ -15,6 +15,7 @@ pub(super) const OTHER_STATUS: &[(&str, u16)] = &[
     ("031-upload-bzip2", 400),
     ("035-upload-trailing-zip", 400),
     ("043-upload-encrypted", 400),
+    ("045-upload-field-name-no-zip", 201),
     ("057-upload-dotdot", 400),
     ("061-upload-longkey290", 400),
     ("067-upload-no-slash", 201),
