@@ -3,7 +3,8 @@
 //! An explanation takes the steps of a download and notes each answer with its origin. It counts nothing and remembers
 //! nothing, so it has no effect on later requests.
 
-use super::{Candidate, DownloadError, DownloadService, SYM, Wanted, alternatives, is_hopeless};
+use super::code_id::{is_by_code_id, key_of};
+use super::{Candidate, DownloadError, DownloadService, Wanted, alternatives, is_hopeless};
 use crate::catalog::{Module, NamedBy, SourceAnswer, Sourced};
 use crate::db::DbError;
 use crate::db::files::HeldId;
@@ -94,37 +95,62 @@ impl DownloadService {
         explanation: &mut Explanation,
     ) -> Verdict {
         for candidate in alternatives::of(key) {
-            let sources = self.catalog.explain(&candidate.key, stores).await;
-            let first = sources.iter().find(|source| source.held.answer != Ok(None));
-            let verdict = first.map(|source| match source.held.answer {
-                Err(_) => Verdict::Unknown,
-                Ok(_) if candidate.is_packed => Verdict::Packed,
-                Ok(_) => Verdict::Held,
-            });
-            explanation
-                .candidates
-                .push(CandidateAnswer { candidate, sources });
+            let held = if candidate.is_packed {
+                Verdict::Packed
+            } else {
+                Verdict::Held
+            };
+            let verdict = self.ask(candidate, held, stores, explanation).await;
             if let Some(verdict) = verdict {
                 return verdict;
             }
         }
-        if !key.file_name().ends_with(SYM) || key.id().is_debug_id() {
+        if !is_by_code_id(key) {
             return Verdict::Missing;
         }
         let (file, id) = (key.debug_file(), key.id());
         let modules = self.catalog.modules();
         explanation.modules = modules.explain(NamedBy::CodeId, file, id, stores).await;
-        let first = explanation
-            .modules
-            .iter()
-            .find(|module| module.answer != Ok(None));
-        match first.map(|module| &module.answer) {
-            None | Some(Ok(None)) => Verdict::Missing,
-            Some(Err(_)) => Verdict::Unknown,
-            Some(Ok(Some(module))) => {
-                Self::renamed(module, key).map_or(Verdict::Missing, Verdict::Renamed)
-            }
-        }
+        let modules = explanation.modules.iter();
+        let first = modules
+            .map(|module| &module.answer)
+            .find(|answer| **answer != Ok(None));
+        let module = match first {
+            None | Some(Ok(None)) => return Verdict::Missing,
+            Some(Err(_)) => return Verdict::Unknown,
+            Some(Ok(Some(module))) => module,
+        };
+        let Some(key) = key_of(module).cloned() else {
+            return Verdict::Missing;
+        };
+        let candidate = Candidate {
+            key: key.clone(),
+            is_packed: false,
+        };
+        let renamed = Verdict::Renamed(key);
+        let verdict = self.ask(candidate, renamed, stores, explanation).await;
+        verdict.unwrap_or(Verdict::Missing)
+    }
+
+    /// Asks the sources for one name and notes their answers. The verdict is `held` if one of them holds it, unknown if
+    /// one before that could not be asked, and `None` if no source holds it.
+    async fn ask(
+        &self,
+        candidate: Candidate,
+        held: Verdict,
+        stores: Stores,
+        explanation: &mut Explanation,
+    ) -> Option<Verdict> {
+        let sources = self.catalog.explain(&candidate.key, stores).await;
+        let first = sources.iter().find(|source| source.held.answer != Ok(None));
+        let verdict = first.map(|source| match source.held.answer {
+            Err(_) => Verdict::Unknown,
+            Ok(_) => held,
+        });
+        explanation
+            .candidates
+            .push(CandidateAnswer { candidate, sources });
+        verdict
     }
 
     async fn ids(&self, debug_file: &str, stores: Stores) -> Result<Vec<HeldId>, DbError> {

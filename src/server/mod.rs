@@ -302,6 +302,7 @@ fn downloads(
         log.clone(),
         unpacker,
         metrics.clone(),
+        Background::current(),
     )
 }
 

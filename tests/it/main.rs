@@ -9,6 +9,7 @@ mod support;
 
 mod abandoned;
 mod architecture;
+mod cabinets;
 mod cli;
 mod clients_breakpad;
 mod clients_mozilla;
