@@ -76,7 +76,7 @@ impl DownloadService {
         };
         explanation.verdict = if is_hopeless(wanted) {
             Verdict::Hopeless
-        } else if !self.serve.matches(&wanted.file_name) {
+        } else if !self.serve.matches_file(&wanted.file_name) {
             Verdict::NotServed
         } else {
             match wanted.key() {
@@ -95,15 +95,13 @@ impl DownloadService {
         explanation: &mut Explanation,
     ) -> Verdict {
         for candidate in alternatives::of(key) {
-            let held = if candidate.is_packed {
-                Verdict::Packed
-            } else {
-                Verdict::Held
-            };
-            let verdict = self.ask(candidate, held, stores, explanation).await;
+            let verdict = self.ask(candidate, stores, explanation).await;
             if let Some(verdict) = verdict {
                 return verdict;
             }
+        }
+        if let Some(verdict) = self.follow_spellings(key, stores, explanation).await {
+            return verdict;
         }
         if !is_by_code_id(key) {
             return Verdict::Missing;
@@ -127,17 +125,42 @@ impl DownloadService {
             key: key.clone(),
             is_packed: false,
         };
-        let renamed = Verdict::Renamed(key);
-        let verdict = self.ask(candidate, renamed, stores, explanation).await;
-        verdict.unwrap_or(Verdict::Missing)
+        match self.ask(candidate, stores, explanation).await {
+            Some(Verdict::Held) => Verdict::Renamed(key),
+            verdict => verdict.unwrap_or(Verdict::Missing),
+        }
     }
 
-    /// Asks the sources for one name and notes their answers. The verdict is `held` if one of them holds it, unknown if
-    /// one before that could not be asked, and `None` if no source holds it.
+    /// Takes the steps of a lookup of other spellings, and notes them in the explanation.
+    async fn follow_spellings(
+        &self,
+        key: &SymbolKey,
+        stores: Stores,
+        explanation: &mut Explanation,
+    ) -> Option<Verdict> {
+        for candidate in alternatives::of(key) {
+            for store in stores.iter() {
+                let spellings = self.catalog.spellings();
+                let known = spellings.explain(&candidate.key, store).await?;
+                let Ok(other) = known.answer else {
+                    return Some(Verdict::Unknown);
+                };
+                let Some(key) = other else { continue };
+                let candidate = Candidate { key, ..candidate };
+                let verdict = self.ask(candidate, stores, explanation).await;
+                if verdict.is_some() {
+                    return verdict;
+                }
+            }
+        }
+        None
+    }
+
+    /// Asks the sources for one name and notes their answers. The verdict is unknown if a source could not be asked
+    /// that comes before those that hold it, and `None` if no source holds it.
     async fn ask(
         &self,
         candidate: Candidate,
-        held: Verdict,
         stores: Stores,
         explanation: &mut Explanation,
     ) -> Option<Verdict> {
@@ -145,11 +168,11 @@ impl DownloadService {
         let first = sources.iter().find(|source| source.held.answer != Ok(None));
         let verdict = first.map(|source| match source.held.answer {
             Err(_) => Verdict::Unknown,
-            Ok(_) => held,
+            Ok(_) if candidate.is_packed => Verdict::Packed,
+            Ok(_) => Verdict::Held,
         });
-        explanation
-            .candidates
-            .push(CandidateAnswer { candidate, sources });
+        let answer = CandidateAnswer { candidate, sources };
+        explanation.candidates.push(answer);
         verdict
     }
 

@@ -6,6 +6,7 @@
 mod alternatives;
 mod code_id;
 mod explain;
+mod spelling;
 mod unpack;
 mod unpacked;
 
@@ -23,7 +24,7 @@ use crate::catalog::{Catalog, CatalogError, Found, Lookup, ModulesError};
 use crate::metrics::{CountResult, Metrics};
 use crate::missing::{CodeInfo, MissingLog};
 use crate::section::{Section, Violation, violations};
-use symbols::{DebugId, NameError, SuffixList, SymbolKey, plain_name};
+use symbols::{DebugId, NameError, SuffixList, SymbolKey, is_windows_name, plain_name};
 
 pub use alternatives::Candidate;
 pub use explain::{CandidateAnswer, Explanation, Verdict};
@@ -257,7 +258,7 @@ impl DownloadService {
         lookup: Lookup,
         counting: Counting<'_>,
     ) -> Result<Place, DownloadError> {
-        if is_hopeless(wanted) || !self.serve.matches(&wanted.file_name) {
+        if is_hopeless(wanted) || !self.serve.matches_file(&wanted.file_name) {
             return Err(DownloadError::Ignored);
         }
         let key = wanted.key()?;
@@ -266,13 +267,13 @@ impl DownloadService {
         }
         for candidate in &alternatives::others(&key) {
             if let Some(found) = self.catalog.find(&candidate.key, lookup).await? {
-                let place = if candidate.is_packed {
-                    Place::Packed
-                } else {
-                    Place::Held
-                };
-                return Ok(place(found));
+                return Ok(candidate.place(found));
             }
+        }
+        if is_windows_name(key.debug_file())
+            && let Some(place) = Box::pin(self.in_another_spelling(&key, lookup)).await?
+        {
+            return Ok(place);
         }
         if let Some(renamed) = self.by_code_id(&key, lookup).await? {
             return Ok(Place::Renamed(renamed));
@@ -283,7 +284,7 @@ impl DownloadService {
         // A cabinet is not missing if the file in it is stored without one.
         let plain = self.unpacked(&key);
         if let Some(plain) = &plain
-            && self.catalog.find(plain, lookup).await?.is_some()
+            && Box::pin(self.holds(plain, lookup)).await?
         {
             return Err(DownloadError::NotFound);
         }
@@ -291,9 +292,18 @@ impl DownloadService {
         Err(DownloadError::NotFound)
     }
 
+    /// Returns whether a source holds a file under some spelling of its name.
+    async fn holds(&self, key: &SymbolKey, lookup: Lookup) -> Result<bool, DownloadError> {
+        if self.catalog.find(key, lookup).await?.is_some() {
+            return Ok(true);
+        }
+        let place = self.in_another_spelling(key, lookup).await?;
+        Ok(place.is_some())
+    }
+
     /// The key of the file in a cabinet, if files of this name are served.
     fn unpacked(&self, cabinet: &SymbolKey) -> Option<SymbolKey> {
-        let plain = plain_name(cabinet.file_name()).filter(|name| self.serve.matches(name))?;
+        let plain = plain_name(cabinet.file_name()).filter(|name| self.serve.matches_file(name))?;
         SymbolKey::with_id(cabinet.debug_file(), cabinet.id().clone(), &plain).ok()
     }
 }

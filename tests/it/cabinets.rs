@@ -142,7 +142,7 @@ async fn all_who_ask_at_once_share_one_unpacking() {
 async fn a_replaced_cabinet_is_unpacked_anew() {
     let app = App::with(serves_plain).await;
     let mut tags = Vec::new();
-    for seed in [4, 5] {
+    for seed in [4, 8] {
         upload(&app, &original(seed)).await;
         let answer = ask(&app, Method::GET, &[]).await;
         tags.push(header(&answer, "etag").to_owned());

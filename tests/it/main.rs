@@ -28,6 +28,7 @@ mod postgres;
 mod refusals;
 mod resilience;
 mod services;
+mod spellings;
 mod stackwalk;
 mod storage_faults;
 mod storages;

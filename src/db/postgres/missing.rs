@@ -154,8 +154,11 @@ impl MissingRecords for PostgresDatabase {
     }
 }
 
-/// SHA-256 of all parts of a symbol, each behind its length, so that no two symbols give the same bytes.
+/// SHA-256 of all parts of a symbol, each behind its length, so that no two symbols give the same bytes. All spellings
+/// of a symbol of a Windows module do.
 fn identity(symbol: &MissingSymbol) -> Vec<u8> {
+    let folded = symbol.folded();
+    let symbol = folded.as_ref().unwrap_or(symbol);
     let code_file = symbol.code_file.as_deref().unwrap_or_default();
     let code_id = symbol.code_id.as_deref().unwrap_or_default();
     let mut digest = Sha256::new();
