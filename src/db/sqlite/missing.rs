@@ -17,10 +17,19 @@ use symbols::is_windows_name;
 const EXPIRED_AT_ONCE: usize = 10_000;
 
 /// When the file of a row arrived, if it did: `:arrival_news` is the microseconds by which the news may be late.
-const RESOLVED_AT: &str = "(SELECT max(upload.completed_at)
-     FROM upload_files AS file JOIN uploads AS upload ON upload.id = file.upload_id
-     WHERE file.key = missing.debug_file || '/' || missing.debug_id || '/' || missing.file_name
-       AND NOT upload.is_try AND upload.completed_at + :arrival_news >= missing.modified_at)";
+/// A file of a Windows module may have arrived under another spelling; the condition is that of the index.
+const RESOLVED_AT: &str = "(SELECT max((SELECT upload.completed_at FROM uploads AS upload
+         WHERE upload.id = arrived.upload_id AND NOT upload.is_try
+           AND upload.completed_at + :arrival_news >= missing.modified_at))
+     FROM (
+         SELECT file.upload_id FROM upload_files AS file
+         WHERE file.key = missing.debug_file || '/' || missing.debug_id || '/' || missing.file_name
+         UNION ALL
+         SELECT file.upload_id FROM upload_files AS file
+         WHERE lower(file.key) = lower(missing.debug_file || '/' || missing.debug_id || '/' || missing.file_name)
+           AND lower(substr(file.key, instr(file.key, '/') - 4, 4))
+               IN ('.pdb', '.dll', '.exe', '.sys', '.ocx', '.drv', '.cpl', '.scr', '.efi', '.mui')
+     ) AS arrived)";
 
 /// Adds to the row of any spelling of a symbol of a Windows module, if there is one; the condition is that of the
 /// index.
