@@ -10,8 +10,8 @@ use time::OffsetDateTime;
 use super::DbError;
 pub use crate::counting::BatchId;
 
-/// A symbol that was asked for: the row's identity. Two requests that differ in any part are two rows; an empty code file or
-/// code id is the same as none, and is read back as none.
+/// A symbol that was asked for: the row's identity. Two requests that differ in any part are two rows; an empty code
+/// file or code id is the same as none, and is read back as none.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct MissingSymbol {
     /// The debug file's name.

@@ -308,7 +308,8 @@ impl Error {
         }
     }
 
-    /// Returns whether the archive breaks a limit on its size, so that larger [`Limits`](super::Limits) would accept it.
+    /// Returns whether the archive breaks a limit on its size, so that larger [`Limits`](super::Limits) would accept
+    /// it.
     #[must_use]
     pub fn is_too_large(&self) -> bool {
         matches!(

@@ -122,7 +122,8 @@ impl ElfScan {
         }
         let mut inflated = Vec::new();
         let mut start = GzDecoder::new(self.start.bytes.as_slice()).take(SCAN_LENGTH as u64);
-        // The start ends in the middle of its stream, so an error is expected; the bytes before it are all that is needed.
+        // The start ends in the middle of its stream, so an error is expected; the bytes before it are all that is
+        // needed.
         drop(start.read_to_end(&mut inflated));
         let start = Piece {
             offset: 0,
