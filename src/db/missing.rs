@@ -8,9 +8,8 @@ use async_trait::async_trait;
 use time::OffsetDateTime;
 
 use super::DbError;
-use symbols::is_windows_name;
-
 pub use crate::counting::BatchId;
+use symbols::is_windows_name;
 
 /// A symbol that was asked for: the row's identity. Two requests that differ in any part are two rows, unless the debug
 /// file is that of a Windows module and they differ in letter case alone. An empty code file or code id is the same as
