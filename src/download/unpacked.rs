@@ -89,7 +89,7 @@ pub(super) struct KeepLimits {
 #[derive(Clone, Debug)]
 pub(super) struct UnpackedFiles {
     limits: KeepLimits,
-    shelf: Arc<Mutex<Shelf>>,
+    held: Arc<Mutex<Shelf>>,
     background: Background,
     metrics: Metrics,
 }
@@ -118,7 +118,7 @@ impl UnpackedFiles {
     pub(super) fn new(limits: KeepLimits, background: Background, metrics: Metrics) -> Self {
         Self {
             limits,
-            shelf: Arc::default(),
+            held: Arc::default(),
             background,
             metrics,
         }
@@ -136,10 +136,10 @@ impl UnpackedFiles {
         U: Future<Output = Result<Unpacked, DownloadError>> + Send + 'static,
     {
         let (unpacking, result) = {
-            let mut shelf = self.shelf();
-            shelf.requests += 1;
-            let request = shelf.requests;
-            if let Some(entry) = shelf.entries.get_mut(&key) {
+            let mut held = self.held();
+            held.requests += 1;
+            let request = held.requests;
+            if let Some(entry) = held.entries.get_mut(&key) {
                 entry.asked_by = request;
                 (entry.unpacking.clone(), "shared")
             } else {
@@ -150,7 +150,7 @@ impl UnpackedFiles {
                     asked_by: request,
                     kept: None,
                 };
-                shelf.entries.insert(key, entry);
+                held.entries.insert(key, entry);
                 (unpacking, "unpacked")
             }
         };
@@ -187,14 +187,14 @@ impl UnpackedFiles {
 
     /// Keeps a file that has been unpacked, until its time is over or others need its room.
     fn keep(&self, key: CacheKey, number: u64, length: u64) {
-        let mut shelf = self.shelf();
-        if let Some(entry) = shelf.entries.get_mut(&key) {
+        let mut held = self.held();
+        if let Some(entry) = held.entries.get_mut(&key) {
             entry.kept = Some(length);
-            shelf.bytes += length;
+            held.bytes += length;
         }
-        shelf.make_room(self.limits.bytes.as_u64());
-        self.measure(&shelf);
-        drop(shelf);
+        held.make_room(self.limits.bytes.as_u64());
+        self.measure(&held);
+        drop(held);
         let (files, time) = (self.clone(), self.limits.time);
         tokio::spawn(async move {
             tokio::time::sleep(time).await;
@@ -203,22 +203,22 @@ impl UnpackedFiles {
     }
 
     fn drop_entry(&self, key: &CacheKey, number: u64) {
-        let mut shelf = self.shelf();
+        let mut held = self.held();
         let is_same = |entry: &Entry| entry.begun_by == number;
-        if shelf.entries.get(key).is_some_and(is_same) {
-            shelf.remove(key);
-            self.measure(&shelf);
+        if held.entries.get(key).is_some_and(is_same) {
+            held.remove(key);
+            self.measure(&held);
         }
     }
 
-    fn measure(&self, shelf: &Shelf) {
-        let bytes = i64::try_from(shelf.bytes).unwrap_or(i64::MAX);
+    fn measure(&self, held: &Shelf) {
+        let bytes = i64::try_from(held.bytes).unwrap_or(i64::MAX);
         self.metrics.unpacked_bytes.set(bytes);
     }
 
-    /// A panic elsewhere cannot have left the shelf inconsistent.
-    fn shelf(&self) -> MutexGuard<'_, Shelf> {
-        self.shelf.lock().unwrap_or_else(PoisonError::into_inner)
+    /// A panic elsewhere cannot have left it inconsistent.
+    fn held(&self) -> MutexGuard<'_, Shelf> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -346,7 +346,7 @@ mod tests {
         for number in 0..=MOST_FILES {
             ask(&files, &number.to_string(), 0).await;
         }
-        assert!(files.shelf().entries.len() <= MOST_FILES);
+        assert!(files.held().entries.len() <= MOST_FILES);
     }
 
     #[tokio::test]
