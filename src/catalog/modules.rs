@@ -109,7 +109,7 @@ impl Modules {
         for question in questions(named_by, file, id, stores) {
             let store = question.store;
             let is_found = answers.iter().any(|known| known.answer != Ok(None));
-            if is_found && matches!(question.names, Names::FoldedCodeFile(_)) {
+            if is_found && matches!(question.names, Names::FoldedCode(_)) {
                 break;
             }
             let remembered = self.memo.peek(&question.cache_key()).await;
@@ -173,9 +173,9 @@ impl Modules {
 /// How a question names a module.
 #[derive(Clone, Debug)]
 enum Names<'a> {
-    DebugFile(&'a str),
-    CodeFile(&'a str),
-    FoldedCodeFile(FoldedName),
+    Debug(&'a str),
+    Code(&'a str),
+    FoldedCode(FoldedName),
 }
 
 /// One query to the database.
@@ -194,10 +194,10 @@ fn questions<'a>(
     stores: Stores,
 ) -> impl Iterator<Item = Question<'a>> {
     let (exact, folded) = match named_by {
-        NamedBy::DebugId => (Names::DebugFile(file), None),
-        NamedBy::CodeId => (Names::CodeFile(file), FoldedName::of(file)),
+        NamedBy::DebugId => (Names::Debug(file), None),
+        NamedBy::CodeId => (Names::Code(file), FoldedName::of(file)),
     };
-    let names = std::iter::once(exact).chain(folded.map(Names::FoldedCodeFile));
+    let names = std::iter::once(exact).chain(folded.map(Names::FoldedCode));
     names.flat_map(move |names| {
         stores.iter().map(move |store| Question {
             names: names.clone(),
@@ -211,17 +211,17 @@ impl Question<'_> {
     async fn ask(&self, files: &dyn FileRecords) -> Result<Option<ModuleRecord>, DbError> {
         let (id, store) = (self.id, self.store);
         match &self.names {
-            Names::DebugFile(file) => files.module_by_debug_id(file, id, store).await,
-            Names::CodeFile(file) => files.module_by_code_id(file, id, store).await,
-            Names::FoldedCodeFile(file) => files.module_by_folded_code_id(file, id, store).await,
+            Names::Debug(file) => files.module_by_debug_id(file, id, store).await,
+            Names::Code(file) => files.module_by_code_id(file, id, store).await,
+            Names::FoldedCode(file) => files.module_by_folded_code_id(file, id, store).await,
         }
     }
 
     fn cache_key(&self) -> CacheKey {
         let (kind, file) = match &self.names {
-            Names::DebugFile(file) => ("module-by-debug-id", *file),
-            Names::CodeFile(file) => ("module-by-code-id", *file),
-            Names::FoldedCodeFile(file) => ("module-by-folded-code-id", file.as_str()),
+            Names::Debug(file) => ("module-by-debug-id", *file),
+            Names::Code(file) => ("module-by-code-id", *file),
+            Names::FoldedCode(file) => ("module-by-folded-code-id", file.as_str()),
         };
         CacheKey::new(kind, &[self.store.name(), file, self.id.as_str()])
     }
