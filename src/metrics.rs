@@ -175,6 +175,12 @@ metrics! {
         pub http_request_seconds: HistogramFamily<RouteLabel> [CALL_SECONDS],
         /// Answers to symbol requests by kind.
         pub downloads: Family<ResultLabel, Counter>,
+        /// Requests for files in cabinets.
+        ///
+        /// `unpacked` for those that made the server unpack, `shared` for those that got what another one had unpacked.
+        pub unpacked_files: Family<ResultLabel, Counter>,
+        /// Bytes of unpacked files that are kept.
+        pub unpacked_bytes: Gauge,
         /// Answers to requests by build id, by kind.
         pub debuginfod: Family<ResultLabel, Counter>,
         /// Calls of storages by operation and outcome.

@@ -55,7 +55,7 @@ impl Described {
     /// As [`Self::key`], but refuses a key that clients cannot fetch, neither by path nor by build id.
     pub(super) fn stored_name(&self, serve: &SuffixList) -> Result<SymbolKey, BreakpadError> {
         let key = self.key()?;
-        if serve.matches(key.file_name()) || self.kind.has_build_id() {
+        if serve.matches_file(key.file_name()) || self.kind.has_build_id() {
             Ok(key)
         } else {
             Err(BreakpadError::NotServed(key.file_name().to_owned()))

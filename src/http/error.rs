@@ -7,6 +7,7 @@
 
 use std::collections::BTreeMap;
 use std::error::Error;
+use std::sync::Arc;
 
 use actix_web::http::header::{self, HeaderValue};
 use actix_web::http::{Method, StatusCode};
@@ -339,9 +340,9 @@ impl From<DownloadError> for ApiError {
     }
 }
 
-impl From<UnpackError> for ApiError {
-    fn from(error: UnpackError) -> Self {
-        let (code, sentence) = match &error {
+impl From<Arc<UnpackError>> for ApiError {
+    fn from(error: Arc<UnpackError>) -> Self {
+        let (code, sentence) = match &*error {
             // Debuggers then request the cabinet itself.
             UnpackError::Cabinet(_) | UnpackError::TooLarge(_) => {
                 return Self::new(StatusCode::NOT_FOUND, "cabinet_refused", error.to_string());

@@ -305,6 +305,7 @@ fn downloads(
         log.clone(),
         unpacker,
         metrics.clone(),
+        Background::current(),
     )
 }
 

@@ -17,6 +17,7 @@ mod packed;
 mod store;
 mod suffix;
 mod text;
+mod windows;
 
 use std::fmt;
 use std::str::FromStr;
@@ -30,6 +31,7 @@ pub use packed::{packed_name, plain_name};
 pub use store::{Store, Stores};
 pub use suffix::SuffixList;
 pub use text::TextError;
+pub use windows::{FoldedKey, FoldedName, WINDOWS_ENDINGS, is_windows_name};
 
 use text::serde_as_text;
 

@@ -36,14 +36,23 @@ const ADD: &str = "
         count = symbol.count + EXCLUDED.count,
         modified_at = GREATEST(symbol.modified_at, EXCLUDED.modified_at)";
 
-/// The rows and when the file of each arrived, if it did; `$1` is the time by which the news may be late.
+/// The rows and when the file of each arrived, if it did; `$1` is the time by which the news may be late. A file of a
+/// Windows module may have arrived under another spelling; the condition is that of the index.
 const ROWS: &str = "(SELECT missing.id, missing.debug_file, missing.debug_id, missing.file_name, missing.code_file,
         missing.code_id, missing.count, missing.created_at, missing.modified_at,
-        (SELECT max(upload.completed_at)
-         FROM upload_files AS file JOIN uploads AS upload ON upload.id = file.upload_id
-         WHERE file.key = missing.debug_file || '/' || missing.debug_id || '/' || missing.file_name
-           AND NOT upload.is_try
-           AND upload.completed_at + make_interval(secs => $1) >= missing.modified_at) AS resolved_at
+        (SELECT max((SELECT upload.completed_at FROM uploads AS upload
+             WHERE upload.id = arrived.upload_id AND NOT upload.is_try
+               AND upload.completed_at + make_interval(secs => $1) >= missing.modified_at))
+         FROM (
+             SELECT file.upload_id FROM upload_files AS file
+             WHERE file.key = missing.debug_file || '/' || missing.debug_id || '/' || missing.file_name
+             UNION ALL
+             SELECT file.upload_id FROM upload_files AS file
+             WHERE lower(file.key COLLATE \"C\") = lower((missing.debug_file || '/' || missing.debug_id || '/'
+                     || missing.file_name) COLLATE \"C\")
+               AND lower(right(split_part(file.key, '/', 1), 4) COLLATE \"C\")
+                   IN ('.pdb', '.dll', '.exe', '.sys', '.ocx', '.drv', '.cpl', '.scr', '.efi', '.mui')
+         ) AS arrived) AS resolved_at
     FROM missing_symbols AS missing) AS row";
 
 /// An empty text is part of every other. The C collation knows no letters but those of ASCII.
@@ -154,8 +163,11 @@ impl MissingRecords for PostgresDatabase {
     }
 }
 
-/// SHA-256 of all parts of a symbol, each behind its length, so that no two symbols give the same bytes.
+/// SHA-256 of all parts of a symbol, each behind its length, so that no two symbols give the same bytes. All spellings
+/// of a symbol of a Windows module do.
 fn identity(symbol: &MissingSymbol) -> Vec<u8> {
+    let folded = symbol.folded();
+    let symbol = folded.as_ref().unwrap_or(symbol);
     let code_file = symbol.code_file.as_deref().unwrap_or_default();
     let code_id = symbol.code_id.as_deref().unwrap_or_default();
     let mut digest = Sha256::new();

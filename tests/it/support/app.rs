@@ -183,6 +183,13 @@ impl App {
         self.request(Method::GET, path).send().await.unwrap()
     }
 
+    /// What a client gets that can inflate.
+    pub(crate) async fn get_gzipped(&self, path: &str) -> Response {
+        let request = self.request(Method::GET, path);
+        let request = request.header("accept-encoding", "gzip");
+        request.send().await.unwrap()
+    }
+
     pub(crate) async fn head(&self, path: &str) -> Response {
         self.request(Method::HEAD, path).send().await.unwrap()
     }

@@ -19,7 +19,7 @@ use symbold::server::Adaptors;
 use symbold::storage::{
     Address, Fetched, ObjectInfo, ObjectMeta, ObjectSource, Payload, Storage, StorageError,
 };
-use symbols::{BuildId, DebugId, Sha256, Store, SymbolKey};
+use symbols::{BuildId, DebugId, FoldedKey, FoldedName, Sha256, Store, SymbolKey};
 use time::OffsetDateTime;
 use tokio::sync::watch;
 
@@ -251,6 +251,25 @@ impl FileRecords for FaultyDatabase {
         self.sound
             .module_by_code_id(code_file, code_id, store)
             .await
+    }
+
+    async fn module_by_folded_code_id(
+        &self,
+        code_file: &FoldedName,
+        code_id: &DebugId,
+        store: Store,
+    ) -> Result<Option<ModuleRecord>, DbError> {
+        self.sound
+            .module_by_folded_code_id(code_file, code_id, store)
+            .await
+    }
+
+    async fn key_by_folded(
+        &self,
+        key: &FoldedKey,
+        store: Store,
+    ) -> Result<Option<SymbolKey>, DbError> {
+        self.sound.key_by_folded(key, store).await
     }
 
     async fn debug_ids(

@@ -17,7 +17,7 @@ use super::precondition::{self, Verdict};
 use super::range::{self, Extent};
 use super::representation::Representation;
 use crate::catalog::{Catalog, CatalogError, Found};
-use crate::download::{DownloadError, Wanted};
+use crate::download::DownloadError;
 use crate::http::error::ApiError;
 use crate::http::symbols::services::SymbolServices;
 use crate::storage::{Address, Fetched};
@@ -32,11 +32,20 @@ pub(in crate::http::symbols) async fn send(
     found: &Found,
 ) -> Result<HttpResponse, DownloadError> {
     let is_get = request.method() != Method::HEAD;
-    if is_get && let Some(address) = services.catalog.address(found).await? {
-        return Ok(redirect(address, services.max_age));
+    if is_get
+        && can_read_stored(request, found)
+        && let Some(address) = services.catalog.address(found).await?
+    {
+        return Ok(redirect(address, found, services.max_age));
     }
     // Boxed, so that redirects do not pay for the state of a file transfer.
     Box::pin(send_from_here(request, services, found)).await
+}
+
+/// Returns whether the client can read the object as it is stored. Storages send what is gzipped to everybody, so
+/// clients that do not accept gzip get the file from this server, inflated.
+fn can_read_stored(request: &HttpRequest, found: &Found) -> bool {
+    !found.info.meta.is_gzipped || accepts_gzip(request)
 }
 
 async fn send_from_here(
@@ -90,30 +99,8 @@ async fn open(
     fetched.ok_or(DownloadError::NotFound)
 }
 
-/// Answers a GET or HEAD request with a file that is stored in a cabinet. HEAD does not unpack it, so its answer has no
-/// length.
-pub(super) async fn send_unpacked(
-    request: &HttpRequest,
-    services: &SymbolServices,
-    cabinet: &Found,
-    wanted: &Wanted<'_>,
-) -> Result<HttpResponse, DownloadError> {
-    if request.method() == Method::HEAD {
-        let mut response = HttpResponse::Ok();
-        response.content_type("application/octet-stream");
-        return Ok(body::send_none(&mut response, None));
-    }
-    let max_age = services.max_age;
-    let unpacked = services.downloads.unpack(cabinet, wanted).await?;
-    let representation = Representation::of(&unpacked.info, false);
-    match without_bytes(request, &representation, max_age) {
-        Some(response) => Ok(response),
-        None => with_bytes(request, &representation, unpacked, false, max_age).await,
-    }
-}
-
 /// Redirects a client to the storage. The answer must not be cached for longer than its URL is valid.
-fn redirect(address: Address, max_age: Duration) -> HttpResponse {
+fn redirect(address: Address, found: &Found, max_age: Duration) -> HttpResponse {
     let caching = match address.good_for {
         None => format!("public, max-age={}", max_age.as_secs()),
         Some(good_for) => {
@@ -121,14 +108,18 @@ fn redirect(address: Address, max_age: Duration) -> HttpResponse {
             format!("private, max-age={}", age.as_secs())
         }
     };
-    HttpResponse::Found()
+    let mut response = HttpResponse::Found();
+    response
         .insert_header((header::LOCATION, address.url))
-        .insert_header((header::CACHE_CONTROL, caching))
-        .finish()
+        .insert_header((header::CACHE_CONTROL, caching));
+    if found.info.meta.is_gzipped {
+        response.insert_header((header::VARY, "Accept-Encoding"));
+    }
+    response.finish()
 }
 
 /// The answer without bytes, if the conditions of the request call for one.
-fn without_bytes(
+pub(super) fn without_bytes(
     request: &HttpRequest,
     representation: &Representation,
     max_age: Duration,
@@ -140,7 +131,7 @@ fn without_bytes(
     }
 }
 
-fn out_of_range(length: u64) -> HttpResponse {
+pub(super) fn out_of_range(length: u64) -> HttpResponse {
     let mut response = ApiError::range_not_satisfiable(length).text_response();
     if let Ok(value) = header::HeaderValue::from_str(&format!("bytes */{length}")) {
         response.headers_mut().insert(header::CONTENT_RANGE, value);
@@ -152,7 +143,7 @@ fn is_whole(fetched: &Fetched) -> bool {
     fetched.range == (0..fetched.info.stored_size)
 }
 
-async fn with_bytes(
+pub(super) async fn with_bytes(
     request: &HttpRequest,
     representation: &Representation,
     fetched: Fetched,
@@ -180,7 +171,7 @@ async fn with_bytes(
 impl From<InflateError> for DownloadError {
     fn from(error: InflateError) -> Self {
         match error {
-            InflateError::Damaged(error) => Self::Damaged(error),
+            InflateError::Damaged(error) => Self::Damaged(Arc::new(error)),
             InflateError::Storage(error) => Self::Unavailable(CatalogError(Arc::new(error))),
         }
     }
