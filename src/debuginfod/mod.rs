@@ -5,10 +5,10 @@
 //! inside it. Try symbols are never sent.
 //!
 //! A section is extracted from an ELF file, and a source file from the archive of sources that was uploaded beside it.
-//! The file is spooled into a temporary one, inflated and bounded, and `extract.rs` and `source.rs` find the wanted bytes
-//! there.
-//! Source files come from these archives only, whatever paths the debug information names. `metadata.rs` searches by
-//! build id and by name. A few requests extract or search at a time; others wait briefly and are then refused as busy.
+//! The file is spooled into a temporary one, inflated and bounded, and `extract.rs` and `source.rs` find the wanted
+//! bytes there. Source files come from these archives only, whatever paths the debug information names. `metadata.rs`
+//! searches by build id and by name. A few requests extract or search at a time; others wait briefly and are then
+//! refused as busy.
 
 mod config;
 mod error;

@@ -18,7 +18,7 @@ use futures_util::future::{BoxFuture, Shared};
 use super::{DownloadError, UnpackError};
 use crate::background::Background;
 use crate::cache::CacheKey;
-use crate::metrics::{CountResult, Metrics};
+use crate::metrics::{CountResult, Metrics, ResultLabel};
 use crate::storage::{Fetched, FilePart, ObjectBytes, ObjectInfo, ObjectMeta};
 
 /// The most files that are kept. Each one is an open file of the process.
@@ -116,6 +116,14 @@ struct Entry {
 
 impl UnpackedFiles {
     pub(super) fn new(limits: KeepLimits, background: Background, metrics: Metrics) -> Self {
+        // Both results are shown from the start, so that a rate of them exists before the first request.
+        for result in ["unpacked", "shared"] {
+            drop(
+                metrics
+                    .unpacked_files
+                    .get_or_create(&ResultLabel { result }),
+            );
+        }
         Self {
             limits,
             held: Arc::default(),
@@ -313,7 +321,7 @@ mod tests {
             let counted = files
                 .metrics
                 .unpacked_files
-                .get_or_create(&crate::metrics::ResultLabel { result });
+                .get_or_create(&ResultLabel { result });
             counted.get()
         };
         assert_eq!((count("unpacked"), count("shared")), (1, 11));

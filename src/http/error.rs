@@ -26,8 +26,7 @@ use crate::upload::{FetchError, ReceiveError, RecordError, Refusal, StoreError, 
 /// The type of plain sentences.
 const TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
 
-/// How long a client is asked to wait before it retries, in seconds. The value is random, so that clients that were
-/// refused together do not return together.
+/// How long refused clients wait before they retry, in seconds; random, so that they do not return together.
 const RETRY_AFTER: std::ops::RangeInclusive<u8> = 2..=9;
 
 /// An error as the client sees it, with its cause for the log.

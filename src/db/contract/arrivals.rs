@@ -108,11 +108,11 @@ async fn only_regular_uploads_of_the_very_file_resolve(database: &dyn Database) 
 
 async fn another_spelling_of_a_windows_file_resolves(database: &dyn Database) {
     empty(database).await;
-    let asked = [
-        asked(symbol("LOUD.PDB"), 1, 0),
-        asked(symbol("LOUD.SO"), 1, 0),
-    ];
-    add(database, &asked).await.unwrap();
+    // One after the other: the rows of one batch have no order among themselves.
+    for name in ["LOUD.PDB", "LOUD.SO"] {
+        let asked = asked(symbol(name), 1, 0);
+        add(database, &[asked]).await.unwrap();
+    }
     assert_eq!(resolved(database).await, [None, None]);
     let of_linux = FileRecord {
         key: key(&file_of("loud").key.to_string().replace(".pdb", ".so")),
