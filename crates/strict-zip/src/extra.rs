@@ -46,7 +46,7 @@ fn is_padding(rest: &[u8]) -> bool {
 }
 
 /// Whether a Unicode Path field (4.6.9) says what the header says: version 1, the CRC-32 of the header's name, and that
-/// very name. JSZip writes one for every name that is not ASCII.
+/// very name. `JSZip` writes one for every name that is not ASCII.
 fn repeats_name(data: &[u8], name: &str) -> bool {
     let Some(([1, crc32 @ ..], second_name)) = data.split_first_chunk::<5>() else {
         return false;

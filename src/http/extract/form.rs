@@ -46,6 +46,10 @@ pub(super) fn check_form(request: &HttpRequest) -> Result<bool, ReceiveError> {
 }
 
 /// One part of a form.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "a part is made once and taken apart at once"
+)]
 pub(super) enum Part {
     /// A field that is not a file: its name and its value.
     Value(String, String),
