@@ -84,9 +84,7 @@ async fn conditions_and_head_are_answered_before_unpacking() {
         assert_eq!(header(&whole, name), header(&head, name), "{name}");
     }
     assert!(whole.bytes().await.unwrap() == original(1));
-    let cab = app
-        .head(&PLAIN.replace(".pdb/", ".pdb/").replace("32.pdb", "32.pd_"))
-        .await;
+    let cab = app.head(&PLAIN.replace("32.pdb", "32.pd_")).await;
     assert_ne!(header(&cab, "etag"), tag, "two files have two tags");
 }
 

@@ -114,11 +114,8 @@ async fn a_store_that_is_away_is_503_never_absence_and_comes_back_by_itself() {
         );
         app.get(&format!("{other}?_refresh")).await;
     }
-    assert_eq!(
-        app.upload(archive(20)).await.status,
-        StatusCode::CREATED,
-        "the repeat converges"
-    );
+    let repeat = app.upload(archive(20)).await.status;
+    assert_eq!(repeat, StatusCode::CREATED, "the repeat converges");
     let counted = app.missing().await;
     assert!(
         counted.len() == 2 && counted.iter().all(|row| row["count"] == 2),

@@ -163,15 +163,20 @@ async fn forms_that_are_no_upload() {
             "field try twice",
         ),
     ] {
-        let answer = app.upload_form(&app.token, form).await;
-        assert_eq!(
-            (answer.status, answer.code()),
-            (StatusCode::BAD_REQUEST, code),
-            "{:?}",
-            answer.json
-        );
-        assert!(answer.error().contains(sentence), "{}", answer.error());
+        assert_refused(&app, form, code, sentence).await;
     }
+}
+
+/// Sends a form, which has to be refused with this code, and a sentence that contains this text.
+async fn assert_refused(app: &App, form: Form, code: &str, sentence: &str) {
+    let answer = app.upload_form(&app.token, form).await;
+    assert_eq!(
+        (answer.status, answer.code()),
+        (StatusCode::BAD_REQUEST, code),
+        "{:?}",
+        answer.json
+    );
+    assert!(answer.error().contains(sentence), "{}", answer.error());
 }
 
 #[tokio::test(flavor = "multi_thread")]
