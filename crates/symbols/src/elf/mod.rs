@@ -1,6 +1,6 @@
 //! Reads an ELF file's build id, and whether the file holds code, symbols or both.
 //!
-//! [`ElfScan`] reads this off a file as it passes by, keeping bounded pieces of it ([`gathering`]): the start, the
+//! [`ElfScan`] reads this off a file as it passes by, keeping bounded pieces of it (`gathering.rs`): the start, the
 //! tables of segments and sections wherever the file's header says that they lie, the notes wherever the segments say,
 //! and the names of the sections. Nothing about a file is ever an error: one without a build id in its notes is just
 //! not known by it.
