@@ -37,6 +37,7 @@ mod tests {
     use std::path::Path;
 
     use super::*;
+    use crate::db::windows_endings::windows_endings;
 
     /// The names of an engine's SQL files, by number.
     fn files(engine: &str) -> Vec<String> {
@@ -65,10 +66,11 @@ mod tests {
     }
 
     #[test]
-    fn the_indexes_of_folded_names_list_all_endings_of_windows() {
+    fn queries_and_indexes_of_folded_names_list_all_endings_of_windows() {
         let list = symbols::WINDOWS_ENDINGS
             .map(|ending| format!("'{ending}'"))
             .join(", ");
+        assert_eq!(windows_endings!(), format!("({list})"));
         for list_of_engine in [POSTGRES, SQLITE] {
             let folded = list_of_engine
                 .iter()

@@ -11,15 +11,22 @@ use super::values::parameters;
 use crate::db::DbError;
 use crate::db::files::{FileRecords, HeldId, ModuleRecord, ReplacedFile};
 use crate::db::table::UPLOAD_FILES;
+use crate::db::windows_endings::windows_endings;
 use symbols::{DebugId, FoldedKey, FoldedName, Store, SymbolKey};
 
 /// The condition of the index on folded keys, which queries must repeat to use it.
-const OF_WINDOWS_MODULE: &str = "lower(right(split_part(file.key, '/', 1), 4) COLLATE \"C\")
-    IN ('.pdb', '.dll', '.exe', '.sys', '.ocx', '.drv', '.cpl', '.scr', '.efi', '.mui')";
+const OF_WINDOWS_MODULE: &str = concat!(
+    "lower(right(split_part(file.key, '/', 1), 4) COLLATE \"C\")
+    IN ",
+    windows_endings!(),
+);
 
 /// The condition of the index on folded code files, which queries must repeat to use it.
-const IS_WINDOWS_CODE_FILE: &str = "lower(right(file.code_file, 4) COLLATE \"C\")
-    IN ('.pdb', '.dll', '.exe', '.sys', '.ocx', '.drv', '.cpl', '.scr', '.efi', '.mui')";
+const IS_WINDOWS_CODE_FILE: &str = concat!(
+    "lower(right(file.code_file, 4) COLLATE \"C\")
+    IN ",
+    windows_endings!(),
+);
 
 #[async_trait]
 impl FileRecords for PostgresDatabase {

@@ -12,6 +12,7 @@ use crate::db::missing::{
     ARRIVAL_NEWS, BatchId, MissingCount, MissingFilter, MissingPage, MissingRecord, MissingRecords,
     MissingSymbol, PageRequest,
 };
+use crate::db::windows_endings::windows_endings;
 
 /// How many rows are deleted at once, so that no statement takes long.
 const EXPIRED_AT_ONCE: u32 = 10_000;
@@ -38,7 +39,8 @@ const ADD: &str = "
 
 /// The rows and when the file of each arrived, if it did; `$1` is the time by which the news may be late. A file of a
 /// Windows module may have arrived under another spelling; the condition is that of the index.
-const ROWS: &str = "(SELECT missing.id, missing.debug_file, missing.debug_id, missing.file_name, missing.code_file,
+const ROWS: &str = concat!(
+    "(SELECT missing.id, missing.debug_file, missing.debug_id, missing.file_name, missing.code_file,
         missing.code_id, missing.count, missing.created_at, missing.modified_at,
         (SELECT max((SELECT upload.completed_at FROM uploads AS upload
              WHERE upload.id = arrived.upload_id AND NOT upload.is_try
@@ -51,9 +53,12 @@ const ROWS: &str = "(SELECT missing.id, missing.debug_file, missing.debug_id, mi
              WHERE lower(file.key COLLATE \"C\") = lower((missing.debug_file || '/' || missing.debug_id || '/'
                      || missing.file_name) COLLATE \"C\")
                AND lower(right(split_part(file.key, '/', 1), 4) COLLATE \"C\")
-                   IN ('.pdb', '.dll', '.exe', '.sys', '.ocx', '.drv', '.cpl', '.scr', '.efi', '.mui')
+                   IN ",
+    windows_endings!(),
+    "
          ) AS arrived) AS resolved_at
-    FROM missing_symbols AS missing) AS row";
+    FROM missing_symbols AS missing) AS row"
+);
 
 /// An empty text is part of every other. The C collation knows no letters but those of ASCII.
 const MATCHING: &str = "position(lower($2 COLLATE \"C\") IN lower(debug_file COLLATE \"C\")) > 0

@@ -11,15 +11,22 @@ use super::values::{Texts, Time};
 use crate::db::DbError;
 use crate::db::files::{FileRecords, HeldId, ModuleRecord, ReplacedFile};
 use crate::db::table::UPLOAD_FILES;
+use crate::db::windows_endings::windows_endings;
 use symbols::{DebugId, FoldedKey, FoldedName, Store, SymbolKey};
 
 /// The condition of the index on folded keys, which queries must repeat to use it.
-const OF_WINDOWS_MODULE: &str = "lower(substr(file.key, instr(file.key, '/') - 4, 4))
-    IN ('.pdb', '.dll', '.exe', '.sys', '.ocx', '.drv', '.cpl', '.scr', '.efi', '.mui')";
+const OF_WINDOWS_MODULE: &str = concat!(
+    "lower(substr(file.key, instr(file.key, '/') - 4, 4))
+    IN ",
+    windows_endings!(),
+);
 
 /// The condition of the index on folded code files, which queries must repeat to use it.
-const IS_WINDOWS_CODE_FILE: &str = "lower(substr(file.code_file, -4))
-    IN ('.pdb', '.dll', '.exe', '.sys', '.ocx', '.drv', '.cpl', '.scr', '.efi', '.mui')";
+const IS_WINDOWS_CODE_FILE: &str = concat!(
+    "lower(substr(file.code_file, -4))
+    IN ",
+    windows_endings!(),
+);
 
 #[async_trait]
 impl FileRecords for SqliteDatabase {

@@ -11,6 +11,7 @@ use crate::db::missing::{
     ARRIVAL_NEWS, BatchId, MissingCount, MissingFilter, MissingPage, MissingRecord, MissingRecords,
     MissingSymbol, PageRequest,
 };
+use crate::db::windows_endings::windows_endings;
 use symbols::is_windows_name;
 
 /// How many rows are deleted at once, so that uploads need not wait for a long clearing.
@@ -18,7 +19,8 @@ const EXPIRED_AT_ONCE: usize = 10_000;
 
 /// When the file of a row arrived, if it did: `:arrival_news` is the microseconds by which the news may be late.
 /// A file of a Windows module may have arrived under another spelling; the condition is that of the index.
-const RESOLVED_AT: &str = "(SELECT max((SELECT upload.completed_at FROM uploads AS upload
+const RESOLVED_AT: &str = concat!(
+    "(SELECT max((SELECT upload.completed_at FROM uploads AS upload
          WHERE upload.id = arrived.upload_id AND NOT upload.is_try
            AND upload.completed_at + :arrival_news >= missing.modified_at))
      FROM (
@@ -28,20 +30,27 @@ const RESOLVED_AT: &str = "(SELECT max((SELECT upload.completed_at FROM uploads 
          SELECT file.upload_id FROM upload_files AS file
          WHERE lower(file.key) = lower(missing.debug_file || '/' || missing.debug_id || '/' || missing.file_name)
            AND lower(substr(file.key, instr(file.key, '/') - 4, 4))
-               IN ('.pdb', '.dll', '.exe', '.sys', '.ocx', '.drv', '.cpl', '.scr', '.efi', '.mui')
-     ) AS arrived)";
+               IN ",
+    windows_endings!(),
+    "
+     ) AS arrived)"
+);
 
 /// Adds to the row of any spelling of a symbol of a Windows module, if there is one; the condition is that of the
 /// index.
-const ADD_TO_SPELLING: &str = "UPDATE missing_symbols
+const ADD_TO_SPELLING: &str = concat!(
+    "UPDATE missing_symbols
      SET count = count + :count, modified_at = max(modified_at, :last_asked)
      WHERE id = (SELECT id FROM missing_symbols
          WHERE lower(debug_file) = lower(:debug_file) AND debug_id = :debug_id
            AND lower(substr(debug_file, -4))
-               IN ('.pdb', '.dll', '.exe', '.sys', '.ocx', '.drv', '.cpl', '.scr', '.efi', '.mui')
+               IN ",
+    windows_endings!(),
+    "
            AND lower(file_name) = lower(:file_name)
            AND lower(code_file) = lower(:code_file) AND lower(code_id) = lower(:code_id)
-         ORDER BY id LIMIT 1)";
+         ORDER BY id LIMIT 1)"
+);
 
 /// An empty text is part of every other.
 const MATCHING: &str = "instr(lower(debug_file), lower(:debug_file)) > 0
