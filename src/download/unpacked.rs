@@ -1,9 +1,9 @@
 //! Files that were unpacked from cabinets, kept for a while.
 //!
 //! Debuggers that start together ask for one file at once, and a client whose connection broke asks for the rest of it.
-//! A file is unpacked once for all of them: whoever asks while it is being unpacked waits for the same result, and
-//! whoever asks soon after gets the same temporary file. Kept files are bounded in bytes, number and time; the one that
-//! was asked for longest ago goes first. A failure goes to all who wait for it and is not kept.
+//! A file is unpacked once for all of them: requests during the unpacking wait for its result, and later ones get the
+//! same temporary file. Kept files are bounded in bytes, number and time; the file with the oldest request goes first.
+//! A failure goes to all waiting requests and is not kept.
 
 use std::collections::HashMap;
 use std::fs::File;

@@ -1,8 +1,8 @@
 //! Paths as clients write them: addresses that end in a slash make doubled ones.
 //!
 //! Clients join their configured address and a path that begins with a slash. `dump_syms` and Breakpad's `symupload`
-//! send `//xul.pdb/…` as soon as the address ends in a slash, and `/try//xul.pdb/…` if it ends in `/try/`. The server of
-//! elfutils folds such slashes, too.
+//! send `//xul.pdb/…` as soon as the address ends in a slash, and `/try//xul.pdb/…` if it ends in `/try/`. elfutils'
+//! server folds such slashes, too.
 
 use std::borrow::Cow;
 

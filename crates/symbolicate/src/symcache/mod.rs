@@ -1,7 +1,7 @@
 //! Reads symcaches.
 //!
-//! A [`Symcache`] holds the bytes, wherever they are; whoever has addresses to look up makes a [`Batch`] of them, which
-//! remembers the paths that it has put together. Sections are slices of the bytes, numbers are read where they stand,
+//! A [`Symcache`] holds the bytes, owned, borrowed or mapped. Addresses are looked up in a [`Batch`], which remembers
+//! the paths that it has put together. Sections are slices of the bytes, numbers are read where they stand,
 //! and every number that refers to something may be wrong: then there is nothing there. So damaged bytes give wrong
 //! answers, but never a panic, and never an endless one.
 
@@ -31,7 +31,7 @@ pub enum SymcacheError {
 
 /// A symcache of version 9 in mapped or owned bytes, at any address.
 ///
-/// Its lengths are checked, its content is not: a checksum of the bytes is the business of whoever stores them.
+/// Its lengths are checked, its content is not: code that stores symcaches adds a checksum.
 #[derive(Clone, Copy, Debug)]
 pub struct Symcache<B> {
     bytes: B,

@@ -1,4 +1,4 @@
-//! Files that nobody has thought of: the bytes are symbolic's, the answers those of a naive reader.
+//! Generated files: the bytes are symbolic's, and the answers those of a naive reader.
 
 use proptest::prelude::*;
 use symbolic_symcache::SymCache;
