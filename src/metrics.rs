@@ -177,6 +177,10 @@ metrics! {
         pub downloads: Family<ResultLabel, Counter>,
         /// Answers to requests by build id, by kind.
         pub debuginfod: Family<ResultLabel, Counter>,
+        /// Modules whose symbols were asked for, by where these came from.
+        ///
+        /// `open`, `disk`, `store`, `converted`, `absent`, `unusable` or `failed`.
+        pub symcache_lookups: Family<ResultLabel, Counter>,
         /// Calls of storages by operation and outcome.
         pub storage_calls: Family<StorageLabels, Counter>,
         /// Time of storage calls.

@@ -1,0 +1,108 @@
+//! Which file gives the symbols of a module.
+
+use std::sync::Arc;
+
+use sha2::{Digest, Sha256 as Hasher};
+use symbols::{Sha256, Store, Stores, SymbolKey};
+
+use crate::catalog::{Catalog, CatalogError, Found, Lookup};
+use crate::storage::ObjectInfo;
+
+/// How the names of PDB files end.
+const PDB: &str = ".pdb";
+
+/// A stored file that gives the symbols of a module.
+#[derive(Clone, Debug)]
+pub(super) struct Source {
+    /// Its key.
+    pub(super) key: SymbolKey,
+    /// Where it is stored.
+    pub(super) found: Found,
+    /// The store that holds it.
+    pub(super) store: Store,
+    /// Which bytes it has.
+    pub(super) digest: Sha256,
+}
+
+impl Source {
+    /// The first file that a source holds; regular ones come before those of try builds.
+    pub(super) async fn find(
+        catalog: &Catalog,
+        debug_file: &str,
+        debug_id: &str,
+    ) -> Result<Option<Self>, CatalogError> {
+        // What no key can name, nobody can have stored.
+        let Ok(key) = SymbolKey::new(debug_file, debug_id, &sym_name(debug_file)) else {
+            return Ok(None);
+        };
+        let lookup = Lookup {
+            stores: Stores::RegularAndTry,
+            refreshes: false,
+        };
+        let Some(found) = catalog.find(&key, lookup).await? else {
+            return Ok(None);
+        };
+        Ok(Some(Self {
+            digest: digest(&found, &found.info),
+            store: store(catalog, &found),
+            key,
+            found,
+        }))
+    }
+
+    /// The name of its symcache, which no other file shares.
+    pub(super) fn name(&self) -> Arc<str> {
+        let Self { key, digest, .. } = self;
+        format!("{}/{}/{digest}", key.debug_file(), key.id().as_str()).into()
+    }
+
+    /// The same file in the version that has been opened, which may be newer than the one that was found.
+    pub(super) fn opened_as(&self, info: &ObjectInfo) -> Self {
+        Self {
+            digest: digest(&self.found, info),
+            ..self.clone()
+        }
+    }
+}
+
+/// The name of a module's `.sym` file.
+pub(super) fn sym_name(debug_file: &str) -> String {
+    let stem = debug_file.strip_suffix(PDB).unwrap_or(debug_file);
+    format!("{stem}.sym")
+}
+
+/// The store that holds a file.
+fn store(catalog: &Catalog, found: &Found) -> Store {
+    let try_source = catalog.upload_target(Store::Try).source();
+    Store::of(Arc::ptr_eq(&found.source, try_source))
+}
+
+/// The digest of the original bytes. A file that another program stored may have none; then it is a digest of all that
+/// tells this version of the file from others: place, size, time and the storage's own name for the bytes.
+fn digest(found: &Found, info: &ObjectInfo) -> Sha256 {
+    if let Some(known) = info.meta.original_sha256 {
+        return known;
+    }
+    let version = format!(
+        "{}\n{}\n{}\n{}\n{}",
+        found.source.objects().location(),
+        found.path,
+        info.stored_size,
+        // As exactly as remembered answers tell it.
+        info.modified_at.unix_timestamp_nanos() / 1000,
+        info.version.as_deref().unwrap_or_default(),
+    );
+    Sha256::new(Hasher::digest(version).into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_sym_file_is_named_as_eliot_names_it() {
+        assert_eq!(sym_name("xul.pdb"), "xul.sym");
+        assert_eq!(sym_name("libxul.so"), "libxul.so.sym");
+        assert_eq!(sym_name("a.PDB"), "a.PDB.sym");
+    }
+}
