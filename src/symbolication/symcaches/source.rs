@@ -56,12 +56,15 @@ impl Source {
         format!("{}/{}/{digest}", key.debug_file(), key.id().as_str()).into()
     }
 
-    /// The same file in the version that has been opened, which may be newer than the one that was found.
-    pub(super) fn opened_as(&self, info: &ObjectInfo) -> Self {
-        Self {
-            digest: digest(&self.found, info),
-            ..self.clone()
-        }
+    /// The name of the file that has its symcache.
+    pub(super) fn file_name(&self) -> String {
+        let name = Hasher::digest(self.name().as_bytes());
+        format!("{}.symc", hex::encode(&name[..16]))
+    }
+
+    /// The digest of this file in the version that has been opened, which may be newer than the one that was found.
+    pub(super) fn digest_of(&self, info: &ObjectInfo) -> Sha256 {
+        digest(&self.found, info)
     }
 }
 
