@@ -34,7 +34,9 @@ use crate::http::{HttpServices, Observation};
 use crate::metrics::Metrics;
 use crate::missing::{MissingLog, MissingReport, MissingWorker};
 use crate::scratch::Scratch;
-use crate::storage::{self, Metered, ObjectSource, Storage, StorageConfig};
+use crate::storage::{self, Metered, ObjectSource, Storage, StorageConfig, StorageKind};
+use crate::symbolication::PrebuildQueue;
+use crate::symbolication::symcaches::{StoredForm, SymcacheParts, Symcaches};
 use crate::upload::{StagedFiles, UploadParts, UploadService};
 
 /// How long writing the last counts may take.
@@ -172,6 +174,8 @@ pub struct Server {
     staged: Arc<StagedFiles>,
     observation: Data<Observation>,
     missing: MissingWorker,
+    /// What waits for its conversion, and what converts it.
+    prebuild: Option<(PrebuildQueue, Symcaches)>,
 }
 
 impl Server {
@@ -197,6 +201,9 @@ impl Server {
         );
         let log = MissingLog::new(&config.missing, Arc::clone(&clock), metrics.clone());
         let debuginfod = debuginfod(&config, &catalog, &scratch, &cpu, &metrics);
+        let symcaches = symcaches(&config, &catalog, &scratch, &cpu, &clock, &metrics)?;
+        let prebuilds = config.symbolication.prebuild;
+        let prebuild = prebuilds.then(|| PrebuildQueue::new(metrics.clone()));
         let receivers = Receivers::new(
             &config,
             UploadParts {
@@ -205,6 +212,7 @@ impl Server {
                 database: Arc::clone(&database),
                 cpu: cpu.clone(),
                 background: Background::current(),
+                prebuild: prebuild.clone(),
                 clock: Arc::clone(&clock),
                 metrics: metrics.clone(),
             },
@@ -236,6 +244,7 @@ impl Server {
             staged: receivers.staged,
             observation,
             missing,
+            prebuild: prebuild.map(|queue| (queue, symcaches)),
         })
     }
 
@@ -264,6 +273,9 @@ impl Server {
         let abandoned = self.services.uploads.abandoned_uploads();
         background.spawn(abandoned.run(stop_background.clone()));
         background.spawn(self.staged.sweep(stop_background.clone()));
+        if let Some((queue, symcaches)) = self.prebuild {
+            background.spawn(queue.run(symcaches, stop_background.clone()));
+        }
         background.close();
 
         let http_server = listening::start(
@@ -303,6 +315,34 @@ fn downloads(
         unpacker,
         metrics.clone(),
     )
+}
+
+/// The symcaches. On disk room costs little, so there they are stored as they are used.
+fn symcaches(
+    config: &Config,
+    catalog: &Arc<Catalog>,
+    scratch: &Arc<Scratch>,
+    cpu: &CpuPool,
+    clock: &SharedClock,
+    metrics: &Metrics,
+) -> anyhow::Result<Symcaches> {
+    let directory = Path::new(&config.data_dir).join("symcache");
+    let form = match config.storage.kind {
+        StorageKind::Disk(_) => StoredForm::Plain,
+        StorageKind::S3(_) => StoredForm::Gzipped,
+    };
+    let parts = SymcacheParts {
+        catalog: Arc::clone(catalog),
+        scratch: Arc::clone(scratch),
+        directory: directory.clone(),
+        form,
+        cpu: cpu.clone(),
+        background: Background::current(),
+        clock: Arc::clone(clock),
+        metrics: metrics.clone(),
+    };
+    let symcaches = Symcaches::new(&config.symbolication, parts);
+    symcaches.with_context(|| format!("cannot use {}", directory.display()))
 }
 
 fn debuginfod(

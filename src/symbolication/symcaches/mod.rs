@@ -40,6 +40,8 @@ use file::FileFault;
 use module::Opened;
 use source::Source;
 
+pub(super) use source::sym_name;
+
 pub use beside::StoredForm;
 pub use module::{
     MappedBytes, ModuleSymbols, OpenSymcache, SymcacheFailure, Unusable, UnusableReason,

@@ -69,7 +69,7 @@ impl Source {
 }
 
 /// The name of a module's `.sym` file.
-pub(super) fn sym_name(debug_file: &str) -> String {
+pub(in crate::symbolication) fn sym_name(debug_file: &str) -> String {
     let stem = debug_file.strip_suffix(PDB).unwrap_or(debug_file);
     format!("{stem}.sym")
 }
