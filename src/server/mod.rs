@@ -336,6 +336,7 @@ fn symcaches(
         scratch: Arc::clone(scratch),
         directory: directory.clone(),
         form,
+        program: std::env::current_exe().context("cannot find the program's own file")?,
         cpu: cpu.clone(),
         background: Background::current(),
         clock: Arc::clone(clock),

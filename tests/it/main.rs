@@ -20,6 +20,7 @@ mod explain;
 mod golden;
 mod hostile_downloads;
 mod missing;
+mod native_symbols;
 mod nodes;
 mod operations;
 mod overwriting;

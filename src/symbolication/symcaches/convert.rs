@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::{self, BufReader, BufWriter, Seek, SeekFrom};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,10 +16,13 @@ use tokio::time::timeout;
 use super::disk::NodeDirectory;
 use super::file::{self, Content, HEADER, Header, MadeFrom, SourceKind, Summed};
 use super::module::{SymcacheFailure, Unusable, UnusableReason};
-use super::source::Source;
+use super::native;
+use super::source::{Form, Source};
+use crate::blocking;
 use crate::catalog::{Catalog, SpoolError, SpoolLimit, Spooled, Spooler};
 use crate::clock::{SharedClock, Stopwatch};
 use crate::cpu::CpuPool;
+use crate::download::{UnpackError, Unpacker};
 use crate::metrics::{Metrics, ReasonLabel};
 use crate::symbolication::config::SymbolicationConfig;
 
@@ -66,6 +70,8 @@ pub(super) struct Converter {
 pub(super) struct ConverterParts {
     pub(super) catalog: Arc<Catalog>,
     pub(super) spooler: Spooler,
+    pub(super) unpacker: Unpacker,
+    pub(super) program: PathBuf,
     pub(super) directory: Arc<NodeDirectory>,
     pub(super) cpu: CpuPool,
     pub(super) clock: SharedClock,
@@ -107,7 +113,7 @@ impl Converter {
         metrics.symcache_convert_bytes.inc_by(spooled.length);
         metrics.symcache_memory_bytes.inc_by(reserved);
         let stopwatch = Stopwatch::start(clock.as_ref());
-        let converted = self.run(source.digest, spooled).await;
+        let converted = self.run(source, spooled).await;
         metrics
             .symcache_convert_seconds
             .observe(stopwatch.seconds());
@@ -128,17 +134,49 @@ impl Converter {
 
     async fn run(
         &self,
-        digest: Sha256,
+        source: &Source,
         spooled: Spooled,
     ) -> Result<(NamedTempFile, Option<Unusable>), SymcacheFailure> {
         let directory = Arc::clone(&self.parts.directory);
-        let job = move || {
+        let digest = source.digest;
+        if source.form == Form::Sym {
+            let job = move || {
+                let target = directory.temporary()?;
+                let size = spooled.length;
+                let content = convert_file(spooled, target.as_file())?;
+                finish(
+                    target,
+                    MadeFrom {
+                        digest,
+                        size,
+                        kind: SourceKind::Sym,
+                    },
+                    content,
+                )
+            };
+            let converted = self.parts.cpu.run(job).await;
+            return Ok(converted.map_err(|_| SymcacheFailure::Panicked)??);
+        }
+        let (program, id) = (self.parts.program.clone(), source.key.id().clone());
+        // The thread only waits: the child computes.
+        let converted = blocking::run(move || {
             let target = directory.temporary()?;
-            let unusable = convert_file(spooled, digest, target.as_file())?;
-            Ok::<_, io::Error>((target, unusable))
-        };
-        let converted = self.parts.cpu.run(job).await;
-        Ok(converted.map_err(|_| SymcacheFailure::Panicked)??)
+            let size = spooled.length;
+            let content = match native::convert(&program, spooled.file, &id, target.as_file())? {
+                Ok((length, crc32)) => Content::usable(None, length, crc32),
+                Err(reason) => Content::Unusable(Unusable { reason, line: None }),
+            };
+            finish(
+                target,
+                MadeFrom {
+                    digest,
+                    size,
+                    kind: SourceKind::Native,
+                },
+                content,
+            )
+        });
+        Ok(converted.await?)
     }
 
     fn refuse(&self, source: &Source, unusable: Unusable) -> Converted {
@@ -174,6 +212,23 @@ impl Converter {
                 .await;
             return Err(SymcacheFailure::Changed);
         }
+        let fetched = match source.form {
+            Form::PackedNative => {
+                let name = source.key.debug_file();
+                let unpacked = self
+                    .parts
+                    .unpacker
+                    .unpack(fetched, name, self.largest)
+                    .await;
+                match unpacked {
+                    Ok(fetched) => fetched,
+                    Err(UnpackError::Cabinet(_)) => return Ok(Err(Unusable::NOT_INFLATED)),
+                    Err(UnpackError::TooLarge(_)) => return Ok(Err(Unusable::TOO_LARGE)),
+                    Err(error) => return Err(io::Error::other(error).into()),
+                }
+            }
+            Form::Sym | Form::Native | Form::GzippedNative => fetched,
+        };
         let limit = SpoolLimit {
             bytes: self.largest,
             time: COPY,
@@ -187,36 +242,35 @@ impl Converter {
     }
 }
 
-/// Converts a `.sym` file into a file of [`file`]'s layout. Returns why the symbols are unusable, if they are.
-fn convert_file(
-    source: Spooled,
-    digest: Sha256,
-    mut target: &File,
-) -> io::Result<Option<Unusable>> {
+/// Converts a `.sym` file, and writes the symcache behind the place of the header.
+fn convert_file(source: Spooled, mut target: &File) -> io::Result<Content> {
     target.seek(SeekFrom::Start(HEADER as u64))?;
     let reader = BufReader::with_capacity(PIECE, source.file);
     let mut writer = Summed::new(BufWriter::with_capacity(PIECE, target));
-    let content = match convert_sym(reader, &Limits::default(), &mut writer) {
+    match convert_sym(reader, &Limits::default(), &mut writer) {
         Ok(converted) => {
             let (length, crc32) = writer.finish()?;
-            Content::usable(converted.program_file, length, crc32)
+            Ok(Content::usable(converted.program_file, length, crc32))
         }
-        Err(SymError::Read(error) | SymError::Write(error)) => return Err(error),
-        Err(SymError::TooComplex { line, .. }) => unusable(UnusableReason::TooComplex, line),
-        Err(SymError::Damaged { line, .. }) => unusable(UnusableReason::Damaged, line),
-        Err(error) => return Err(io::Error::other(error)),
-    };
-    let made_from = MadeFrom {
-        digest,
-        size: source.length,
-        kind: SourceKind::Sym,
-    };
+        Err(SymError::Read(error) | SymError::Write(error)) => Err(error),
+        Err(SymError::TooComplex { line, .. }) => Ok(unusable(UnusableReason::TooComplex, line)),
+        Err(SymError::Damaged { line, .. }) => Ok(unusable(UnusableReason::Damaged, line)),
+        Err(error) => Err(io::Error::other(error)),
+    }
+}
+
+/// Writes the header, and returns the file with what is wrong with the symbols, if anything is.
+fn finish(
+    target: NamedTempFile,
+    made_from: MadeFrom,
+    content: Content,
+) -> io::Result<(NamedTempFile, Option<Unusable>)> {
     let unusable = match content {
         Content::Unusable(unusable) => Some(unusable),
         Content::Usable { .. } => None,
     };
-    file::finish(target, &Header { made_from, content })?;
-    Ok(unusable)
+    file::finish(target.as_file(), &Header { made_from, content })?;
+    Ok((target, unusable))
 }
 
 fn unusable(reason: UnusableReason, line: u64) -> Content {

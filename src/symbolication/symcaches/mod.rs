@@ -13,6 +13,7 @@ mod convert;
 mod disk;
 mod file;
 mod module;
+pub mod native;
 mod source;
 
 use std::fs::File;
@@ -20,7 +21,6 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use bytesize::ByteSize;
 use moka::future::Cache;
 use moka::policy::EvictionPolicy;
 use tempfile::NamedTempFile;
@@ -30,6 +30,7 @@ use crate::background::Background;
 use crate::catalog::{Catalog, Spooler};
 use crate::clock::SharedClock;
 use crate::cpu::CpuPool;
+use crate::download::Unpacker;
 use crate::metrics::{CountResult, Metrics};
 use crate::scratch::Scratch;
 
@@ -38,7 +39,7 @@ use convert::{Converted, Converter, ConverterParts};
 use disk::NodeDirectory;
 use file::FileFault;
 use module::Opened;
-use source::Source;
+use source::{Natives, Source};
 
 pub(super) use source::sym_name;
 
@@ -61,6 +62,8 @@ pub struct SymcacheParts {
     pub directory: PathBuf,
     /// How symcaches are stored beside the symbols.
     pub form: StoredForm,
+    /// The program that converts native files, when it is told to: this one.
+    pub program: PathBuf,
     /// The pool that converts.
     pub cpu: CpuPool,
     /// Runs conversions to their end even if nobody waits for them any more.
@@ -75,6 +78,7 @@ pub struct SymcacheParts {
 #[derive(Clone, Debug)]
 pub struct Symcaches {
     catalog: Arc<Catalog>,
+    natives: Natives,
     opened: Cache<Arc<str>, Opened>,
     maker: Arc<Maker>,
     background: Background,
@@ -91,6 +95,11 @@ impl Symcaches {
             .max_capacity(OPEN)
             .eviction_policy(EvictionPolicy::lru());
         Ok(Self {
+            natives: if config.native {
+                Natives::Used
+            } else {
+                Natives::Ignored
+            },
             opened: opened.build(),
             catalog: Arc::clone(&parts.catalog),
             background: parts.background.clone(),
@@ -124,7 +133,8 @@ impl Symcaches {
         debug_file: &str,
         debug_id: &str,
     ) -> Result<ModuleSymbols, SymcacheFailure> {
-        let Some(source) = Source::find(&self.catalog, debug_file, debug_id).await? else {
+        let finding = Source::find(&self.catalog, debug_file, debug_id, self.natives);
+        let Some(source) = finding.await? else {
             self.metrics.symcache_lookups.count("absent");
             return Ok(ModuleSymbols::Absent);
         };
@@ -181,11 +191,13 @@ impl Maker {
             scratch,
             directory,
             form,
+            program,
             cpu,
             background,
             clock,
             metrics,
         } = parts;
+        let unpacker = Unpacker::new(cpu.clone(), Arc::clone(&scratch));
         let room = config.disk_cache.as_u64();
         let directory = Arc::new(NodeDirectory::open(&directory, room, metrics.clone())?);
         let spooler = Spooler::new(Arc::clone(&scratch), cpu.clone());
@@ -203,6 +215,8 @@ impl Maker {
                 ConverterParts {
                     catalog,
                     spooler,
+                    unpacker,
+                    program,
                     directory: Arc::clone(&directory),
                     cpu: cpu.clone(),
                     clock,

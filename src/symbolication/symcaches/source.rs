@@ -1,9 +1,10 @@
-//! Which file gives the symbols of a module.
+//! Which file gives the symbols of a module: its `.sym` file or, where there is none and the setting allows it, the
+//! file with the debug information itself.
 
 use std::sync::Arc;
 
 use sha2::{Digest, Sha256 as Hasher};
-use symbols::{Sha256, Store, Stores, SymbolKey};
+use symbols::{Sha256, Store, Stores, SymbolKey, packed_name};
 
 use crate::catalog::{Catalog, CatalogError, Found, Lookup};
 use crate::storage::ObjectInfo;
@@ -11,11 +12,35 @@ use crate::storage::ObjectInfo;
 /// How the names of PDB files end.
 const PDB: &str = ".pdb";
 
+/// Whether files with debug information give symbols, too.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Natives {
+    /// They do where there is no `.sym` file.
+    Used,
+    /// Only `.sym` files do.
+    Ignored,
+}
+
+/// What has to be done to a file before it can be converted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Form {
+    /// Nothing: it is a `.sym` file.
+    Sym,
+    /// Nothing: it is an ELF or PDB file.
+    Native,
+    /// It is a gzip file of an ELF file.
+    GzippedNative,
+    /// It is a cabinet with a PDB file.
+    PackedNative,
+}
+
 /// A stored file that gives the symbols of a module.
 #[derive(Clone, Debug)]
 pub(super) struct Source {
     /// Its key.
     pub(super) key: SymbolKey,
+    /// What has to be done to it.
+    pub(super) form: Form,
     /// Where it is stored.
     pub(super) found: Found,
     /// The store that holds it.
@@ -30,24 +55,33 @@ impl Source {
         catalog: &Catalog,
         debug_file: &str,
         debug_id: &str,
+        natives: Natives,
     ) -> Result<Option<Self>, CatalogError> {
-        // What no key can name, nobody can have stored.
-        let Ok(key) = SymbolKey::new(debug_file, debug_id, &sym_name(debug_file)) else {
-            return Ok(None);
-        };
         let lookup = Lookup {
             stores: Stores::RegularAndTry,
             refreshes: false,
         };
-        let Some(found) = catalog.find(&key, lookup).await? else {
-            return Ok(None);
-        };
-        Ok(Some(Self {
-            digest: digest(&found, &found.info),
-            store: store(catalog, &found),
-            key,
-            found,
-        }))
+        for (file_name, form) in candidates(debug_file, natives) {
+            // What no key can name, nobody can have stored.
+            let Ok(key) = SymbolKey::new(debug_file, debug_id, &file_name) else {
+                continue;
+            };
+            let found = catalog.find(&key, lookup).await?;
+            let found = found.and_then(|found| match form {
+                Form::GzippedNative => found.unwrapped(),
+                _ => Some(found),
+            });
+            if let Some(found) = found {
+                return Ok(Some(Self {
+                    digest: digest(&found, &found.info),
+                    store: store(catalog, &found),
+                    key,
+                    form,
+                    found,
+                }));
+            }
+        }
+        Ok(None)
     }
 
     /// The name of its symcache, which no other file shares.
@@ -72,6 +106,28 @@ impl Source {
 pub(in crate::symbolication) fn sym_name(debug_file: &str) -> String {
     let stem = debug_file.strip_suffix(PDB).unwrap_or(debug_file);
     format!("{stem}.sym")
+}
+
+/// The names of the files that may give the symbols, best first.
+fn candidates(debug_file: &str, natives: Natives) -> Vec<(String, Form)> {
+    let mut names = vec![(sym_name(debug_file), Form::Sym)];
+    if natives == Natives::Ignored {
+        return names;
+    }
+    if debug_file.ends_with(PDB) {
+        names.push((debug_file.to_owned(), Form::Native));
+        let packed = packed_name(debug_file);
+        names.extend(packed.map(|packed| (packed, Form::PackedNative)));
+    } else {
+        for (suffix, form) in [
+            (".dbg.gz", Form::GzippedNative),
+            (".dbg", Form::Native),
+            (".debug", Form::Native),
+        ] {
+            names.push((format!("{debug_file}{suffix}"), form));
+        }
+    }
+    names
 }
 
 /// The store that holds a file.
@@ -107,5 +163,17 @@ mod tests {
         assert_eq!(sym_name("xul.pdb"), "xul.sym");
         assert_eq!(sym_name("libxul.so"), "libxul.so.sym");
         assert_eq!(sym_name("a.PDB"), "a.PDB.sym");
+    }
+
+    #[test]
+    fn native_files_come_after_the_sym_file() {
+        let names = |debug_file, natives| -> Vec<String> {
+            let candidates = candidates(debug_file, natives);
+            candidates.into_iter().map(|(name, _)| name).collect()
+        };
+        assert_eq!(names("a.pdb", Natives::Ignored), ["a.sym"]);
+        assert_eq!(names("a.pdb", Natives::Used), ["a.sym", "a.pdb", "a.pd_"]);
+        let elf = ["a.so.sym", "a.so.dbg.gz", "a.so.dbg", "a.so.debug"];
+        assert_eq!(names("a.so", Natives::Used), elf);
     }
 }

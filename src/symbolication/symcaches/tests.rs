@@ -2,6 +2,7 @@ use std::fs;
 use std::path::PathBuf;
 
 use bytes::Bytes;
+use bytesize::ByteSize;
 use futures_util::FutureExt;
 use futures_util::future::join_all;
 use sha2::{Digest, Sha256 as Hasher};
@@ -79,6 +80,7 @@ impl Cluster {
             scratch: Arc::new(scratch),
             directory: directory.clone(),
             form,
+            program: "/nonexistent".into(),
             cpu: CpuPool::new(2).unwrap(),
             background: Background::current(),
             clock: Arc::new(SystemClock::new()),

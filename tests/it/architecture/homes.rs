@@ -46,6 +46,7 @@ const HOMES: &[(&str, &[&str])] = &[
             "server/connection",
             "storage/disk",
             "storage/file_part",
+            "symbolication/symcaches/native",
         ],
     ),
 ];
