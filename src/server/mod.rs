@@ -229,6 +229,7 @@ impl Server {
             downloads,
             debuginfod,
             catalog,
+            symcaches: symcaches.clone(),
             max_age: config.download.max_age,
             missing: MissingReport::new(Arc::clone(&database) as _, Arc::clone(&clock)),
             health: Arc::new(health),

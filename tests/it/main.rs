@@ -6,6 +6,7 @@
 )]
 
 mod support;
+mod symcaches;
 
 mod abandoned;
 mod architecture;

@@ -8,6 +8,7 @@ use crate::clock::SharedClock;
 use crate::debuginfod::DebuginfodService;
 use crate::download::DownloadService;
 use crate::missing::MissingReport;
+use crate::symbolication::symcaches::Symcaches;
 
 /// The services that the handlers of the scope call.
 #[derive(Clone, Debug)]
@@ -18,6 +19,8 @@ pub(in crate::http) struct SymbolServices {
     pub(in crate::http) debuginfod: DebuginfodService,
     /// Opens files that were found, and knows modules.
     pub(in crate::http) catalog: Arc<Catalog>,
+    /// Tells of the symcaches of modules.
+    pub(in crate::http) symcaches: Symcaches,
     /// How long clients and caches may keep a file without asking whether it has changed.
     pub(in crate::http) max_age: Duration,
     /// Reads the table of missing symbols.

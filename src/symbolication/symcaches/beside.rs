@@ -67,6 +67,13 @@ impl StoredSymcaches {
         }
     }
 
+    /// Whether some node has stored the symcache of this source, as far as the storage can tell.
+    pub(super) async fn holds(&self, source: &Source) -> bool {
+        let path = self.path(source);
+        let head = self.target(source).storage().head(&path).await;
+        head.is_ok_and(|info| info.is_some())
+    }
+
     async fn try_fetch(&self, source: &Source, path: &str) -> Result<Option<Spooled>, String> {
         let fetching = self.target(source).storage().fetch(path, None);
         let fetched = timeout(PATIENCE, fetching).await;

@@ -8,7 +8,6 @@ use std::time::Duration;
 
 use bytesize::ByteSize;
 use symbolicate::{Limits, SymError, convert_sym};
-use symbols::Sha256;
 use tempfile::NamedTempFile;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;

@@ -27,6 +27,7 @@ use tempfile::NamedTempFile;
 
 use super::config::SymbolicationConfig;
 use crate::background::Background;
+use crate::blocking;
 use crate::catalog::{Catalog, Spooler};
 use crate::clock::SharedClock;
 use crate::cpu::CpuPool;
@@ -37,7 +38,7 @@ use crate::scratch::Scratch;
 use beside::StoredSymcaches;
 use convert::{Converted, Converter, ConverterParts};
 use disk::NodeDirectory;
-use file::FileFault;
+use file::{Content, FileFault, VERSIONS};
 use module::Opened;
 use source::{Natives, Source};
 
@@ -45,7 +46,8 @@ pub(super) use source::sym_name;
 
 pub use beside::StoredForm;
 pub use module::{
-    MappedBytes, ModuleSymbols, OpenSymcache, SymcacheFailure, Unusable, UnusableReason,
+    MappedBytes, ModuleSymbols, OpenSymcache, SymcacheExplanation, SymcacheFailure, SymcacheState,
+    Unusable, UnusableReason,
 };
 
 /// How many symcaches are kept open.
@@ -126,6 +128,35 @@ impl Symcaches {
             self.metrics.symcache_lookups.count("failed");
         }
         answer
+    }
+
+    /// Tells what this node knows of a module's symcache; `None` if no source holds its symbols. Nothing is converted.
+    ///
+    /// # Errors
+    /// A source could not be asked.
+    pub async fn explain(
+        &self,
+        debug_file: &str,
+        debug_id: &str,
+    ) -> Result<Option<SymcacheExplanation>, SymcacheFailure> {
+        let finding = Source::find(&self.catalog, debug_file, debug_id, self.natives);
+        let Some(source) = finding.await? else {
+            return Ok(None);
+        };
+        let state = match self.opened.get(&source.name()).await {
+            Some(Opened::Usable(symcache)) => SymcacheState::Usable {
+                length: symcache.length,
+            },
+            Some(Opened::Unusable(unusable)) => SymcacheState::Unusable(unusable),
+            None => self.maker.state(&source).await,
+        };
+        Ok(Some(SymcacheExplanation {
+            path: self.maker.stored.path(&source),
+            digest: source.digest,
+            source: source.key,
+            versions: VERSIONS,
+            state,
+        }))
     }
 
     async fn try_open(
@@ -228,6 +259,19 @@ impl Maker {
             background,
             metrics,
         })
+    }
+
+    /// The state of a symcache that is not open.
+    async fn state(&self, source: &Source) -> SymcacheState {
+        let (directory, name) = (Arc::clone(&self.directory), source.file_name());
+        let peeking =
+            blocking::run(move || Ok(directory.peek(&name).map(|file| file::peek(&file))));
+        match peeking.await {
+            Ok(Some(Ok(Content::Usable { length, .. }))) => SymcacheState::Usable { length },
+            Ok(Some(Ok(Content::Unusable(unusable)))) => SymcacheState::Unusable(unusable),
+            _ if self.stored.holds(source).await => SymcacheState::Stored,
+            _ => SymcacheState::NotMade,
+        }
     }
 
     async fn make(&self, source: Source) -> Result<Opened, SymcacheFailure> {

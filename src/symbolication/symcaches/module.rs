@@ -7,6 +7,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use symbolic_common::ByteView;
 use symbolicate::Symcache;
+use symbols::{Sha256, SymbolKey};
 
 use crate::catalog::{CatalogError, SpoolError};
 
@@ -68,11 +69,44 @@ impl Unusable {
     };
 }
 
+/// What this node knows of a module's symcache.
+#[derive(Clone, Debug)]
+pub struct SymcacheExplanation {
+    /// The file that gives the symbols.
+    pub source: SymbolKey,
+    /// The digest by which its version is known.
+    pub digest: Sha256,
+    /// Where its symcache is stored, or would be.
+    pub path: String,
+    /// The versions of our converter and of symbolic's format.
+    pub versions: &'static str,
+    /// The state of the symcache.
+    pub state: SymcacheState,
+}
+
+/// The state of a symcache.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SymcacheState {
+    /// This node has it.
+    Usable {
+        /// Its length in bytes.
+        length: u64,
+    },
+    /// The symbols are of no use.
+    Unusable(Unusable),
+    /// This node has not looked yet, and some node has stored something.
+    Stored,
+    /// It is made when it is first asked for.
+    NotMade,
+}
+
 /// A symcache that is mapped into memory.
 #[derive(Debug)]
 pub struct OpenSymcache {
     /// The module's program file, as in `xul.dll`, if its `.sym` file names one.
     pub program_file: Option<String>,
+    /// Its length in bytes.
+    pub length: u64,
     /// Its tables.
     pub(super) symcache: Symcache<MappedBytes>,
 }

@@ -211,11 +211,19 @@ pub(super) fn open(file: File, digest: &Sha256) -> Result<Opened, FileFault> {
             let symcache = Symcache::new(bytes)?;
             Ok(Opened::Usable(Arc::new(OpenSymcache {
                 program_file,
+                length,
                 symcache,
             })))
         }
         _ => Err(FileFault::Length),
     }
+}
+
+/// What a file says of its content, which has not been checked.
+pub(super) fn peek(file: &File) -> Result<Content, FileFault> {
+    let mut bytes = vec![0; HEADER];
+    file.read_exact_at(&mut bytes, 0)?;
+    Ok(Header::decode(&bytes)?.content)
 }
 
 /// Writes the header of a file whose symcache has been written, or that has none.
