@@ -28,6 +28,7 @@ pub mod section;
 pub mod server;
 pub mod service_url;
 pub mod storage;
+pub mod symbolication;
 pub mod telemetry;
 pub mod upload;
 

@@ -13,6 +13,7 @@ use clap::{Parser, Subcommand};
 
 use crate::config::{self, Config};
 use crate::server;
+use crate::symbolication::symcaches::native;
 
 /// A symbol server: takes zips of debug symbols over HTTP, serves every file back by path, counts what was asked for
 /// and missing.
@@ -42,6 +43,12 @@ enum Command {
     Upload(upload::UploadArguments),
     /// Asks the server of this configuration whether it is alive; exits with 1 if not
     Healthcheck,
+    /// Converts a file with debug information; the server runs this as a child process
+    #[command(name = native::COMMAND, hide = true)]
+    ConvertNative {
+        /// The debug id that the file must have
+        debug_id: String,
+    },
     /// Shows the version
     Version,
 }
@@ -50,6 +57,10 @@ enum Command {
 #[must_use]
 pub fn main() -> ExitCode {
     let arguments = Arguments::parse();
+    // Before anything else takes memory or starts threads: it runs under limits.
+    if let Some(Command::ConvertNative { debug_id }) = &arguments.command {
+        return ExitCode::from(native::child(debug_id));
+    }
     match run(arguments) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -85,7 +96,7 @@ fn run(arguments: Arguments) -> anyhow::Result<()> {
             Command::Token(command) => token::run(command, &config).await,
             Command::Upload(arguments) => upload::run(arguments, &config).await,
             Command::Healthcheck => healthcheck::run(&config).await,
-            Command::Version => Ok(()),
+            Command::ConvertNative { .. } | Command::Version => Ok(()),
         }
     })
 }

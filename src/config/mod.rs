@@ -17,6 +17,7 @@ use crate::http::ServerConfig;
 use crate::missing::MissingConfig;
 use crate::section::{Section, Violation};
 use crate::storage::StorageConfig;
+use crate::symbolication::SymbolicationConfig;
 use crate::telemetry::LogConfig;
 use crate::upload::UploadConfig;
 
@@ -43,6 +44,8 @@ pub struct Config {
     pub download: DownloadConfig,
     /// Downloads by build id.
     pub debuginfod: DebuginfodConfig,
+    /// Symbolication.
+    pub symbolication: SymbolicationConfig,
     /// The count of missing symbols.
     pub missing: MissingConfig,
     /// Logs.
@@ -60,6 +63,7 @@ impl Default for Config {
             upload: UploadConfig::default(),
             download: DownloadConfig::default(),
             debuginfod: DebuginfodConfig::default(),
+            symbolication: SymbolicationConfig::default(),
             missing: MissingConfig::default(),
             log: LogConfig::default(),
         }
@@ -75,7 +79,7 @@ impl Config {
 
     /// The problems of values that have the right type.
     fn problems(&self) -> Vec<Problem> {
-        let sections: [&dyn Section; 9] = [
+        let sections: [&dyn Section; 10] = [
             &self.server,
             &self.storage,
             &self.database,
@@ -83,6 +87,7 @@ impl Config {
             &self.upload,
             &self.download,
             &self.debuginfod,
+            &self.symbolication,
             &self.missing,
             &self.log,
         ];

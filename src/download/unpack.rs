@@ -75,7 +75,7 @@ impl Unpacker {
     ///
     /// # Errors
     /// See [`UnpackError`].
-    pub(super) async fn unpack(
+    pub async fn unpack(
         &self,
         cabinet: Fetched,
         name: &str,

@@ -41,6 +41,7 @@ use crate::download::DownloadService;
 use crate::health::Health;
 use crate::metrics::Metrics;
 use crate::missing::MissingReport;
+use crate::symbolication::symcaches::Symcaches;
 use crate::upload::UploadService;
 
 pub use base_url::BaseUrl;
@@ -68,6 +69,8 @@ pub struct HttpServices {
     pub debuginfod: DebuginfodService,
     /// Knows which source has a file.
     pub catalog: Arc<Catalog>,
+    /// Opens the symbols of modules.
+    pub symcaches: Symcaches,
     /// How long clients and caches may keep a file without asking whether it has changed.
     pub max_age: Duration,
     /// Reads the missing-symbols table.
@@ -87,6 +90,7 @@ impl From<&HttpServices> for SymbolServices {
             debuginfod: services.debuginfod.clone(),
             base_url: services.base_url.clone(),
             catalog: Arc::clone(&services.catalog),
+            symcaches: services.symcaches.clone(),
             max_age: services.max_age,
             missing: services.missing.clone(),
             clock: Arc::clone(&services.clock),

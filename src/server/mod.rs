@@ -34,7 +34,9 @@ use crate::http::{BaseUrl, HttpServices, Observation};
 use crate::metrics::Metrics;
 use crate::missing::{MissingLog, MissingReport, MissingWorker};
 use crate::scratch::Scratch;
-use crate::storage::{self, Metered, ObjectSource, Storage, StorageConfig};
+use crate::storage::{self, Metered, ObjectSource, Storage, StorageConfig, StorageKind};
+use crate::symbolication::PrebuildQueue;
+use crate::symbolication::symcaches::{StoredForm, SymcacheParts, Symcaches};
 use crate::upload::{StagedFiles, UploadParts, UploadService};
 
 pub use listening::SILENCED;
@@ -174,6 +176,8 @@ pub struct Server {
     staged: Arc<StagedFiles>,
     observation: Data<Observation>,
     missing: MissingWorker,
+    /// What waits for its conversion, and what converts it.
+    prebuild: Option<(PrebuildQueue, Symcaches)>,
 }
 
 impl Server {
@@ -199,6 +203,9 @@ impl Server {
         );
         let log = MissingLog::new(&config.missing, Arc::clone(&clock), metrics.clone());
         let debuginfod = debuginfod(&config, &catalog, &scratch, &cpu, &metrics);
+        let symcaches = symcaches(&config, &catalog, &scratch, &cpu, &clock, &metrics)?;
+        let prebuilds = config.symbolication.prebuild;
+        let prebuild = prebuilds.then(|| PrebuildQueue::new(metrics.clone()));
         let receivers = Receivers::new(
             &config,
             UploadParts {
@@ -208,6 +215,7 @@ impl Server {
                 database: Arc::clone(&database),
                 cpu: cpu.clone(),
                 background: Background::current(),
+                prebuild: prebuild.clone(),
                 clock: Arc::clone(&clock),
                 metrics: metrics.clone(),
             },
@@ -224,6 +232,7 @@ impl Server {
             downloads,
             debuginfod,
             catalog,
+            symcaches: symcaches.clone(),
             max_age: config.download.max_age,
             missing: MissingReport::new(Arc::clone(&database) as _, Arc::clone(&clock)),
             health: Arc::new(health),
@@ -239,6 +248,7 @@ impl Server {
             staged: receivers.staged,
             observation,
             missing,
+            prebuild: prebuild.map(|queue| (queue, symcaches)),
         })
     }
 
@@ -267,6 +277,9 @@ impl Server {
         let abandoned = self.services.uploads.abandoned_uploads();
         background.spawn(abandoned.run(stop_background.clone()));
         background.spawn(self.staged.sweep(stop_background.clone()));
+        if let Some((queue, symcaches)) = self.prebuild {
+            background.spawn(queue.run(symcaches, stop_background.clone()));
+        }
         background.close();
 
         let http_server = listening::start(
@@ -307,6 +320,35 @@ fn downloads(
         metrics.clone(),
         Background::current(),
     )
+}
+
+/// The symcaches. On disk room costs little, so there they are stored as they are used.
+fn symcaches(
+    config: &Config,
+    catalog: &Arc<Catalog>,
+    scratch: &Arc<Scratch>,
+    cpu: &CpuPool,
+    clock: &SharedClock,
+    metrics: &Metrics,
+) -> anyhow::Result<Symcaches> {
+    let directory = Path::new(&config.data_dir).join("symcache");
+    let form = match config.storage.kind {
+        StorageKind::Disk(_) => StoredForm::Plain,
+        StorageKind::S3(_) => StoredForm::Gzipped,
+    };
+    let parts = SymcacheParts {
+        catalog: Arc::clone(catalog),
+        scratch: Arc::clone(scratch),
+        directory: directory.clone(),
+        form,
+        program: std::env::current_exe().context("cannot find the program's own file")?,
+        cpu: cpu.clone(),
+        background: Background::current(),
+        clock: Arc::clone(clock),
+        metrics: metrics.clone(),
+    };
+    let symcaches = Symcaches::new(&config.symbolication, parts);
+    symcaches.with_context(|| format!("cannot use {}", directory.display()))
 }
 
 fn debuginfod(

@@ -31,6 +31,7 @@ use crate::db::uploads::NewUpload;
 use crate::db::{Database, DbError};
 use crate::metrics::{CountResult, Metrics};
 use crate::scratch::Scratch;
+use crate::symbolication::PrebuildQueue;
 
 use aftermath::{CompletedUpload, Consequence, consequences};
 use records::{BeginError, Ending, UploadLog, UploadTarget};
@@ -95,6 +96,8 @@ pub struct UploadParts {
     pub cpu: CpuPool,
     /// Runs uploads to their end even if their clients disconnect.
     pub background: Background,
+    /// Takes the `.sym` files of which symcaches are made before anybody asks; `None` if that is switched off.
+    pub prebuild: Option<PrebuildQueue>,
     /// The clock.
     pub clock: SharedClock,
     /// The metrics.
@@ -114,6 +117,7 @@ impl UploadService {
             database,
             cpu,
             background,
+            prebuild,
             clock,
             metrics,
         } = parts;
@@ -139,7 +143,7 @@ impl UploadService {
                 metrics.clone(),
             ),
             log: UploadLog::new(Arc::clone(&database), Arc::clone(&in_flight)),
-            consequences: consequences(catalog, Arc::clone(&clock), metrics.clone()),
+            consequences: consequences(catalog, prebuild, Arc::clone(&clock), metrics.clone()),
             config,
             serve,
             verifier,

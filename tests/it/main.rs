@@ -6,6 +6,7 @@
 )]
 
 mod support;
+mod symcaches;
 
 mod abandoned;
 mod addresses;
@@ -22,6 +23,7 @@ mod explain;
 mod golden;
 mod hostile_downloads;
 mod missing;
+mod native_symbols;
 mod nodes;
 mod operations;
 mod overwriting;

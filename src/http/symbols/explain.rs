@@ -12,6 +12,7 @@ use crate::download::{CandidateAnswer, DownloadError, Explanation, Verdict};
 use crate::http::error::ApiError;
 use crate::http::extract::{SymbolPath, SymbolQuery};
 use crate::http::json::json_time;
+use crate::symbolication::symcaches::{SymcacheExplanation, SymcacheState};
 
 /// The path before that of the symbol.
 pub(super) const PREFIX: &str = "/api/explain";
@@ -37,6 +38,7 @@ async fn explain(
     let explanation = services.downloads.explain(wanted, stores).await?;
     let (debug_file, id, file) = (&wanted.debug_file, wanted.id.as_str(), &wanted.file_name);
     let missing = services.missing.of_file(debug_file, id, file).await;
+    let symcache = symcache(&explanation, symbol, services).await;
     let (verdict, reason) = verdict_and_reason(&explanation);
     let (ids, candidates) = (explanation.ids.as_ref().ok(), explanation.candidates.iter());
     Ok(HttpResponse::Ok().json(ExplanationJson {
@@ -48,9 +50,26 @@ async fn explain(
         missing: missing.ok().as_deref().map(MissingJson::of),
         modules: explanation.modules.iter().map(module_json).collect(),
         reason,
+        symbolication: symcache.as_ref().map(SymcacheJson::of),
         is_try: stores.includes(Store::Try),
         verdict,
     }))
+}
+
+/// The symcache of a `.sym` file, if addresses of its module are looked up in this file.
+async fn symcache(
+    explanation: &Explanation,
+    symbol: &SymbolPath<'_>,
+    services: &SymbolServices,
+) -> Option<SymcacheExplanation> {
+    let wanted = &symbol.wanted;
+    if !matches!(explanation.verdict, Verdict::Held) || !wanted.file_name.ends_with(".sym") {
+        return None;
+    }
+    let id = wanted.id.as_str();
+    let symcache = services.symcaches.explain(&wanted.debug_file, id).await;
+    let symcache = symcache.ok().flatten();
+    symcache.filter(|symcache| symcache.source.file_name() == wanted.file_name)
 }
 
 /// How a request would be answered, and why. Members that need the database are null when it is unavailable.
@@ -64,6 +83,7 @@ struct ExplanationJson<'explanation> {
     missing: Option<MissingJson>,
     modules: Vec<AnswerJson<FoundModuleJson<'explanation>>>,
     reason: String,
+    symbolication: Option<SymcacheJson<'explanation>>,
     #[serde(rename = "try")]
     is_try: bool,
     verdict: &'static str,
@@ -109,6 +129,38 @@ struct FoundModuleJson<'explanation> {
     debug_file: &'explanation str,
     debug_id: &'explanation str,
     symbols: &'static str,
+}
+
+/// The symcache in which addresses of the module are looked up.
+#[derive(Debug, Serialize)]
+struct SymcacheJson<'explanation> {
+    digest: String,
+    line: Option<u64>,
+    size: Option<u64>,
+    source: String,
+    state: &'static str,
+    symcache: &'explanation str,
+    version: &'static str,
+}
+
+impl<'explanation> SymcacheJson<'explanation> {
+    fn of(symcache: &'explanation SymcacheExplanation) -> Self {
+        let (state, size, line) = match symcache.state {
+            SymcacheState::Usable { length } => ("usable", Some(length), None),
+            SymcacheState::Unusable(unusable) => (unusable.reason.name(), None, unusable.line),
+            SymcacheState::Stored => ("stored", None, None),
+            SymcacheState::NotMade => ("not_made", None, None),
+        };
+        Self {
+            digest: symcache.digest.to_string(),
+            line,
+            size,
+            source: symcache.source.to_string(),
+            state,
+            symcache: &symcache.path,
+            version: symcache.versions,
+        }
+    }
 }
 
 /// How often the file was missed, and when last.

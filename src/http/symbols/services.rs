@@ -9,6 +9,7 @@ use crate::debuginfod::DebuginfodService;
 use crate::download::DownloadService;
 use crate::http::base_url::BaseUrl;
 use crate::missing::MissingReport;
+use crate::symbolication::symcaches::Symcaches;
 
 /// The services that the handlers of the scope call.
 #[derive(Clone, Debug)]
@@ -21,6 +22,8 @@ pub(in crate::http) struct SymbolServices {
     pub(in crate::http) base_url: BaseUrl,
     /// Opens files that were found, and knows modules.
     pub(in crate::http) catalog: Arc<Catalog>,
+    /// Tells of the symcaches of modules.
+    pub(in crate::http) symcaches: Symcaches,
     /// How long clients and caches may keep a file without asking whether it has changed.
     pub(in crate::http) max_age: Duration,
     /// Reads the table of missing symbols.

@@ -21,7 +21,11 @@ const HOMES: &[(&str, &[&str])] = &[
     ("deadpool_postgres", &["db/postgres"]),
     ("tokio_postgres", &["db/postgres"]),
     ("tokio_postgres_rustls", &["db/postgres"]),
-    ("moka", &["cache", "missing/guard"]),
+    (
+        "moka",
+        &["cache", "missing/guard", "symbolication/symcaches"],
+    ),
+    ("symbolic_common", &["symbolication/symcaches"]),
     ("strict_zip", &["upload"]),
     ("tar", &["debuginfod"]),
     (
@@ -42,6 +46,7 @@ const HOMES: &[(&str, &[&str])] = &[
             "server/connection",
             "storage/disk",
             "storage/file_part",
+            "symbolication/symcaches/native",
         ],
     ),
 ];

@@ -5,7 +5,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{Source, sources};
 
 /// The folders that keep the rule, with all folders in them.
-const ROOMS: &[&str] = &["auth", "breakpad", "http", "server", "storage", "upload"];
+const ROOMS: &[&str] = &[
+    "auth",
+    "breakpad",
+    "http",
+    "server",
+    "storage",
+    "symbolication",
+    "upload",
+];
 
 /// A module as the names that lead to it.
 type Module = Vec<String>;
