@@ -5,6 +5,7 @@
 //! of its answers:
 //!
 //! - `symbols`: public files. Scripts of any site may read them, and errors about files are plain text.
+//! - `symbolicate`: public as well, and JSON in every case.
 //! - `api`, with `upload` and `breakpad`: for programs, with a token where needed. JSON, closed to scripts of other
 //!   sites.
 //! - Pages for people will be below `/ui/`: sessions in cookies, a token against forged requests in every form, errors
@@ -20,6 +21,7 @@ mod json;
 mod middleware;
 mod routes;
 mod sendfile;
+mod symbolicate;
 mod symbols;
 mod upload;
 
@@ -37,12 +39,14 @@ use crate::download::DownloadService;
 use crate::health::Health;
 use crate::metrics::Metrics;
 use crate::missing::MissingReport;
+use crate::symbolication::SymbolicationService;
 use crate::upload::UploadService;
 
 pub use config::ServerConfig;
 pub use middleware::{Observation, observe};
 pub use sendfile::Outlet;
 
+use self::symbolicate::Symbolication;
 use self::symbols::SymbolServices;
 
 /// The services that the handlers call.
@@ -60,6 +64,8 @@ pub struct HttpServices {
     pub downloads: DownloadService,
     /// Finds files by build id.
     pub debuginfod: DebuginfodService,
+    /// Turns addresses into functions, files and lines.
+    pub symbolication: SymbolicationService,
     /// Knows which source has a file.
     pub catalog: Arc<Catalog>,
     /// How long clients and caches may keep a file without asking whether it has changed.
@@ -87,6 +93,16 @@ impl From<&HttpServices> for SymbolServices {
     }
 }
 
+impl From<&HttpServices> for Symbolication {
+    fn from(services: &HttpServices) -> Self {
+        Self {
+            service: services.symbolication.clone(),
+            metrics: services.metrics.clone(),
+            clock: Arc::clone(&services.clock),
+        }
+    }
+}
+
 /// Registers the services and all routes.
 pub fn configure(services: &HttpServices, app: &mut ServiceConfig) {
     app.app_data(Data::new(services.auth.clone()))
@@ -94,6 +110,7 @@ pub fn configure(services: &HttpServices, app: &mut ServiceConfig) {
         .app_data(Data::new(services.breakpad.clone()))
         .app_data(Data::new(breakpad::PublicUrl(services.public_url.clone())))
         .app_data(Data::new(SymbolServices::from(services)))
+        .app_data(Data::new(Symbolication::from(services)))
         .app_data(Data::new(services.missing.clone()))
         .app_data(Data::from(Arc::clone(&services.health)))
         .app_data(Data::new(services.metrics.clone()))

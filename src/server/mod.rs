@@ -35,6 +35,8 @@ use crate::metrics::Metrics;
 use crate::missing::{MissingLog, MissingReport, MissingWorker};
 use crate::scratch::Scratch;
 use crate::storage::{self, Metered, ObjectSource, Storage, StorageConfig};
+use crate::symbolication::SymbolicationService;
+use crate::symbolication::symcaches::{SymcacheParts, Symcaches};
 use crate::upload::{StagedFiles, UploadParts, UploadService};
 
 /// How long writing the last counts may take.
@@ -209,6 +211,14 @@ impl Server {
                 metrics: metrics.clone(),
             },
         )?;
+        let symcaches = SymcacheParts {
+            catalog: Arc::clone(&catalog),
+            scratch: Arc::clone(&scratch),
+            cpu: cpu.clone(),
+            background: Background::current(),
+            metrics: metrics.clone(),
+        };
+        let symbolication = symbolication(&config, symcaches, &log);
         let unpacker = Unpacker::new(cpu, scratch);
         let downloads = downloads(&config, &catalog, &log, unpacker, &metrics);
         let check = Arc::clone(&database) as _;
@@ -220,6 +230,7 @@ impl Server {
             public_url: config.server.public_url.clone(),
             downloads,
             debuginfod,
+            symbolication,
             catalog,
             max_age: config.download.max_age,
             missing: MissingReport::new(Arc::clone(&database) as _, Arc::clone(&clock)),
@@ -303,6 +314,17 @@ fn downloads(
         unpacker,
         metrics.clone(),
     )
+}
+
+fn symbolication(
+    config: &Config,
+    symcaches: SymcacheParts,
+    log: &MissingLog,
+) -> SymbolicationService {
+    let settings = &config.symbolication;
+    let (cpu, metrics) = (symcaches.cpu.clone(), symcaches.metrics.clone());
+    let symcaches = Symcaches::new(settings, symcaches);
+    SymbolicationService::new(settings, symcaches, log.clone(), cpu, metrics)
 }
 
 fn debuginfod(

@@ -25,6 +25,8 @@ use convert::{Converted, Converter};
 use module::Opened;
 use source::Source;
 
+pub(super) use source::sym_key;
+
 pub use module::{
     MappedBytes, ModuleSymbols, OpenSymcache, SymcacheFailure, Unusable, UnusableReason,
 };

@@ -32,7 +32,7 @@ impl Source {
         debug_id: &str,
     ) -> Result<Option<Self>, CatalogError> {
         // What no key can name, nobody can have stored.
-        let Ok(key) = SymbolKey::new(debug_file, debug_id, &sym_name(debug_file)) else {
+        let Some(key) = sym_key(debug_file, debug_id) else {
             return Ok(None);
         };
         let lookup = Lookup {
@@ -63,6 +63,11 @@ impl Source {
             ..self.clone()
         }
     }
+}
+
+/// The key of a module's `.sym` file; `None` if no file can have it.
+pub(in crate::symbolication) fn sym_key(debug_file: &str, debug_id: &str) -> Option<SymbolKey> {
+    SymbolKey::new(debug_file, debug_id, &sym_name(debug_file)).ok()
 }
 
 /// The name of a module's `.sym` file.
