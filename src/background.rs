@@ -29,6 +29,11 @@ impl Background {
         }
     }
 
+    /// Starts a task that nobody waits for.
+    pub fn start(&self, task: impl Future<Output = ()> + Send + 'static) {
+        drop(self.runtime.spawn(task.in_current_span()));
+    }
+
     /// Runs a task and waits for its result. A caller that is dropped does not stop the task.
     ///
     /// # Errors

@@ -100,6 +100,13 @@ pub struct ResultLabel {
     pub result: &'static str,
 }
 
+/// Why something failed.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct ReasonLabel {
+    /// Its name.
+    pub reason: &'static str,
+}
+
 /// What something is classified as.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub struct KindLabel {
@@ -121,13 +128,6 @@ pub struct SymbolicateLabels {
 pub struct VersionLabel {
     /// `v4` or `v5`.
     pub version: &'static str,
-}
-
-/// Why something was refused.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-pub struct ReasonLabel {
-    /// Its name.
-    pub reason: &'static str,
 }
 
 /// The version that runs.
@@ -223,6 +223,28 @@ metrics! {
         ///
         /// `open`, `disk`, `store`, `converted`, `absent`, `unusable` or `failed`.
         pub symcache_lookups: Family<ResultLabel, Counter>,
+        /// Symcaches that are open.
+        pub symcaches_open: Gauge,
+        /// Bytes of symcaches on this machine's disk.
+        pub symcache_disk_bytes: Gauge,
+        /// Symcaches on this machine's disk.
+        pub symcache_disk_files: Gauge,
+        /// Symcaches removed from this machine's disk for want of room.
+        pub symcache_evictions: Counter,
+        /// Time of conversions of symbols to symcaches.
+        pub symcache_convert_seconds: Histogram [UPLOAD_SECONDS],
+        /// Bytes of symbols that were converted.
+        pub symcache_convert_bytes: Counter,
+        /// Files of symbols of which no symcache can be made, by reason.
+        ///
+        /// `damaged`, `too_complex` or `too_large`.
+        pub symcache_convert_failures: Family<ReasonLabel, Counter>,
+        /// Memory that is set aside for conversions, in bytes.
+        pub symcache_memory_bytes: Gauge,
+        /// Uploaded symbols that wait for their conversion.
+        pub symcache_queue_length: Gauge,
+        /// Uploaded symbols that are not converted before they are asked for, for want of room or time.
+        pub symcache_queue_dropped: Counter,
         /// Calls of storages by operation and outcome.
         pub storage_calls: Family<StorageLabels, Counter>,
         /// Time of storage calls.

@@ -133,6 +133,7 @@ impl Office {
             database: Arc::clone(&database) as _,
             cpu: CpuPool::new(1).unwrap(),
             background: Background::current(),
+            prebuild: None,
             clock: Arc::clone(&clock),
             metrics,
         };

@@ -3,7 +3,10 @@
 use std::sync::Arc;
 
 use crate::storage::{ObjectSource, Storage};
-use symbols::SymbolKey;
+use symbols::{Sha256, SymbolKey};
+
+/// The folder of the symcaches, below the prefix of the symbols.
+const SYMCACHES: &str = ".symcache";
 
 /// How a symbol key becomes the path of an object.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,6 +40,23 @@ impl Layout {
     }
 }
 
+impl Layout {
+    /// The path of the symcache that was made from the file with this key and digest. The versions are those of the
+    /// symcache. No key has such a path: `.symcache` is followed by what is no id.
+    #[must_use]
+    pub fn symcache_path(&self, key: &SymbolKey, versions: &str, digest: &Sha256) -> String {
+        let Self::Breakpad { prefix } = self;
+        let (debug_file, id, digest) = (key.debug_file(), key.id().as_str(), digest.to_string());
+        let file = format!("{}.symc", &digest[..32]);
+        let path = [SYMCACHES, versions, debug_file, id, &file].join("/");
+        if prefix.is_empty() {
+            path
+        } else {
+            format!("{prefix}/{path}")
+        }
+    }
+}
+
 /// Objects and the layout of the symbols among them.
 #[derive(Clone, Debug)]
 pub struct SymbolSource {
@@ -61,6 +81,14 @@ impl SymbolSource {
     #[must_use]
     pub fn path(&self, key: &SymbolKey) -> String {
         self.layout.path(key)
+    }
+}
+
+impl SymbolSource {
+    /// The path of the symcache of a file; see [`Layout::symcache_path`].
+    #[must_use]
+    pub fn symcache_path(&self, key: &SymbolKey, versions: &str, digest: &Sha256) -> String {
+        self.layout.symcache_path(key, versions, digest)
     }
 }
 
@@ -113,5 +141,10 @@ mod tests {
             "try/v1/a.pdb/AB0/a.sym"
         );
         assert_eq!(Layout::breakpad("").path(&key), "a.pdb/AB0/a.sym");
+        let digest = Sha256::new([0xab; 32]);
+        let symcache = format!(".symcache/1-9/a.pdb/AB0/{}.symc", "ab".repeat(16));
+        let path = |prefix| Layout::breakpad(prefix).symcache_path(&key, "1-9", &digest);
+        assert_eq!(path(""), symcache);
+        assert_eq!(path("try/v1"), format!("try/v1/{symcache}"));
     }
 }

@@ -34,9 +34,9 @@ use crate::http::{HttpServices, Observation};
 use crate::metrics::Metrics;
 use crate::missing::{MissingLog, MissingReport, MissingWorker};
 use crate::scratch::Scratch;
-use crate::storage::{self, Metered, ObjectSource, Storage, StorageConfig};
-use crate::symbolication::SymbolicationService;
-use crate::symbolication::symcaches::{SymcacheParts, Symcaches};
+use crate::storage::{self, Metered, ObjectSource, Storage, StorageConfig, StorageKind};
+use crate::symbolication::symcaches::{StoredForm, SymcacheParts, Symcaches};
+use crate::symbolication::{PrebuildQueue, SymbolicationService};
 use crate::upload::{StagedFiles, UploadParts, UploadService};
 
 /// How long writing the last counts may take.
@@ -174,6 +174,8 @@ pub struct Server {
     staged: Arc<StagedFiles>,
     observation: Data<Observation>,
     missing: MissingWorker,
+    /// What waits for its conversion, and what converts it.
+    prebuild: Option<(PrebuildQueue, Symcaches)>,
 }
 
 impl Server {
@@ -199,6 +201,9 @@ impl Server {
         );
         let log = MissingLog::new(&config.missing, Arc::clone(&clock), metrics.clone());
         let debuginfod = debuginfod(&config, &catalog, &scratch, &cpu, &metrics);
+        let symcaches = symcaches(&config, &catalog, &scratch, &cpu, &clock, &metrics)?;
+        let prebuilds = config.symbolication.prebuild;
+        let prebuild = prebuilds.then(|| PrebuildQueue::new(metrics.clone()));
         let receivers = Receivers::new(
             &config,
             UploadParts {
@@ -207,18 +212,18 @@ impl Server {
                 database: Arc::clone(&database),
                 cpu: cpu.clone(),
                 background: Background::current(),
+                prebuild: prebuild.clone(),
                 clock: Arc::clone(&clock),
                 metrics: metrics.clone(),
             },
         )?;
-        let symcaches = SymcacheParts {
-            catalog: Arc::clone(&catalog),
-            scratch: Arc::clone(&scratch),
-            cpu: cpu.clone(),
-            background: Background::current(),
-            metrics: metrics.clone(),
-        };
-        let symbolication = symbolication(&config, symcaches, &log);
+        let symbolication = SymbolicationService::new(
+            &config.symbolication,
+            symcaches.clone(),
+            log.clone(),
+            cpu.clone(),
+            metrics.clone(),
+        );
         let unpacker = Unpacker::new(cpu, scratch);
         let downloads = downloads(&config, &catalog, &log, unpacker, &metrics);
         let check = Arc::clone(&database) as _;
@@ -247,6 +252,7 @@ impl Server {
             staged: receivers.staged,
             observation,
             missing,
+            prebuild: prebuild.map(|queue| (queue, symcaches)),
         })
     }
 
@@ -275,6 +281,9 @@ impl Server {
         let abandoned = self.services.uploads.abandoned_uploads();
         background.spawn(abandoned.run(stop_background.clone()));
         background.spawn(self.staged.sweep(stop_background.clone()));
+        if let Some((queue, symcaches)) = self.prebuild {
+            background.spawn(queue.run(symcaches, stop_background.clone()));
+        }
         background.close();
 
         let http_server = listening::start(
@@ -316,15 +325,32 @@ fn downloads(
     )
 }
 
-fn symbolication(
+/// The symcaches. On disk room costs little, so there they are stored as they are used.
+fn symcaches(
     config: &Config,
-    symcaches: SymcacheParts,
-    log: &MissingLog,
-) -> SymbolicationService {
-    let settings = &config.symbolication;
-    let (cpu, metrics) = (symcaches.cpu.clone(), symcaches.metrics.clone());
-    let symcaches = Symcaches::new(settings, symcaches);
-    SymbolicationService::new(settings, symcaches, log.clone(), cpu, metrics)
+    catalog: &Arc<Catalog>,
+    scratch: &Arc<Scratch>,
+    cpu: &CpuPool,
+    clock: &SharedClock,
+    metrics: &Metrics,
+) -> anyhow::Result<Symcaches> {
+    let directory = Path::new(&config.data_dir).join("symcache");
+    let form = match config.storage.kind {
+        StorageKind::Disk(_) => StoredForm::Plain,
+        StorageKind::S3(_) => StoredForm::Gzipped,
+    };
+    let parts = SymcacheParts {
+        catalog: Arc::clone(catalog),
+        scratch: Arc::clone(scratch),
+        directory: directory.clone(),
+        form,
+        cpu: cpu.clone(),
+        background: Background::current(),
+        clock: Arc::clone(clock),
+        metrics: metrics.clone(),
+    };
+    let symcaches = Symcaches::new(&config.symbolication, parts);
+    symcaches.with_context(|| format!("cannot use {}", directory.display()))
 }
 
 fn debuginfod(

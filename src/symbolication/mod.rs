@@ -9,6 +9,7 @@ mod error;
 mod frames;
 mod job;
 mod module;
+mod prebuild;
 pub mod symcaches;
 
 use std::collections::HashMap;
@@ -29,6 +30,7 @@ use symcaches::{ModuleSymbols, Symcaches};
 pub use config::SymbolicationConfig;
 pub use error::SymbolicationError;
 pub use job::{Address, Frame, Inline, Job, JobAnswer, ModuleName, ModuleState, Place, Symbol};
+pub use prebuild::PrebuildQueue;
 
 /// How many modules of a request are opened and asked at once.
 const MODULES_AT_ONCE: usize = 8;

@@ -1,7 +1,7 @@
 //! The consequences of a completed upload.
 //!
 //! [`consequences`] is the one list: the catalog forgets its answers about the modules and builds, and the files are
-//! counted. A capability that acts on new files adds an entry. Consequences run after the record is complete and before
+//! counted, and large `.sym` files wait for their conversion to symcaches. A capability that acts on new files adds an entry. Consequences run after the record is complete and before
 //! the client gets its answer, in the order of the list. None of them can fail the upload.
 
 use std::sync::Arc;
@@ -13,6 +13,7 @@ use crate::catalog::Catalog;
 use crate::clock::SharedClock;
 use crate::db::uploads::{NewUpload, Outcome};
 use crate::metrics::{Metrics, ResultLabel};
+use crate::symbolication::PrebuildQueue;
 
 /// An upload whose record is complete.
 #[derive(Clone, Copy, Debug)]
@@ -33,13 +34,18 @@ pub(super) trait Consequence: std::fmt::Debug + Send + Sync {
 /// All consequences, in the order in which they run.
 pub(super) fn consequences(
     catalog: Arc<Catalog>,
+    prebuild: Option<PrebuildQueue>,
     clock: SharedClock,
     metrics: Metrics,
 ) -> Vec<Box<dyn Consequence>> {
-    vec![
+    let mut consequences: Vec<Box<dyn Consequence>> = vec![
         Box::new(ForgetLookups { catalog, clock }),
         Box::new(CountFiles { metrics }),
-    ]
+    ];
+    if let Some(queue) = prebuild {
+        consequences.push(Box::new(Prebuild { queue }));
+    }
+    consequences
 }
 
 /// Makes the catalog forget its answers about the modules and builds of the files.
@@ -81,6 +87,21 @@ impl Consequence for CountFiles {
             let label = ResultLabel { result };
             let counter = self.metrics.upload_files.get_or_create(&label).clone();
             counter.inc_by(files as u64);
+        }
+    }
+}
+
+/// Has symcaches made of the `.sym` files that are new.
+#[derive(Debug)]
+struct Prebuild {
+    queue: PrebuildQueue,
+}
+
+#[async_trait]
+impl Consequence for Prebuild {
+    async fn follow(&self, CompletedUpload { outcome, .. }: CompletedUpload<'_>) {
+        for file in &outcome.files {
+            self.queue.add(&file.key, file.original_size);
         }
     }
 }

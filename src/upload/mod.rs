@@ -30,6 +30,7 @@ use crate::db::uploads::NewUpload;
 use crate::db::{Database, DbError};
 use crate::metrics::{CountResult, Metrics};
 use crate::scratch::Scratch;
+use crate::symbolication::PrebuildQueue;
 
 use aftermath::{CompletedUpload, Consequence, consequences};
 use records::{BeginError, Ending, UploadLog, UploadTarget};
@@ -89,6 +90,8 @@ pub struct UploadParts {
     pub cpu: CpuPool,
     /// Runs uploads to their end even if their clients disconnect.
     pub background: Background,
+    /// Takes the `.sym` files of which symcaches are made before anybody asks; `None` if that is switched off.
+    pub prebuild: Option<PrebuildQueue>,
     /// The clock.
     pub clock: SharedClock,
     /// The metrics.
@@ -107,6 +110,7 @@ impl UploadService {
             database,
             cpu,
             background,
+            prebuild,
             clock,
             metrics,
         } = parts;
@@ -132,7 +136,7 @@ impl UploadService {
                 metrics.clone(),
             ),
             log: UploadLog::new(Arc::clone(&database), Arc::clone(&in_flight)),
-            consequences: consequences(catalog, Arc::clone(&clock), metrics.clone()),
+            consequences: consequences(catalog, prebuild, Arc::clone(&clock), metrics.clone()),
             config,
             verifier,
             in_flight,

@@ -9,22 +9,27 @@ use bytesize::ByteSize;
 use symbolicate::{Limits, SymError, convert_sym};
 use symbols::Sha256;
 use tempfile::NamedTempFile;
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
+use super::disk::NodeDirectory;
 use super::file::{self, Content, HEADER, Header, MadeFrom, SourceKind, Summed};
 use super::module::{SymcacheFailure, Unusable, UnusableReason};
 use super::source::Source;
 use crate::catalog::{Catalog, SpoolError, SpoolLimit, Spooled, Spooler};
+use crate::clock::{SharedClock, Stopwatch};
 use crate::cpu::CpuPool;
-use crate::scratch::Scratch;
+use crate::metrics::{Metrics, ReasonLabel};
 use crate::symbolication::config::SymbolicationConfig;
 
 /// How long opening a file of symbols may take, and how long reading it from its source.
 const COPY: Duration = Duration::from_mins(2);
 
-/// How many files of symbols are read into temporary files, or wait there, at a time.
-const SPOOLS: usize = 4;
+/// How many files of symbols are worked on at a time: read, converted, or stored as a symcache.
+const PLACES: usize = 4;
+
+/// The most memory, in units, that a semaphore is made for.
+const LARGEST_MEMORY: u32 = 1 << 28;
 
 /// How much memory one permit stands for, in bytes.
 const MEMORY_UNIT: u64 = 64 * 1024;
@@ -38,8 +43,9 @@ const PIECE: usize = 256 * 1024;
 /// What came of a file of symbols.
 #[derive(Debug)]
 pub(super) enum Converted {
-    /// A file of [`file`]'s layout, for the source of this digest. It may say that the symbols are unusable.
-    File(NamedTempFile, Sha256),
+    /// A file of [`file`]'s layout, which may say that the symbols are unusable, and the place among those that are
+    /// worked on.
+    File(NamedTempFile, OwnedSemaphorePermit),
     /// Nothing that is worth keeping: what is wrong depends on a setting, or on how the file is stored.
     Refused(Unusable),
 }
@@ -48,91 +54,132 @@ pub(super) enum Converted {
 #[derive(Debug)]
 pub(super) struct Converter {
     largest: ByteSize,
-    spooler: Spooler,
-    scratch: Arc<Scratch>,
-    cpu: CpuPool,
-    spools: Semaphore,
+    parts: ConverterParts,
+    places: Arc<Semaphore>,
     conversions: Semaphore,
     memory: Semaphore,
     memory_units: u32,
 }
 
+/// What a converter is made of.
+#[derive(Debug)]
+pub(super) struct ConverterParts {
+    pub(super) catalog: Arc<Catalog>,
+    pub(super) spooler: Spooler,
+    pub(super) directory: Arc<NodeDirectory>,
+    pub(super) cpu: CpuPool,
+    pub(super) clock: SharedClock,
+    pub(super) metrics: Metrics,
+}
+
 impl Converter {
     /// Makes a converter that converts on half of the pool's threads, within the configured memory.
-    pub(super) fn new(
-        config: &SymbolicationConfig,
-        spooler: Spooler,
-        scratch: Arc<Scratch>,
-        cpu: CpuPool,
-    ) -> Self {
+    pub(super) fn new(config: &SymbolicationConfig, parts: ConverterParts) -> Self {
         let memory_units = u32::try_from(config.memory.as_u64() / MEMORY_UNIT).unwrap_or(u32::MAX);
-        let memory_units = memory_units.clamp(1, 1 << 28);
+        let memory_units = memory_units.clamp(1, LARGEST_MEMORY);
         Self {
             largest: config.max_source_size,
-            spooler,
-            scratch,
-            spools: Semaphore::new(SPOOLS),
-            conversions: Semaphore::new((cpu.threads() / 2).max(1)),
+            places: Arc::new(Semaphore::new(PLACES)),
+            conversions: Semaphore::new((parts.cpu.threads() / 2).max(1)),
             memory: Semaphore::new(memory_units as usize),
             memory_units,
-            cpu,
+            parts,
         }
     }
 
-    /// Reads a file of symbols and converts it.
-    pub(super) async fn convert(
-        &self,
-        catalog: &Catalog,
-        source: &Source,
-    ) -> Result<Converted, SymcacheFailure> {
-        let meta = &source.found.info.meta;
-        if meta
-            .original_size
-            .is_some_and(|size| size > self.largest.as_u64())
-        {
-            return Ok(Converted::Refused(Unusable::TOO_LARGE));
+    /// Reads a file of symbols and converts it. The caller sees to it that nobody cancels this.
+    pub(super) async fn convert(&self, source: &Source) -> Result<Converted, SymcacheFailure> {
+        let original_size = source.found.info.meta.original_size;
+        if original_size.is_some_and(|size| size > self.largest.as_u64()) {
+            return Ok(self.refuse(source, Unusable::TOO_LARGE));
         }
-        let _place = self.spools.acquire().await;
-        let (spooled, digest) = match self.spool(catalog, source).await? {
+        let place = Arc::clone(&self.places).acquire_owned().await;
+        let place = place.map_err(|_| SymcacheFailure::Panicked)?;
+        let spooled = match self.spool(source).await? {
             Ok(spooled) => spooled,
-            Err(unusable) => return Ok(Converted::Refused(unusable)),
+            Err(unusable) => return Ok(self.refuse(source, unusable)),
         };
-        let units = (spooled.length.saturating_mul(MEMORY_FACTOR) / MEMORY_UNIT)
-            .clamp(1, u64::from(self.memory_units));
-        let units = u32::try_from(units).unwrap_or(self.memory_units);
         let _turn = self.conversions.acquire().await;
+        let units = self.memory_units_for(spooled.length);
         let _memory = self.memory.acquire_many(units).await;
-        let scratch = Arc::clone(&self.scratch);
-        let job = move || {
-            let target = scratch.named_file()?;
-            convert(spooled, digest, target.as_file())?;
-            Ok::<_, io::Error>(target)
-        };
-        let converted = self
-            .cpu
-            .run(job)
-            .await
-            .map_err(|_| SymcacheFailure::Panicked)?;
-        Ok(Converted::File(converted?, digest))
+        let reserved = i64::from(units) * MEMORY_UNIT.cast_signed();
+        let ConverterParts { metrics, clock, .. } = &self.parts;
+        metrics.symcache_convert_bytes.inc_by(spooled.length);
+        metrics.symcache_memory_bytes.inc_by(reserved);
+        let stopwatch = Stopwatch::start(clock.as_ref());
+        let converted = self.run(source.digest, spooled).await;
+        metrics
+            .symcache_convert_seconds
+            .observe(stopwatch.seconds());
+        metrics.symcache_memory_bytes.dec_by(reserved);
+        let (file, unusable) = converted?;
+        if let Some(unusable) = unusable {
+            self.note(source, unusable);
+        }
+        Ok(Converted::File(file, place))
     }
 
-    /// Reads a file into a temporary one, and returns the digest of the version that was read.
-    async fn spool(
+    /// What a conversion takes of the memory; never more than there is.
+    fn memory_units_for(&self, length: u64) -> u32 {
+        let units = length.saturating_mul(MEMORY_FACTOR) / MEMORY_UNIT;
+        let units = units.clamp(1, u64::from(self.memory_units));
+        u32::try_from(units).unwrap_or(self.memory_units)
+    }
+
+    async fn run(
         &self,
-        catalog: &Catalog,
-        source: &Source,
-    ) -> Result<Result<(Spooled, Sha256), Unusable>, SymcacheFailure> {
+        digest: Sha256,
+        spooled: Spooled,
+    ) -> Result<(NamedTempFile, Option<Unusable>), SymcacheFailure> {
+        let directory = Arc::clone(&self.parts.directory);
+        let job = move || {
+            let target = directory.temporary()?;
+            let unusable = convert_file(spooled, digest, target.as_file())?;
+            Ok::<_, io::Error>((target, unusable))
+        };
+        let converted = self.parts.cpu.run(job).await;
+        Ok(converted.map_err(|_| SymcacheFailure::Panicked)??)
+    }
+
+    fn refuse(&self, source: &Source, unusable: Unusable) -> Converted {
+        self.note(source, unusable);
+        Converted::Refused(unusable)
+    }
+
+    /// Counts and logs symbols that cannot be used, never what stands in them. This happens once for a file: after that
+    /// the answer is remembered.
+    fn note(&self, source: &Source, Unusable { reason, line }: Unusable) {
+        let reason = reason.name();
+        let label = ReasonLabel { reason };
+        let failures = &self.parts.metrics.symcache_convert_failures;
+        failures.get_or_create(&label).inc();
+        tracing::warn!(
+            event = "symbols_unusable",
+            key = %source.key,
+            reason,
+            line,
+            "no symcache can be made of these symbols"
+        );
+    }
+
+    /// Reads a file into a temporary one.
+    async fn spool(&self, source: &Source) -> Result<Result<Spooled, Unusable>, SymcacheFailure> {
+        let catalog = &self.parts.catalog;
         let opening = timeout(COPY, catalog.open(&source.found, None)).await;
         let fetched = opening.map_err(|_| SymcacheFailure::TimedOut)??;
-        // It was removed a moment ago; the next question finds that out from the catalog.
         let fetched = fetched.ok_or(SymcacheFailure::Changed)?;
-        let digest = source.opened_as(&fetched.info).digest;
+        if source.digest_of(&fetched.info) != source.digest {
+            catalog
+                .forget(&source.found.source, &source.found.path)
+                .await;
+            return Err(SymcacheFailure::Changed);
+        }
         let limit = SpoolLimit {
             bytes: self.largest,
             time: COPY,
         };
-        match self.spooler.spool(fetched, limit).await {
-            Ok(spooled) => Ok(Ok((spooled, digest))),
+        match self.parts.spooler.spool(fetched, limit).await {
+            Ok(spooled) => Ok(Ok(spooled)),
             Err(SpoolError::TooLarge(_)) => Ok(Err(Unusable::TOO_LARGE)),
             Err(SpoolError::Damaged(_)) => Ok(Err(Unusable::NOT_INFLATED)),
             Err(error) => Err(SymcacheFailure::Source(Arc::new(error))),
@@ -140,8 +187,12 @@ impl Converter {
     }
 }
 
-/// Converts a `.sym` file into a file of [`file`]'s layout.
-fn convert(source: Spooled, digest: Sha256, mut target: &File) -> io::Result<()> {
+/// Converts a `.sym` file into a file of [`file`]'s layout. Returns why the symbols are unusable, if they are.
+fn convert_file(
+    source: Spooled,
+    digest: Sha256,
+    mut target: &File,
+) -> io::Result<Option<Unusable>> {
     target.seek(SeekFrom::Start(HEADER as u64))?;
     let reader = BufReader::with_capacity(PIECE, source.file);
     let mut writer = Summed::new(BufWriter::with_capacity(PIECE, target));
@@ -160,7 +211,12 @@ fn convert(source: Spooled, digest: Sha256, mut target: &File) -> io::Result<()>
         size: source.length,
         kind: SourceKind::Sym,
     };
-    file::finish(target, &Header { made_from, content })
+    let unusable = match content {
+        Content::Unusable(unusable) => Some(unusable),
+        Content::Usable { .. } => None,
+    };
+    file::finish(target, &Header { made_from, content })?;
+    Ok(unusable)
 }
 
 fn unusable(reason: UnusableReason, line: u64) -> Content {

@@ -56,12 +56,15 @@ impl Source {
         format!("{}/{}/{digest}", key.debug_file(), key.id().as_str()).into()
     }
 
-    /// The same file in the version that has been opened, which may be newer than the one that was found.
-    pub(super) fn opened_as(&self, info: &ObjectInfo) -> Self {
-        Self {
-            digest: digest(&self.found, info),
-            ..self.clone()
-        }
+    /// The name of the file that has its symcache.
+    pub(super) fn file_name(&self) -> String {
+        let name = Hasher::digest(self.name().as_bytes());
+        format!("{}.symc", hex::encode(&name[..16]))
+    }
+
+    /// The digest of this file in the version that has been opened, which may be newer than the one that was found.
+    pub(super) fn digest_of(&self, info: &ObjectInfo) -> Sha256 {
+        digest(&self.found, info)
     }
 }
 
@@ -71,7 +74,7 @@ pub(in crate::symbolication) fn sym_key(debug_file: &str, debug_id: &str) -> Opt
 }
 
 /// The name of a module's `.sym` file.
-pub(super) fn sym_name(debug_file: &str) -> String {
+pub(in crate::symbolication) fn sym_name(debug_file: &str) -> String {
     let stem = debug_file.strip_suffix(PDB).unwrap_or(debug_file);
     format!("{stem}.sym")
 }
