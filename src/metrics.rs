@@ -9,7 +9,7 @@ use prometheus_client::encoding::{EncodeLabelSet, text};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::{Family, MetricConstructor};
 pub use prometheus_client::metrics::gauge::Gauge;
-use prometheus_client::metrics::histogram::Histogram;
+pub use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 
 /// The buckets for times of requests and storage calls, in seconds.
@@ -19,6 +19,9 @@ const CALL_SECONDS: Buckets = Buckets(&[
 
 /// The buckets for times of whole uploads, in seconds.
 const UPLOAD_SECONDS: Buckets = Buckets(&[0.05, 0.25, 1.0, 5.0, 15.0, 60.0, 180.0, 600.0, 1800.0]);
+
+/// The buckets for counts of what a request for symbolication holds.
+const SYMBOLICATE_COUNTS: Buckets = Buckets(&[1.0, 10.0, 100.0, 1000.0, 10_000.0, 100_000.0]);
 
 /// A family of histograms that share their buckets.
 pub type HistogramFamily<L> = Family<L, Histogram, Buckets>;
@@ -111,6 +114,22 @@ pub struct KindLabel {
     pub kind: &'static str,
 }
 
+/// Labels of an answer to a request for symbolication.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct SymbolicateLabels {
+    /// `v4` or `v5`.
+    pub version: &'static str,
+    /// The status code.
+    pub status: u16,
+}
+
+/// The version of an API.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct VersionLabel {
+    /// `v4` or `v5`.
+    pub version: &'static str,
+}
+
 /// The version that runs.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct BuildLabels {
@@ -190,6 +209,22 @@ metrics! {
         pub unpacked_bytes: Gauge,
         /// Answers to requests by build id, by kind.
         pub debuginfod: Family<ResultLabel, Counter>,
+        /// Answers to requests for symbolication by version and status.
+        pub symbolicate_requests: Family<SymbolicateLabels, Counter>,
+        /// Requests for symbolication that got no answer, by reason.
+        pub symbolicate_errors: Family<ReasonLabel, Counter>,
+        /// Time of requests for symbolication, from head to answer.
+        pub symbolicate_seconds: HistogramFamily<VersionLabel> [CALL_SECONDS],
+        /// Jobs of a request for symbolication.
+        pub symbolicate_jobs: Histogram [SYMBOLICATE_COUNTS],
+        /// Stacks of a request for symbolication.
+        pub symbolicate_stacks: Histogram [SYMBOLICATE_COUNTS],
+        /// Frames of a request for symbolication.
+        pub symbolicate_frames: Histogram [SYMBOLICATE_COUNTS],
+        /// Frames of answered requests by what became of them.
+        ///
+        /// `named`, `unnamed` where the module's symbols have no symbol there, or `no_module`.
+        pub frames: Family<ResultLabel, Counter>,
         /// Modules whose symbols were asked for, by where these came from.
         ///
         /// `open`, `disk`, `store`, `converted`, `absent`, `unusable` or `failed`.

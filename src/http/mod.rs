@@ -5,6 +5,7 @@
 //! of its answers:
 //!
 //! - `symbols`: public files. Scripts of any site may read them, and errors about files are plain text.
+//! - `symbolicate`: public as well, and JSON in every case.
 //! - `api`, with `upload` and `breakpad`: for programs, with a token where needed. JSON, closed to scripts of other
 //!   sites.
 //! - Pages for people will be below `/ui/`: sessions in cookies, a token against forged requests in every form, errors
@@ -23,6 +24,7 @@ mod middleware;
 mod paths;
 mod routes;
 mod sendfile;
+mod symbolicate;
 mod symbols;
 mod unreadable;
 mod upload;
@@ -41,6 +43,7 @@ use crate::download::DownloadService;
 use crate::health::Health;
 use crate::metrics::Metrics;
 use crate::missing::MissingReport;
+use crate::symbolication::SymbolicationService;
 use crate::symbolication::symcaches::Symcaches;
 use crate::upload::UploadService;
 
@@ -50,6 +53,7 @@ pub use middleware::{Observation, observe};
 pub use sendfile::Outlet;
 pub use unreadable::unreadable;
 
+use self::symbolicate::Symbolication;
 use self::symbols::SymbolServices;
 
 /// The services that the handlers call.
@@ -67,6 +71,8 @@ pub struct HttpServices {
     pub downloads: DownloadService,
     /// Finds files by build id.
     pub debuginfod: DebuginfodService,
+    /// Turns addresses into functions, files and lines.
+    pub symbolication: SymbolicationService,
     /// Knows which source has a file.
     pub catalog: Arc<Catalog>,
     /// Opens the symbols of modules.
@@ -98,6 +104,16 @@ impl From<&HttpServices> for SymbolServices {
     }
 }
 
+impl From<&HttpServices> for Symbolication {
+    fn from(services: &HttpServices) -> Self {
+        Self {
+            service: services.symbolication.clone(),
+            metrics: services.metrics.clone(),
+            clock: Arc::clone(&services.clock),
+        }
+    }
+}
+
 /// Registers the services and all routes.
 pub fn configure(services: &HttpServices, app: &mut ServiceConfig) {
     app.app_data(Data::new(services.auth.clone()))
@@ -105,6 +121,7 @@ pub fn configure(services: &HttpServices, app: &mut ServiceConfig) {
         .app_data(Data::new(services.breakpad.clone()))
         .app_data(Data::new(services.base_url.clone()))
         .app_data(Data::new(SymbolServices::from(services)))
+        .app_data(Data::new(Symbolication::from(services)))
         .app_data(Data::new(services.missing.clone()))
         .app_data(Data::from(Arc::clone(&services.health)))
         .app_data(Data::new(services.metrics.clone()))

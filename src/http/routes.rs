@@ -10,7 +10,7 @@ use actix_web::{HttpRequest, Resource, ResponseError, Route};
 
 use super::api::{health, missing, operations, uploads};
 use super::error::ApiError;
-use super::{breakpad, symbols, upload};
+use super::{breakpad, symbolicate, symbols, upload};
 
 /// The prefix of paths that contain an upload key, which is a secret.
 const UPLOAD_KEYS: &str = "/v1/uploads/";
@@ -51,6 +51,14 @@ static TABLE: &[Endpoint] = &[
         || web::to(missing::summary),
     ),
     get(&["/api/uploads/upload/{id}"], || web::to(uploads::record)),
+    any(&["/symbolicate/v4"], || web::to(symbolicate::v4)),
+    any(&["/symbolicate/v5"], || web::to(symbolicate::v5)),
+    // The profiler appends the path to a base URL, which may end in a slash.
+    any(&["//symbolicate/v5"], || web::to(symbolicate::v5)),
+    any(
+        &["/symbolicate/{version}", "/symbolicate/{version}/"],
+        || web::to(symbolicate::no_version),
+    ),
     symbols("/api/explain/{debug_file}/{id}/{file}"),
     symbols("/api/syminfo/{file}/{id}"),
     symbols("/buildid/{build_id}/{file}"),
@@ -209,10 +217,11 @@ pub(super) fn configure(app: &mut ServiceConfig) {
     app.default_service(web::to(symbols::answer));
 }
 
-/// `/upload` of `/upload/auth_info`.
+/// `/upload` of `/upload/auth_info`, and `//symbolicate` of `//symbolicate/v5`.
 fn first_part(path: &str) -> &str {
-    let end = path[1..].find('/').map_or(path.len(), |end| end + 1);
-    &path[..end]
+    let slashes = path.len() - path.trim_start_matches('/').len();
+    let end = path[slashes..].find('/');
+    &path[..end.map_or(path.len(), |end| slashes + end)]
 }
 
 /// The label of a path in the metrics.

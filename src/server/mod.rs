@@ -35,8 +35,8 @@ use crate::metrics::Metrics;
 use crate::missing::{MissingLog, MissingReport, MissingWorker};
 use crate::scratch::Scratch;
 use crate::storage::{self, Metered, ObjectSource, Storage, StorageConfig, StorageKind};
-use crate::symbolication::PrebuildQueue;
 use crate::symbolication::symcaches::{StoredForm, SymcacheParts, Symcaches};
+use crate::symbolication::{PrebuildQueue, SymbolicationService};
 use crate::upload::{StagedFiles, UploadParts, UploadService};
 
 pub use listening::SILENCED;
@@ -220,6 +220,13 @@ impl Server {
                 metrics: metrics.clone(),
             },
         )?;
+        let symbolication = SymbolicationService::new(
+            &config.symbolication,
+            symcaches.clone(),
+            log.clone(),
+            cpu.clone(),
+            metrics.clone(),
+        );
         let unpacker = Unpacker::new(cpu, scratch);
         let downloads = downloads(&config, &catalog, &log, unpacker, &metrics);
         let check = Arc::clone(&database) as _;
@@ -231,6 +238,7 @@ impl Server {
             base_url: BaseUrl::from(&config.server),
             downloads,
             debuginfod,
+            symbolication,
             catalog,
             symcaches: symcaches.clone(),
             max_age: config.download.max_age,

@@ -1,5 +1,7 @@
 //! The settings of symbolication.
 
+use std::time::Duration;
+
 use bytesize::ByteSize;
 use serde::{Deserialize, Serialize};
 
@@ -9,6 +11,9 @@ use crate::section::{Section, Violation, violations};
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct SymbolicationConfig {
+    /// How long a request waits for the symbols of its modules.
+    #[serde(with = "humantime_serde")]
+    pub deadline: Duration,
     /// Whether ELF and PDB files give the symbols of modules that have no `.sym` file.
     pub native: bool,
     /// Whether symcaches are made of uploaded `.sym` files before anybody asks.
@@ -24,6 +29,7 @@ pub struct SymbolicationConfig {
 impl Default for SymbolicationConfig {
     fn default() -> Self {
         Self {
+            deadline: Duration::from_secs(30),
             native: true,
             prebuild: true,
             memory: ByteSize::gib(1),

@@ -23,6 +23,7 @@ use crate::clock::{SharedClock, Stopwatch};
 use crate::cpu::CpuPool;
 use crate::download::{UnpackError, Unpacker};
 use crate::metrics::{Metrics, ReasonLabel};
+use crate::storage::Fetched;
 use crate::symbolication::config::SymbolicationConfig;
 
 /// How long opening a file of symbols may take, and how long reading it from its source.
@@ -211,23 +212,9 @@ impl Converter {
                 .await;
             return Err(SymcacheFailure::Changed);
         }
-        let fetched = match source.form {
-            Form::PackedNative => {
-                let name = source.key.debug_file();
-                let unpacked = self
-                    .parts
-                    .unpacker
-                    .unpack(fetched, name, self.largest)
-                    .await;
-                match unpacked {
-                    Ok(fetched) => fetched,
-                    Err(UnpackError::Cabinet(_)) => return Ok(Err(Unusable::NOT_INFLATED)),
-                    Err(UnpackError::TooLarge(_)) => return Ok(Err(Unusable::TOO_LARGE)),
-                    Err(error) => return Err(io::Error::other(error).into()),
-                }
-            }
-            Form::Sym | Form::Native | Form::GzippedNative => fetched,
-        };
+        if source.form == Form::PackedNative {
+            return self.unpack(source, fetched).await;
+        }
         let limit = SpoolLimit {
             bytes: self.largest,
             time: COPY,
@@ -237,6 +224,27 @@ impl Converter {
             Err(SpoolError::TooLarge(_)) => Ok(Err(Unusable::TOO_LARGE)),
             Err(SpoolError::Damaged(_)) => Ok(Err(Unusable::NOT_INFLATED)),
             Err(error) => Err(SymcacheFailure::Source(Arc::new(error))),
+        }
+    }
+
+    /// Takes a file out of the cabinet in which it is kept.
+    async fn unpack(
+        &self,
+        source: &Source,
+        cabinet: Fetched,
+    ) -> Result<Result<Spooled, Unusable>, SymcacheFailure> {
+        let name = source.key.debug_file();
+        let modified_at = cabinet.info.modified_at;
+        let unpacker = &self.parts.unpacker;
+        match unpacker.unpack(cabinet, name, self.largest).await {
+            Ok((file, length)) => Ok(Ok(Spooled {
+                file,
+                length,
+                modified_at,
+            })),
+            Err(UnpackError::Cabinet(_)) => Ok(Err(Unusable::NOT_INFLATED)),
+            Err(UnpackError::TooLarge(_)) => Ok(Err(Unusable::TOO_LARGE)),
+            Err(error) => Err(io::Error::other(error).into()),
         }
     }
 }

@@ -42,7 +42,7 @@ use file::{Content, FileFault, VERSIONS};
 use module::Opened;
 use source::{Natives, Source};
 
-pub(super) use source::sym_name;
+pub(super) use source::{sym_key, sym_name};
 
 pub use beside::StoredForm;
 pub use module::{

@@ -102,6 +102,11 @@ impl Source {
     }
 }
 
+/// The key of a module's `.sym` file; `None` if no file can have it.
+pub(in crate::symbolication) fn sym_key(debug_file: &str, debug_id: &str) -> Option<SymbolKey> {
+    SymbolKey::new(debug_file, debug_id, &sym_name(debug_file)).ok()
+}
+
 /// The name of a module's `.sym` file.
 pub(in crate::symbolication) fn sym_name(debug_file: &str) -> String {
     let stem = debug_file.strip_suffix(PDB).unwrap_or(debug_file);

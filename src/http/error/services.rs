@@ -1,19 +1,10 @@
-//! The one table from the services' errors to status codes and sentences.
-//!
-//! Every error becomes JSON `{"error": "<sentence>", "code": "<stable name>"}`. Symbol requests are answered in plain
-//! text instead, as debuggers expect. For a failure on our side the client gets a general sentence. The conversion
-//! keeps the cause, and [`ApiError::head`] logs it when it builds the response; nothing else here logs. Errors of
-//! uploads carry no cause: an upload may outlive its request, so its service has logged the failure already.
+//! What the errors of services become.
 
-use std::collections::BTreeMap;
-use std::error::Error;
 use std::sync::Arc;
 
-use actix_web::http::header::{self, HeaderValue};
-use actix_web::http::{Method, StatusCode};
-use actix_web::{HttpResponse, HttpResponseBuilder, ResponseError};
-use serde::Serialize;
+use actix_web::http::StatusCode;
 
+use super::api_error::ApiError;
 use crate::auth::AuthError;
 use crate::breakpad::BreakpadError;
 use crate::catalog::{BuildsError, CatalogError, ModulesError};
@@ -21,186 +12,11 @@ use crate::db::DbError;
 use crate::debuginfod::DebuginfodError;
 use crate::download::{DownloadError, UnpackError};
 use crate::storage::StorageError;
+use crate::symbolication::SymbolicationError;
 use crate::upload::{FetchError, ReceiveError, RecordError, Refusal, StoreError, UploadError};
 
-/// The type of plain sentences.
-const TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
-
-/// How long refused clients wait before they retry, in seconds; random, so that they do not return together.
-const RETRY_AFTER: std::ops::RangeInclusive<u8> = 2..=9;
-
-/// An error as the client sees it, with its cause for the log.
-#[derive(Debug)]
-pub(super) struct ApiError {
-    status: StatusCode,
-    /// Boxed, so that results with an error stay small.
-    body: Box<ErrorJson>,
-    allow: Option<&'static str>,
-    /// The failure on our side, if it has not been logged yet.
-    cause: Option<Box<dyn Error>>,
-}
-
-/// The JSON of an error.
-#[derive(Debug, Serialize)]
-struct ErrorJson {
-    code: &'static str,
-    error: String,
-    /// The problems of each field of a query.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    errors: Option<BTreeMap<&'static str, Vec<String>>>,
-    /// The path that was not found.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    path: Option<String>,
-}
-
-impl ApiError {
-    fn new(status: StatusCode, code: &'static str, sentence: impl Into<String>) -> Self {
-        Self {
-            status,
-            body: Box::new(ErrorJson {
-                code,
-                error: sentence.into(),
-                errors: None,
-                path: None,
-            }),
-            allow: None,
-            cause: None,
-        }
-    }
-
-    /// The query, the path or a header is invalid.
-    pub(crate) fn bad_request(code: &'static str, sentence: impl Into<String>) -> Self {
-        Self::new(StatusCode::BAD_REQUEST, code, sentence)
-    }
-
-    /// Fields of a query are invalid, each with its problems, in Tecken's shape.
-    pub(crate) fn bad_fields(problems: BTreeMap<&'static str, Vec<String>>) -> Self {
-        let mut error = Self::bad_request("bad_query", "Some fields of the query are invalid");
-        error.body.errors = Some(problems);
-        error
-    }
-
-    /// There is nothing at this path, in Tecken's words.
-    pub(crate) fn not_found(path: &str) -> Self {
-        let mut error = Self::new(StatusCode::NOT_FOUND, "not_found", "Not Found");
-        error.body.path = Some(path.to_owned());
-        error
-    }
-
-    /// The path does not support this method, in Tecken's words.
-    pub(crate) fn method_not_allowed(method: &Method, path: &str, allow: &'static str) -> Self {
-        let sentence = format!("Method Not Allowed ({method}): {path}");
-        let mut error = Self::new(
-            StatusCode::METHOD_NOT_ALLOWED,
-            "method_not_allowed",
-            sentence,
-        );
-        error.allow = Some(allow);
-        error
-    }
-
-    /// The file is not the version that the request's conditions name.
-    pub(crate) fn precondition_failed() -> Self {
-        let sentence = "The file is not the version that the request's conditions name. Request it without them";
-        Self::new(
-            StatusCode::PRECONDITION_FAILED,
-            "precondition_failed",
-            sentence,
-        )
-    }
-
-    /// The requested range starts after the end of the file, whose length is in bytes.
-    pub(crate) fn range_not_satisfiable(length: u64) -> Self {
-        let sentence =
-            format!("The range starts after the end of the file, which is {length} bytes long");
-        Self::new(
-            StatusCode::RANGE_NOT_SATISFIABLE,
-            "range_not_satisfiable",
-            sentence,
-        )
-    }
-
-    /// No upload names this module, in Tecken's words.
-    pub(crate) fn no_such_module() -> Self {
-        let sentence = "Code file / id Not Found";
-        Self::new(StatusCode::NOT_FOUND, "not_found", sentence)
-    }
-
-    /// The database could not be queried.
-    fn without_database(cause: impl Error + 'static) -> Self {
-        let sentence = "The database is unavailable. Try again later";
-        Self::unavailable("database_unavailable", sentence, cause)
-    }
-
-    /// A dependency failed: the client gets the sentence, the log the cause.
-    fn unavailable(code: &'static str, sentence: &str, cause: impl Error + 'static) -> Self {
-        Self::new(StatusCode::SERVICE_UNAVAILABLE, code, sentence).because(cause)
-    }
-
-    fn because(mut self, cause: impl Error + 'static) -> Self {
-        self.cause = Some(Box::new(cause));
-        self
-    }
-
-    /// Begins the response with its status and headers, and logs the cause.
-    fn head(&self) -> HttpResponseBuilder {
-        if let Some(reason) = &self.cause {
-            let code = self.body.code;
-            tracing::error!(event = "request_failed", code, %reason, "could not answer a request");
-        }
-        let mut response = HttpResponse::build(self.status);
-        if let Some(allow) = self.allow {
-            response.insert_header((header::ALLOW, allow));
-        }
-        if is_worth_a_retry(self.status) {
-            response.insert_header((header::RETRY_AFTER, retry_after()));
-        }
-        if self.status.is_server_error() {
-            response.insert_header((header::CACHE_CONTROL, "no-store"));
-        }
-        response
-    }
-
-    /// The answer as plain text, for symbol requests.
-    pub(crate) fn text_response(self) -> HttpResponse {
-        self.head()
-            .insert_header((header::CONTENT_TYPE, TEXT))
-            .body(self.body.error)
-    }
-}
-
-impl std::fmt::Display for ApiError {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&self.body.error)
-    }
-}
-
-impl ResponseError for ApiError {
-    fn status_code(&self) -> StatusCode {
-        self.status
-    }
-
-    fn error_response(&self) -> HttpResponse {
-        self.head().json(&self.body)
-    }
-}
-
-/// Returns whether the same request may succeed later. Mozilla's uploaders retry after these statuses.
-fn is_worth_a_retry(status: StatusCode) -> bool {
-    status.is_server_error()
-        || matches!(
-            status,
-            StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_MANY_REQUESTS
-        )
-}
-
-fn retry_after() -> String {
-    let mut byte = [0];
-    // Without random bytes all clients come back together, which is no reason to fail.
-    getrandom::fill(&mut byte).unwrap_or_default();
-    let span = RETRY_AFTER.end() - RETRY_AFTER.start() + 1;
-    (RETRY_AFTER.start() + byte[0] % span).to_string()
-}
+/// After how many seconds a client whose symbols were not ready in time should ask again.
+const SYMBOLS_RETRY: u8 = 5;
 
 impl From<AuthError> for ApiError {
     fn from(error: AuthError) -> Self {
@@ -387,6 +203,26 @@ impl From<DebuginfodError> for ApiError {
             | DebuginfodError::Catalog(_) => "The storage is unavailable. Try again later",
             DebuginfodError::Temporary(_) => {
                 "The server has no room to read this file. Try again later"
+            }
+        };
+        Self::unavailable(code, sentence, error)
+    }
+}
+
+impl From<SymbolicationError> for ApiError {
+    fn from(error: SymbolicationError) -> Self {
+        let code = error.code();
+        let sentence = match &error {
+            SymbolicationError::TooLarge => {
+                return Self::new(StatusCode::PAYLOAD_TOO_LARGE, code, error.to_string());
+            }
+            SymbolicationError::Late => {
+                let sentence = "The symbols are not ready yet. Try again later";
+                return Self::unavailable(code, sentence, error).after(SYMBOLS_RETRY);
+            }
+            SymbolicationError::Busy => "The server is busy with other stacks. Try again later",
+            SymbolicationError::Unavailable(_) | SymbolicationError::Failed(_) => {
+                "The symbols are unavailable. Try again later"
             }
         };
         Self::unavailable(code, sentence, error)
