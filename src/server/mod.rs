@@ -5,6 +5,7 @@
 //! accepted, requests in flight finish, and the last counts are written. Each step has a deadline.
 
 mod answering;
+mod assembly;
 mod connection;
 mod listening;
 
@@ -19,25 +20,22 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::auth::AuthService;
-use crate::background::Background;
-use crate::breakpad::BreakpadService;
 use crate::cache::{self, MemoFactory};
-use crate::catalog::{Catalog, Layout, SymbolSource, UploadTarget};
 use crate::clock::SharedClock;
 use crate::config::Config;
 use crate::cpu::CpuPool;
 use crate::db::{self, Database};
-use crate::debuginfod::DebuginfodService;
-use crate::download::{DownloadService, Unpacker};
 use crate::health::Health;
 use crate::http::{BaseUrl, HttpServices, Observation};
 use crate::metrics::Metrics;
 use crate::missing::{MissingLog, MissingReport, MissingWorker};
 use crate::scratch::Scratch;
-use crate::storage::{self, Metered, ObjectSource, Storage, StorageConfig, StorageKind};
-use crate::symbolication::symcaches::{StoredForm, SymcacheParts, Symcaches};
-use crate::symbolication::{PrebuildQueue, SymbolicationService};
-use crate::upload::{StagedFiles, UploadParts, UploadService};
+use crate::storage::{self, Metered, ObjectSource, Storage};
+use crate::symbolication::PrebuildQueue;
+use crate::symbolication::symcaches::Symcaches;
+use crate::upload::StagedFiles;
+
+use assembly::Ground;
 
 pub use listening::SILENCED;
 
@@ -117,48 +115,6 @@ fn open_scratch(config: &Config) -> anyhow::Result<Arc<Scratch>> {
     Ok(Arc::new(scratch))
 }
 
-fn missing_worker(
-    config: &Config,
-    log: MissingLog,
-    database: Arc<dyn Database>,
-    metrics: &Metrics,
-    clock: &SharedClock,
-) -> anyhow::Result<MissingWorker> {
-    let (settings, metrics) = (config.missing.clone(), metrics.clone());
-    MissingWorker::new(log, database, settings, Arc::clone(clock), metrics)
-        .context("cannot name the writer of missing symbols")
-}
-
-/// The services that receive files.
-struct Receivers {
-    uploads: Arc<UploadService>,
-    staged: Arc<StagedFiles>,
-    breakpad: BreakpadService,
-}
-
-impl Receivers {
-    fn new(config: &Config, parts: UploadParts) -> anyhow::Result<Self> {
-        let (catalog, background) = (Arc::clone(&parts.catalog), parts.background.clone());
-        let (records, clock) = (Arc::clone(&parts.database) as _, Arc::clone(&parts.clock));
-        let staged = Arc::new(StagedFiles::new(Arc::clone(&catalog), records, clock));
-        let uploads = UploadService::new(config.upload.clone(), parts);
-        let uploads =
-            Arc::new(uploads.context("cannot prepare uploads by address (section upload.by_url)")?);
-        let breakpad = BreakpadService::new(
-            Arc::clone(&uploads),
-            Arc::clone(&staged),
-            catalog,
-            config.download.serve.clone(),
-            background,
-        );
-        Ok(Self {
-            uploads,
-            staged,
-            breakpad,
-        })
-    }
-}
-
 fn listen(address: &str) -> anyhow::Result<TcpListener> {
     TcpListener::bind(address).with_context(|| {
         format!(
@@ -188,47 +144,27 @@ impl Server {
     pub fn new(config: Config, adaptors: Adaptors, clock: SharedClock) -> anyhow::Result<Self> {
         let metrics = Metrics::default();
         let adaptors = adaptors.metered(&metrics, &clock);
-        let (storage, database) = (adaptors.storage, adaptors.database);
-        let cpu = CpuPool::new(0).context("cannot start the threads for CPU work")?;
-        let scratch = open_scratch(&config)?;
+        let (storage, database) = (
+            Arc::clone(&adaptors.storage),
+            Arc::clone(&adaptors.database),
+        );
         let cache =
             cache::open(&config.cache, &metrics, &clock).context("setting cache.redis_url")?;
         let memos = MemoFactory::new(&config.cache, cache.clone(), &metrics, &clock);
-        let catalog = catalog(
-            &config.storage,
-            &storage,
-            adaptors.sources,
-            &database,
-            &memos,
-        );
-        let log = MissingLog::new(&config.missing, Arc::clone(&clock), metrics.clone());
-        let debuginfod = debuginfod(&config, &catalog, &scratch, &cpu, &metrics);
-        let symcaches = symcaches(&config, &catalog, &scratch, &cpu, &clock, &metrics)?;
+        let ground = Ground {
+            catalog: assembly::catalog(&config.storage, adaptors, &memos),
+            scratch: open_scratch(&config)?,
+            cpu: CpuPool::new(0).context("cannot start the threads for CPU work")?,
+            log: MissingLog::new(&config.missing, Arc::clone(&clock), metrics.clone()),
+            config: &config,
+            database: Arc::clone(&database),
+            clock: Arc::clone(&clock),
+            metrics: metrics.clone(),
+        };
+        let symcaches = ground.symcaches()?;
         let prebuilds = config.symbolication.prebuild;
         let prebuild = prebuilds.then(|| PrebuildQueue::new(metrics.clone()));
-        let receivers = Receivers::new(
-            &config,
-            UploadParts {
-                serve: config.download.serve.clone(),
-                scratch: Arc::clone(&scratch),
-                catalog: Arc::clone(&catalog),
-                database: Arc::clone(&database),
-                cpu: cpu.clone(),
-                background: Background::current(),
-                prebuild: prebuild.clone(),
-                clock: Arc::clone(&clock),
-                metrics: metrics.clone(),
-            },
-        )?;
-        let symbolication = SymbolicationService::new(
-            &config.symbolication,
-            symcaches.clone(),
-            log.clone(),
-            cpu.clone(),
-            metrics.clone(),
-        );
-        let unpacker = Unpacker::new(cpu, scratch);
-        let downloads = downloads(&config, &catalog, &log, unpacker, &metrics);
+        let receivers = ground.receivers(prebuild.clone())?;
         let check = Arc::clone(&database) as _;
         let health = Health::new(storage, check, cache, Arc::clone(&clock));
         let services = HttpServices {
@@ -236,18 +172,18 @@ impl Server {
             uploads: receivers.uploads,
             breakpad: receivers.breakpad,
             base_url: BaseUrl::from(&config.server),
-            downloads,
-            debuginfod,
-            symbolication,
-            catalog,
+            downloads: ground.downloads(),
+            debuginfod: ground.debuginfod(),
+            symbolication: ground.symbolication(symcaches.clone()),
+            catalog: Arc::clone(&ground.catalog),
             symcaches: symcaches.clone(),
             max_age: config.download.max_age,
-            missing: MissingReport::new(Arc::clone(&database) as _, Arc::clone(&clock)),
+            missing: MissingReport::new(database as _, Arc::clone(&clock)),
             health: Arc::new(health),
             metrics: metrics.clone(),
             clock: Arc::clone(&clock),
         };
-        let missing = missing_worker(&config, log, database, &metrics, &clock)?;
+        let missing = ground.missing_worker()?;
         let observation = Data::new(Observation::new(metrics, clock, config.log.requests));
         Ok(Self {
             listener: listen(&config.server.listen)?,
@@ -311,88 +247,4 @@ impl Server {
         }
         served.context("the HTTP server failed")
     }
-}
-
-fn downloads(
-    config: &Config,
-    catalog: &Arc<Catalog>,
-    log: &MissingLog,
-    unpacker: Unpacker,
-    metrics: &Metrics,
-) -> DownloadService {
-    DownloadService::new(
-        &config.download,
-        Arc::clone(catalog),
-        log.clone(),
-        unpacker,
-        metrics.clone(),
-        Background::current(),
-    )
-}
-
-/// The symcaches. On disk room costs little, so there they are stored as they are used.
-fn symcaches(
-    config: &Config,
-    catalog: &Arc<Catalog>,
-    scratch: &Arc<Scratch>,
-    cpu: &CpuPool,
-    clock: &SharedClock,
-    metrics: &Metrics,
-) -> anyhow::Result<Symcaches> {
-    let directory = Path::new(&config.data_dir).join("symcache");
-    let form = match config.storage.kind {
-        StorageKind::Disk(_) => StoredForm::Plain,
-        StorageKind::S3(_) => StoredForm::Gzipped,
-    };
-    let parts = SymcacheParts {
-        catalog: Arc::clone(catalog),
-        scratch: Arc::clone(scratch),
-        directory: directory.clone(),
-        form,
-        program: std::env::current_exe().context("cannot find the program's own file")?,
-        cpu: cpu.clone(),
-        background: Background::current(),
-        clock: Arc::clone(clock),
-        metrics: metrics.clone(),
-    };
-    let symcaches = Symcaches::new(&config.symbolication, parts);
-    symcaches.with_context(|| format!("cannot use {}", directory.display()))
-}
-
-fn debuginfod(
-    config: &Config,
-    catalog: &Arc<Catalog>,
-    scratch: &Arc<Scratch>,
-    cpu: &CpuPool,
-    metrics: &Metrics,
-) -> DebuginfodService {
-    DebuginfodService::new(
-        config.debuginfod.clone(),
-        Arc::clone(catalog),
-        Arc::clone(scratch),
-        cpu.clone(),
-        metrics.clone(),
-    )
-}
-
-fn catalog(
-    settings: &StorageConfig,
-    storage: &Arc<dyn Storage>,
-    sources: Vec<Arc<dyn ObjectSource>>,
-    database: &Arc<dyn Database>,
-    memos: &MemoFactory,
-) -> Arc<Catalog> {
-    let target = |prefix: &str| UploadTarget::new(Arc::clone(storage), Layout::breakpad(prefix));
-    let sources = sources.into_iter().zip(&settings.sources);
-    let further = sources
-        .map(|(objects, source)| SymbolSource::new(objects, Layout::breakpad(&source.prefix)));
-    Arc::new(Catalog::new(
-        target(&settings.prefix),
-        further.collect(),
-        target(&settings.try_prefix),
-        Arc::clone(database) as _,
-        Arc::clone(database) as _,
-        memos,
-        Background::current(),
-    ))
 }

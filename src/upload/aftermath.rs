@@ -1,8 +1,9 @@
 //! The consequences of a completed upload.
 //!
-//! [`consequences`] is the one list: the catalog forgets its answers about the modules and builds, and the files are
-//! counted, and large `.sym` files wait for their conversion to symcaches. A capability that acts on new files adds an entry. Consequences run after the record is complete and before
-//! the client gets its answer, in the order of the list. None of them can fail the upload.
+//! [`consequences`] is the one list: the catalog forgets its answers about the modules and builds, the files are
+//! counted, and large `.sym` files wait for their conversion to symcaches. A capability that acts on new files adds an
+//! entry. Consequences run after the record is complete and before the client gets its answer, in the order of the
+//! list. None of them can fail the upload.
 
 use std::sync::Arc;
 

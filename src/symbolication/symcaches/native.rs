@@ -8,12 +8,13 @@
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::os::fd::AsFd;
+use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread::sleep;
 use std::time::Duration;
 
-use rustix::process::{Resource, Rlimit, setpriority_process, setrlimit};
+use rustix::process::{Resource, Rlimit, Signal, setpriority_process, setrlimit};
 use symbolic_common::ByteView;
 use symbolicate::{NativeError, convert_native};
 use symbols::DebugId;
@@ -39,15 +40,21 @@ const STEP: Duration = Duration::from_millis(10);
 /// The nice value of the child.
 const NICENESS: i32 = 10;
 
-/// The exit codes by which the child tells how it ended.
-const REFUSED: u8 = 2;
-const NOT_WRITTEN: u8 = 3;
+/// The exit codes by which the child tells how it ended, as in `sysexits.h`. The command line's own is 2.
+const REFUSED: u8 = 65;
+const NOT_WRITTEN: u8 = 74;
+
+/// The exit code of a program that panicked.
+const PANICKED: i32 = 101;
+
+/// The signals that end a child at its limits: no memory, no stack, no time.
+const AT_A_LIMIT: [Signal; 3] = [Signal::ABORT, Signal::SEGV, Signal::XCPU];
 
 /// Converts the symbols in `source` and writes the symcache to `target` behind the place of the header. Returns its
 /// length and CRC-32, or what is wrong with the symbols. Blocks until the child has ended.
 ///
 /// # Errors
-/// The child cannot be started or did not end in time, or the symcache cannot be written.
+/// The child cannot be started, did not end in time or was ended from outside, or the symcache cannot be written.
 pub(super) fn convert(
     program: &Path,
     source: File,
@@ -67,11 +74,23 @@ pub(super) fn convert(
     if status.success() {
         return sum(target).map(Ok);
     }
-    match status.code().map(u8::try_from) {
-        Some(Ok(NOT_WRITTEN)) => Err(io::Error::other("the symcache could not be written")),
-        Some(Ok(REFUSED)) => Ok(Err(UnusableReason::Damaged)),
-        // A signal, or no memory: the limits ended it.
-        _ => Ok(Err(UnusableReason::TooComplex)),
+    let unusable = reason(status).ok_or_else(|| {
+        io::Error::other(format!(
+            "the process that converts ended unexpectedly: {status}"
+        ))
+    });
+    unusable.map(Err)
+}
+
+/// What is wrong with symbols whose child ended so; `None` if the end says nothing of them.
+fn reason(status: ExitStatus) -> Option<UnusableReason> {
+    let at_a_limit = |number| AT_A_LIMIT.iter().any(|signal| signal.as_raw() == number);
+    match (status.code(), status.signal()) {
+        (Some(code), _) if code == i32::from(REFUSED) || code == PANICKED => {
+            Some(UnusableReason::Damaged)
+        }
+        (_, Some(number)) if at_a_limit(number) => Some(UnusableReason::TooComplex),
+        _ => None,
     }
 }
 
@@ -136,4 +155,25 @@ fn limit(input: &File) -> io::Result<()> {
     // Only fairness, not safety: without permission it computes at the usual priority.
     let _ = setpriority_process(None, NICENESS);
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_ends_that_the_symbols_caused_count_against_them() {
+        let exited = |code: u8| reason(ExitStatus::from_raw(i32::from(code) << 8));
+        let killed_by = |signal: Signal| reason(ExitStatus::from_raw(signal.as_raw()));
+        assert_eq!(exited(REFUSED), Some(UnusableReason::Damaged));
+        assert_eq!(exited(101), Some(UnusableReason::Damaged));
+        assert_eq!(killed_by(Signal::XCPU), Some(UnusableReason::TooComplex));
+        assert_eq!(killed_by(Signal::ABORT), Some(UnusableReason::TooComplex));
+        for code in [1, 2, NOT_WRITTEN, 127] {
+            assert_eq!(exited(code), None, "{code}");
+        }
+        for signal in [Signal::KILL, Signal::TERM] {
+            assert_eq!(killed_by(signal), None, "{signal:?}");
+        }
+    }
 }

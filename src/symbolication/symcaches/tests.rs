@@ -291,7 +291,8 @@ async fn all_who_wait_share_one_conversion_that_goes_on_without_them() {
     let functions: String = (0..20_000)
         .map(|at| format!("FUNC {at:x}00 10 0 name{at}\n"))
         .collect();
-    cluster.put(Store::Regular, functions.into_bytes()).await;
+    let symbols = format!("MODULE windows x86_64 {ID} a.pdb\n{functions}");
+    cluster.put(Store::Regular, symbols.into_bytes()).await;
     let node = cluster.node("a");
     assert!(node.open().now_or_never().is_none(), "it takes a while");
     // Whoever asked first has left.

@@ -1,7 +1,7 @@
 //! The layout of the files in which symcaches are kept, on this machine and beside the symbols.
 //!
-//! A file begins with 4 KiB that tell what it was made from and what is in it. The symcache follows as it is used, so it
-//! begins on a page and can be mapped. If the symbols are unusable, nothing follows.
+//! A file begins with 4 KiB that tell what it was made from and what is in it. The symcache follows as it is used, so
+//! it begins on a page and can be mapped. If the symbols are unusable, nothing follows.
 //!
 //! | bytes | what |
 //! |---|---|
