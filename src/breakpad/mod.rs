@@ -82,7 +82,8 @@ impl BreakpadService {
         }
     }
 
-    /// Returns whether the storage that takes this uploader's files holds the file.
+    /// Returns whether the storage that takes this uploader's files holds the file. One that is damaged does not count,
+    /// so that the client uploads it again.
     ///
     /// # Errors
     /// The names make no key, or the storage is unavailable.
@@ -95,11 +96,11 @@ impl BreakpadService {
         let asking = async move {
             let key = described.key()?;
             let target = catalog.upload_target(store);
-            let found = target.storage().head(&target.path(&key)).await;
-            Ok(found
-                .map_err(StoreError::Storage)
-                .map_err(UploadError::from)?
-                .is_some())
+            match target.storage().head(&target.path(&key)).await {
+                Ok(found) => Ok(found.is_some()),
+                Err(error) if error.is_damage() => Ok(false),
+                Err(error) => Err(UploadError::from(StoreError::Storage(error)).into()),
+            }
         };
         self.to_its_end(&uploader.email, asking).await
     }

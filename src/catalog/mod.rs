@@ -24,7 +24,7 @@ use symbols::{Store, Stores, SymbolKey};
 
 pub use builds::{Builds, BuildsError, KnownBuild};
 pub use modules::{Module, Modules, ModulesError, NamedBy};
-pub use origin::{Origin, Sourced, Unknown};
+pub use origin::{NoAnswer, Origin, Sourced};
 pub use source::{Layout, SymbolSource, UploadTarget};
 pub use spool::{SpoolError, SpoolLimit, Spooled, Spooler};
 
@@ -184,7 +184,10 @@ impl Catalog {
         for (source, store) in regular.chain(try_source) {
             let path = source.path(key);
             let remembered = self.memo.peek(&cache_key(source, &path)).await;
-            let held = Sourced::of(remembered, self.head(source, &path)).await;
+            let mut held = Sourced::of(remembered, self.head(source, &path)).await;
+            if source.objects().is_known_damaged(&path) {
+                held.answer = Err(NoAnswer::Damaged);
+            }
             answers.push(SourceAnswer {
                 storage: source.objects().name().to_owned(),
                 path,

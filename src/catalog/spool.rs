@@ -183,6 +183,7 @@ mod tests {
             stored_size: size as u64,
             modified_at: OffsetDateTime::UNIX_EPOCH,
             version: None,
+            inode: None,
         };
         Fetched {
             info,

@@ -63,6 +63,8 @@ impl DebuginfodError {
             Self::Busy => "busy",
             Self::Timeout => "timeout",
             Self::Temporary(_) => "temporary_file_failed",
+            Self::Storage(error) if error.is_damage() => "object_damaged",
+            Self::Catalog(CatalogError(error)) if error.is_damage() => "object_damaged",
             Self::Storage(_) | Self::Catalog(_) => "storage_unavailable",
             Self::Builds(_) => "database_unavailable",
             Self::Panicked(_) => "internal",

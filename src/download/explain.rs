@@ -4,7 +4,7 @@
 //! nothing, so it has no effect on later requests.
 
 use super::{Candidate, DownloadError, DownloadService, SYM, Wanted, alternatives, is_hopeless};
-use crate::catalog::{Module, NamedBy, SourceAnswer, Sourced};
+use crate::catalog::{Module, NamedBy, NoAnswer, SourceAnswer, Sourced};
 use crate::db::DbError;
 use crate::db::files::HeldId;
 use symbols::{NameError, Stores, SymbolKey};
@@ -42,6 +42,8 @@ pub enum Verdict {
     Renamed(SymbolKey),
     /// No source holds it.
     Missing,
+    /// A source holds it, and the object is damaged.
+    Damaged,
     /// A source, or the database, could not be asked.
     Unknown,
 }
@@ -97,7 +99,8 @@ impl DownloadService {
             let sources = self.catalog.explain(&candidate.key, stores).await;
             let first = sources.iter().find(|source| source.held.answer != Ok(None));
             let verdict = first.map(|source| match source.held.answer {
-                Err(_) => Verdict::Unknown,
+                Err(NoAnswer::Damaged) => Verdict::Damaged,
+                Err(NoAnswer::Unknown) => Verdict::Unknown,
                 Ok(_) if candidate.is_packed => Verdict::Packed,
                 Ok(_) => Verdict::Held,
             });

@@ -15,7 +15,7 @@ use serde::Serialize;
 
 use crate::auth::AuthError;
 use crate::breakpad::BreakpadError;
-use crate::catalog::{BuildsError, CatalogError, ModulesError};
+use crate::catalog::{BuildsError, CatalogError, ModulesError, SpoolError};
 use crate::db::DbError;
 use crate::debuginfod::DebuginfodError;
 use crate::download::{DownloadError, UnpackError};
@@ -28,6 +28,10 @@ const TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
 /// How long a client is asked to wait before it retries, in seconds. The value is random, so that clients that were
 /// refused together do not return together.
 const RETRY_AFTER: std::ops::RangeInclusive<u8> = 2..=9;
+
+/// A damaged object, whatever wanted to read it.
+const DAMAGED: &str =
+    "The stored file is damaged. Upload it again: the next upload of it replaces the damaged one";
 
 /// An error as the client sees it, with its cause for the log.
 #[derive(Debug)]
@@ -330,6 +334,9 @@ impl From<DownloadError> for ApiError {
                 Self::new(StatusCode::SERVICE_UNAVAILABLE, "busy", sentence)
             }
             DownloadError::Unavailable(CatalogError(reason)) => {
+                if reason.is_damage() {
+                    return Self::unavailable("object_damaged", DAMAGED, reason);
+                }
                 let sentence = "The storage is unavailable. Try again later";
                 Self::unavailable("storage_unavailable", sentence, reason)
             }
@@ -345,6 +352,9 @@ impl From<UnpackError> for ApiError {
                 return Self::new(StatusCode::NOT_FOUND, "cabinet_refused", error.to_string());
             }
             UnpackError::Busy => ("busy", "Too many files are being unpacked. Try again later"),
+            UnpackError::Read(SpoolError::Storage(StorageError::Damaged { .. })) => {
+                ("object_damaged", DAMAGED)
+            }
             UnpackError::Read(_) => (
                 "storage_unavailable",
                 "The storage is unavailable. Try again later",
@@ -380,6 +390,8 @@ impl From<DebuginfodError> for ApiError {
                 let sentence = "Internal Server Error";
                 return Self::new(StatusCode::INTERNAL_SERVER_ERROR, code, sentence).because(panic);
             }
+            DebuginfodError::Storage(StorageError::Damaged { .. }) => DAMAGED,
+            DebuginfodError::Catalog(CatalogError(ref reason)) if reason.is_damage() => DAMAGED,
             DebuginfodError::Timeout
             | DebuginfodError::Storage(_)
             | DebuginfodError::Catalog(_) => "The storage is unavailable. Try again later",

@@ -21,9 +21,9 @@ pub enum StorageError {
         /// The driver's message.
         reason: String,
     },
-    /// The storage answered with an object that cannot be what was stored.
+    /// The object is there and is not what was stored. Asking again does not help, storing it anew does.
     #[error("storage {storage} holds a damaged object at {path}: {reason}")]
-    Corrupt {
+    Damaged {
         /// The storage's name.
         storage: String,
         /// The object's path.
@@ -34,6 +34,12 @@ pub enum StorageError {
 }
 
 impl StorageError {
+    /// Returns whether the object is there and damaged.
+    #[must_use]
+    pub fn is_damage(&self) -> bool {
+        matches!(self, Self::Damaged { .. })
+    }
+
     /// Converts the failure of a file operation; a full disk becomes [`Self::Full`].
     #[must_use]
     pub fn from_io(storage: &str, error: &io::Error) -> Self {

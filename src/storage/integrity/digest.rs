@@ -1,0 +1,98 @@
+//! Compares an object's bytes with the digest that was recorded when it was stored.
+
+use std::io::{self, Write};
+
+use flate2::write::MultiGzDecoder;
+use md5::Digest as _;
+use symbols::{Md5, Sha256};
+
+use crate::storage::object::ObjectMeta;
+
+/// How much is inflated before other tasks of the thread have their turn, in bytes as stored.
+const STEP: usize = 16 * 1024;
+
+/// A comparison in progress. The digest is that of the original, so what is stored gzipped is inflated for it.
+pub(super) enum Comparison {
+    Plain(Digest),
+    Gzipped(Box<MultiGzDecoder<Digest>>),
+}
+
+/// A digest that is being computed, and the recorded one.
+pub(super) enum Digest {
+    Sha256(Box<sha2::Sha256>, Sha256),
+    Md5(Box<md5::Md5>, Md5),
+}
+
+impl Comparison {
+    /// Begins the comparison for an object, if a digest of it was recorded: ours, or Tecken's.
+    pub(super) fn new(meta: &ObjectMeta) -> Option<Self> {
+        let digest = match (meta.original_sha256, meta.original_md5) {
+            (Some(recorded), _) => Digest::Sha256(Box::default(), recorded),
+            (None, Some(recorded)) => Digest::Md5(Box::default(), recorded),
+            (None, None) => return None,
+        };
+        Some(if meta.is_gzipped {
+            Self::Gzipped(Box::new(MultiGzDecoder::new(digest)))
+        } else {
+            Self::Plain(digest)
+        })
+    }
+
+    /// Adds the next bytes as they are stored.
+    ///
+    /// # Errors
+    /// They cannot be inflated.
+    pub(super) async fn add(&mut self, piece: &[u8]) -> io::Result<()> {
+        match self {
+            Self::Plain(digest) => digest.write_all(piece),
+            Self::Gzipped(decoder) => {
+                for step in piece.chunks(STEP) {
+                    decoder.write_all(step)?;
+                    if piece.len() > STEP {
+                        tokio::task::yield_now().await;
+                    }
+                }
+                Ok(())
+            }
+        }
+    }
+
+    /// Compares, after the last byte.
+    ///
+    /// # Errors
+    /// The bytes are not those that were stored.
+    pub(super) fn finish(self) -> io::Result<()> {
+        let digest = match self {
+            Self::Plain(digest) => digest,
+            Self::Gzipped(decoder) => decoder.finish()?,
+        };
+        if digest.is_the_recorded() {
+            return Ok(());
+        }
+        let reason = "its bytes do not have the recorded digest";
+        Err(io::Error::new(io::ErrorKind::InvalidData, reason))
+    }
+}
+
+impl Digest {
+    fn is_the_recorded(self) -> bool {
+        match self {
+            Self::Sha256(digest, recorded) => Sha256::new(digest.finalize().into()) == recorded,
+            Self::Md5(digest, recorded) => Md5::new(digest.finalize().into()) == recorded,
+        }
+    }
+}
+
+impl Write for Digest {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self {
+            Self::Sha256(digest, _) => digest.update(bytes),
+            Self::Md5(digest, _) => digest.update(bytes),
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
