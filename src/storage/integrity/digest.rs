@@ -66,7 +66,7 @@ impl Comparison {
             Self::Plain(digest) => digest,
             Self::Gzipped(decoder) => decoder.finish()?,
         };
-        if digest.is_the_recorded() {
+        if digest.matches_recorded() {
             return Ok(());
         }
         let reason = "its bytes do not have the recorded digest";
@@ -75,7 +75,7 @@ impl Comparison {
 }
 
 impl Digest {
-    fn is_the_recorded(self) -> bool {
+    fn matches_recorded(self) -> bool {
         match self {
             Self::Sha256(digest, recorded) => Sha256::new(digest.finalize().into()) == recorded,
             Self::Md5(digest, recorded) => Md5::new(digest.finalize().into()) == recorded,
