@@ -13,9 +13,17 @@ pub enum StorageError {
         /// The driver's message.
         reason: String,
     },
-    /// The storage did not answer, or not in time; the same call may succeed later.
+    /// The storage cannot be reached, or failed; the same call may succeed later.
     #[error("storage {storage} is unavailable: {reason}")]
     Unavailable {
+        /// The storage's name.
+        storage: String,
+        /// The driver's message.
+        reason: String,
+    },
+    /// The storage did not answer in time. It may hang, and the next calls with it.
+    #[error("storage {storage} does not answer: {reason}")]
+    TimedOut {
         /// The storage's name.
         storage: String,
         /// The driver's message.

@@ -1,7 +1,12 @@
-//! Counts and times the calls of a storage or of a source.
+//! Counts and times the calls of a storage or of a source, and spares one that hangs.
+//!
+//! After two lookups in a row that were not answered in time, lookups fail at once, except for one in each half second.
+//! Only silence counts: a store that refuses quickly keeps nobody waiting. Storing is not spared, because every upload
+//! begins with lookups.
 
 use std::ops::Range;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 
@@ -10,8 +15,15 @@ use super::fetched::Fetched;
 use super::object::{Address, ObjectInfo, ObjectMeta};
 use super::payload::Payload;
 use super::traits::{ObjectSource, Storage};
+use crate::breaker::{Breaker, BreakerSettings};
 use crate::clock::{SharedClock, Stopwatch};
-use crate::metrics::{Metrics, OperationLabel, StorageLabels};
+use crate::metrics::{Gauge, Metrics, OperationLabel, StorageLabels};
+
+/// With it, lookups go on within a second of the store's return.
+const BREAKER: BreakerSettings = BreakerSettings {
+    failures: 2,
+    pause: Duration::from_millis(500),
+};
 
 /// A `dyn Storage` or a `dyn ObjectSource` whose calls are counted.
 #[derive(Debug)]
@@ -19,16 +31,20 @@ pub struct Metered<S: ?Sized> {
     inner: Arc<S>,
     metrics: Metrics,
     clock: SharedClock,
+    breaker: Breaker,
 }
 
 impl<S: ?Sized> Metered<S> {
     /// Wraps a storage or a source.
     #[must_use]
     pub fn new(inner: Arc<S>, metrics: Metrics, clock: SharedClock) -> Self {
+        // A gauge of each storage's own: several that share one would overwrite each other's state.
+        let breaker = Breaker::new(BREAKER, Gauge::default());
         Self {
             inner,
             metrics,
             clock,
+            breaker,
         }
     }
 
@@ -57,6 +73,39 @@ impl<S: ?Sized> Metered<S> {
     }
 }
 
+impl<S: ObjectSource + ?Sized> Metered<S> {
+    /// Makes a lookup, unless the storage hangs.
+    async fn look_up<T>(
+        &self,
+        operation: &'static str,
+        call: impl Future<Output = Result<T, StorageError>>,
+        is_absent: fn(&T) -> bool,
+    ) -> Result<T, StorageError> {
+        if !self.breaker.admits(self.clock.elapsed()) {
+            return Err(StorageError::TimedOut {
+                storage: self.inner.name().to_owned(),
+                reason: "it left the last lookups unanswered and is spared for a moment".to_owned(),
+            });
+        }
+        self.watch(operation, call, is_absent).await
+    }
+
+    /// Makes a call, and notes whether the storage answers.
+    async fn watch<T>(
+        &self,
+        operation: &'static str,
+        call: impl Future<Output = Result<T, StorageError>>,
+        is_absent: fn(&T) -> bool,
+    ) -> Result<T, StorageError> {
+        let result = self.measure(operation, call, is_absent).await;
+        match &result {
+            Err(StorageError::TimedOut { .. }) => self.breaker.failed(self.clock.elapsed()),
+            Ok(_) | Err(_) => self.breaker.succeeded(),
+        }
+        result
+    }
+}
+
 #[async_trait]
 impl<S: ObjectSource + ?Sized> ObjectSource for Metered<S> {
     fn name(&self) -> &str {
@@ -68,7 +117,7 @@ impl<S: ObjectSource + ?Sized> ObjectSource for Metered<S> {
     }
 
     async fn head(&self, path: &str) -> Result<Option<ObjectInfo>, StorageError> {
-        self.measure("head", self.inner.head(path), Option::is_none)
+        self.look_up("head", self.inner.head(path), Option::is_none)
             .await
     }
 
@@ -77,7 +126,7 @@ impl<S: ObjectSource + ?Sized> ObjectSource for Metered<S> {
         path: &str,
         range: Option<Range<u64>>,
     ) -> Result<Option<Fetched>, StorageError> {
-        self.measure("fetch", self.inner.fetch(path, range), Option::is_none)
+        self.look_up("fetch", self.inner.fetch(path, range), Option::is_none)
             .await
     }
 
@@ -87,7 +136,7 @@ impl<S: ObjectSource + ?Sized> ObjectSource for Metered<S> {
     }
 
     async fn check(&self) -> Result<(), StorageError> {
-        self.measure("check", self.inner.check(), |()| false).await
+        self.watch("check", self.inner.check(), |()| false).await
     }
 }
 

@@ -96,6 +96,11 @@ impl Stub {
         state.faults.push((call, 0, usize::MAX, fault));
     }
 
+    /// Ends all faults.
+    pub(super) fn mend(&self) {
+        self.state.lock().unwrap().faults.clear();
+    }
+
     /// Stores an object as another program did.
     pub(super) fn store(&self, key: &str, headers: &[(&str, &str)], body: impl Into<Bytes>) {
         let headers = headers
