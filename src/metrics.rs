@@ -175,6 +175,12 @@ metrics! {
         pub http_request_seconds: HistogramFamily<RouteLabel> [CALL_SECONDS],
         /// Answers to symbol requests by kind.
         pub downloads: Family<ResultLabel, Counter>,
+        /// Requests for files in cabinets.
+        ///
+        /// `unpacked` for those that made the server unpack, `shared` for those that got what another one had unpacked.
+        pub unpacked_files: Family<ResultLabel, Counter>,
+        /// Bytes of unpacked files that are kept.
+        pub unpacked_bytes: Gauge,
         /// Answers to requests by build id, by kind.
         pub debuginfod: Family<ResultLabel, Counter>,
         /// Calls of storages by operation and outcome.
@@ -219,6 +225,8 @@ metrics! {
         pub upload_seconds: Histogram [UPLOAD_SECONDS],
         /// Uploads being received or stored.
         pub uploads_in_flight: Gauge,
+        /// Uploads that wait for a slot.
+        pub uploads_waiting: Gauge,
         /// Room for temporary files that is taken.
         ///
         /// In bytes, by what it is taken for.

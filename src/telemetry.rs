@@ -7,6 +7,7 @@ use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::ParseError;
 
 use crate::section::Section;
+use crate::server::SILENCED;
 
 /// How logs are written.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -42,12 +43,17 @@ pub enum LogFormat {
     Json,
 }
 
+/// The filter of a level. A directive of the configuration for the silenced target overrules the silence.
+fn filter(level: &str) -> Result<EnvFilter, ParseError> {
+    EnvFilter::builder().parse(format!("{SILENCED}=off,{level}"))
+}
+
 /// Starts to write logs. Only the first call of a process counts.
 ///
 /// # Errors
 /// The level is invalid.
 pub fn start(config: &LogConfig) -> Result<(), ParseError> {
-    let filter = EnvFilter::builder().parse(&config.level)?;
+    let filter = filter(&config.level)?;
     let subscriber = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
@@ -62,4 +68,51 @@ pub fn start(config: &LogConfig) -> Result<(), ParseError> {
             .try_init(),
     };
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{self, Write};
+    use std::sync::{Arc, Mutex};
+
+    use super::*;
+
+    #[derive(Clone, Default)]
+    struct Written(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Written {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().write(bytes)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn what_the_library_cannot_read_is_no_error_in_the_log() {
+        let written = |level: &str| {
+            let log = Written::default();
+            let sink = log.clone();
+            let subscriber = tracing_subscriber::fmt()
+                .with_env_filter(filter(level).unwrap())
+                .with_writer(move || sink.clone())
+                .finish();
+            tracing::subscriber::with_default(subscriber, || {
+                tracing::error!(target: SILENCED, "stream error");
+                tracing::error!(target: "symbold::server", "our own");
+            });
+            let bytes = log.0.lock().unwrap().clone();
+            String::from_utf8(bytes).unwrap()
+        };
+        for level in ["info", "info,actix_http=debug", "trace"] {
+            let text = written(level);
+            assert!(
+                text.contains("our own") && !text.contains("stream error"),
+                "{text}"
+            );
+        }
+        assert!(written(&format!("info,{SILENCED}=error")).contains("stream error"));
+    }
 }

@@ -19,7 +19,7 @@ use crate::db::{DbError, TokenRecords};
 pub use error::{AuthError, NewTokenError};
 pub use permission::Permission;
 pub use principal::{Credential, Grant, Principal, Uploader};
-pub use secret::Secret;
+pub use secret::{SECRET_PREFIX, Secret};
 
 /// A token to be made.
 #[derive(Clone, Debug)]

@@ -5,7 +5,7 @@ use std::fmt;
 use sha2::{Digest, Sha256};
 
 /// The prefix of our secrets, by which scanners for leaked secrets recognise them.
-const PREFIX: &str = "symbold_";
+pub const SECRET_PREFIX: &str = "symbold_";
 
 /// Hexadecimal digits of a secret of ours after its prefix.
 const DIGITS: usize = 64;
@@ -25,7 +25,7 @@ impl Secret {
     pub fn generate() -> Result<Self, getrandom::Error> {
         let mut bytes = [0; 32];
         getrandom::fill(&mut bytes)?;
-        Ok(Self(format!("{PREFIX}{}", hex::encode(bytes))))
+        Ok(Self(format!("{SECRET_PREFIX}{}", hex::encode(bytes))))
     }
 
     /// Reads what a client sent up to the first `-`, as Tecken does, so that people can label tokens. `None` if that is
@@ -36,7 +36,7 @@ impl Secret {
         let secret = sent.split('-').next().unwrap_or_default().trim();
         let are_digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_hexdigit());
         if secret.len() == DIGITS && are_digits(secret) {
-            return Some(Self(format!("{PREFIX}{secret}")));
+            return Some(Self(format!("{SECRET_PREFIX}{secret}")));
         }
         (1..=LONGEST)
             .contains(&secret.len())
@@ -71,14 +71,14 @@ mod tests {
     fn secrets_differ_and_do_not_show() {
         let (one, other) = (Secret::generate().unwrap(), Secret::generate().unwrap());
         assert_ne!(one, other);
-        assert_eq!(one.reveal().len(), PREFIX.len() + 64);
+        assert_eq!(one.reveal().len(), SECRET_PREFIX.len() + 64);
         assert!(!format!("{one:?}").contains(&one.reveal()[10..]));
     }
 
     #[test]
     fn the_digits_alone_are_the_secret() {
         let secret = Secret::generate().unwrap();
-        let digits = secret.reveal().strip_prefix(PREFIX).unwrap();
+        let digits = secret.reveal().strip_prefix(SECRET_PREFIX).unwrap();
         assert_eq!(Secret::from_client(digits), Some(secret.clone()));
         assert_eq!(
             Secret::from_client(&format!("{digits}-label")),

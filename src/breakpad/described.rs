@@ -52,10 +52,10 @@ impl Described {
         })
     }
 
-    /// As [`Self::key`], but refuses a key that clients cannot fetch.
+    /// As [`Self::key`], but refuses a key that clients cannot fetch, neither by path nor by build id.
     pub(super) fn stored_name(&self, serve: &SuffixList) -> Result<SymbolKey, BreakpadError> {
         let key = self.key()?;
-        if serve.matches(key.file_name()) {
+        if serve.matches_file(key.file_name()) || self.kind.has_build_id() {
             Ok(key)
         } else {
             Err(BreakpadError::NotServed(key.file_name().to_owned()))
@@ -153,6 +153,15 @@ mod tests {
             "{error}"
         );
         assert!(described.stored_name(&SuffixList::new(&[".pdb"])).is_ok());
+        for (kind, is_taken) in [
+            ("ELF", true),
+            ("DEBUG_ONLY", true),
+            ("DWP", false),
+            ("PE", false),
+        ] {
+            described.kind = SymbolType::parse(kind).unwrap();
+            assert_eq!(described.stored_name(&serve).is_ok(), is_taken, "{kind}");
+        }
     }
 
     #[test]

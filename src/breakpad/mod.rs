@@ -42,6 +42,15 @@ pub enum Completed {
     Duplicate,
 }
 
+/// What a client says of a file before it sends it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Announced {
+    /// Its module only, as the tools do; it is described as the `.sym` file.
+    Module(Described),
+    /// Its type too.
+    File(Described),
+}
+
 /// A file that was received in one request, with its description.
 #[derive(Debug)]
 pub struct SymbolFile {
@@ -82,19 +91,24 @@ impl BreakpadService {
         }
     }
 
-    /// Returns whether the storage that takes this uploader's files holds the file. One that is damaged does not count,
-    /// so that the client uploads it again.
+    /// Returns whether the storage that takes this uploader's files holds the file. `announced` is what the client says
+    /// of the file; one that does not say its type is told of the `.sym` file. A damaged file does not count, so that the
+    /// client uploads it again.
     ///
     /// # Errors
-    /// The names make no key, or the storage is unavailable.
+    /// The names make no key, a file of the announced type would be refused, or the storage is unavailable.
     pub async fn is_stored(
         &self,
         uploader: &Uploader,
-        described: Described,
+        announced: Result<Announced, BreakpadError>,
     ) -> Result<bool, BreakpadError> {
         let (catalog, store) = (Arc::clone(&self.catalog), uploader.store);
+        let serve = self.serve.clone();
         let asking = async move {
-            let key = described.key()?;
+            let key = match announced? {
+                Announced::Module(described) => described.key()?,
+                Announced::File(described) => described.stored_name(&serve)?,
+            };
             let target = catalog.upload_target(store);
             match target.storage().head(&target.path(&key)).await {
                 Ok(found) => Ok(found.is_some()),
@@ -105,13 +119,23 @@ impl BreakpadService {
         self.to_its_end(&uploader.email, asking).await
     }
 
-    /// Begins an upload and returns its key, which is a secret.
+    /// Begins an upload and returns its key, which is a secret. `announced` is the file, if the client says already now
+    /// what it is.
     ///
     /// # Errors
-    /// This user has too many staged uploads, or the database is unavailable.
-    pub async fn create(&self, uploader: &Uploader) -> Result<String, BreakpadError> {
-        let created = self.staged.create(uploader).await;
-        self.noted(&uploader.email, created.map_err(BreakpadError::from))
+    /// The file would be refused, this user has too many staged uploads, or the database is unavailable.
+    pub async fn create(
+        &self,
+        uploader: &Uploader,
+        announced: Result<Option<Described>, BreakpadError>,
+    ) -> Result<String, BreakpadError> {
+        let creating = async {
+            if let Some(described) = announced? {
+                described.stored_name(&self.serve)?;
+            }
+            Ok(self.staged.create(uploader).await?)
+        };
+        self.noted(&uploader.email, creating.await)
     }
 
     /// Receives a file and stages it until its upload is completed. `receive` is polled once the upload has a slot,
@@ -130,7 +154,8 @@ impl BreakpadService {
     {
         let received = async {
             let record = self.staged.record(&key).await?;
-            let slot = self.uploads.intake().enter(record.token_id, length)?;
+            let slot = self.uploads.intake().enter(record.token_id, length);
+            let slot = slot.await?;
             Ok((receive.await?, slot))
         };
         let (file, slot) = self.noted(KEY_HOLDER, received.await)?;
@@ -264,7 +289,8 @@ impl BreakpadService {
     ) -> Result<(ReceivedFile, UploadSlot), BreakpadError> {
         let fetched = self.staged.open(record).await?;
         let intake = self.uploads.intake();
-        let slot = intake.enter(uploader.token_id, Some(fetched.info.stored_size))?;
+        let slot = intake.enter(uploader.token_id, Some(fetched.info.stored_size));
+        let slot = slot.await?;
         Ok((intake.spool(fetched).await?, slot))
     }
 

@@ -44,6 +44,11 @@ impl SymbolType {
         }
     }
 
+    /// Whether files of this type are found by their build id, whatever their name (debuginfod).
+    pub(super) fn has_build_id(self) -> bool {
+        matches!(self, Self::Elf | Self::DebugOnly)
+    }
+
     /// The name of a file of this type in the module of a debug file. Programs and program databases keep their names.
     pub(super) fn file_name(self, debug_file: &str) -> String {
         let suffix = match self {

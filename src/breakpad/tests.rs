@@ -129,6 +129,7 @@ impl Office {
             Background::current(),
         ));
         let parts = UploadParts {
+            serve: SuffixList::new(&[".sym"]),
             scratch: Arc::new(Scratch::open(&folder.path().join("scratch")).unwrap()),
             catalog: Arc::clone(&catalog),
             database: Arc::clone(&database) as _,
@@ -168,7 +169,11 @@ impl Office {
 
     /// Begins an upload and completes it, within a day.
     async fn complete(&self) -> Result<Completed, BreakpadError> {
-        let key = self.breakpad.create(&self.uploader).await.unwrap();
+        let key = self
+            .breakpad
+            .create(&self.uploader, Ok(None))
+            .await
+            .unwrap();
         let described = async { Ok(Described::breakpad("app", "AB0")) };
         let completing = self
             .breakpad

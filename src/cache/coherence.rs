@@ -4,11 +4,11 @@
 //! answer carries the generation that it was asked in, [`Coherence::forget`] starts the next one, and answers of an
 //! earlier generation are not believed.
 //!
-//! Among several nodes the change may happen elsewhere, and this node has to hear of it. It asks the channel for a
-//! sign of life again and again; each one that comes proves that whatever was said before the question has arrived.
-//! So the rule is: **an answer is believed while it is younger than the node's patience, or while the last sign of
-//! life was asked for no longer ago than that.** A file that was stored elsewhere is then seen here within that time
-//! of the upload's end, whether the channel delivered it, broke, or fell silent. Messages sent while a node did not listen are
+//! Among several nodes the change may happen elsewhere, and this node has to hear of it. It asks the channel for a sign
+//! of life again and again; each one that comes proves that whatever was said before the question has arrived. So the
+//! rule is: **an answer is believed while it is younger than the node's patience, or while the last sign of life was
+//! asked for no longer ago than that.** A file that was stored elsewhere is then seen here within that time of the
+//! upload's end, whether the channel delivered it, broke, or fell silent. Messages sent while a node did not listen are
 //! lost to it, so a node that begins to listen ([`Coherence::begin_listening`]) believes nothing from before.
 
 use std::hash::{BuildHasher, RandomState};

@@ -10,7 +10,7 @@ use crate::clock::SharedClock;
 use crate::metrics::Metrics;
 
 /// Into how many shares `cache.local_size` is divided.
-const SHARES: u64 = 8;
+const SHARES: u64 = 16;
 
 /// Declares every memo of a server with its name in the metrics and its shares. Does not compile unless the shares make
 /// up the whole.
@@ -44,11 +44,13 @@ macro_rules! memos {
 
 memos! {
     /// Objects by source and path.
-    Catalog: "catalog", 6;
+    Catalog: "catalog", 11;
     /// Modules by code id.
     Modules: "modules", 1;
+    /// Spellings of the names of Windows files.
+    Spellings: "spellings", 2;
     /// Files and folders by build id.
-    Builds: "builds", 1;
+    Builds: "builds", 2;
 }
 
 /// Makes the memos of one server: they share the configured memory, the tier of all nodes, and the clock.

@@ -134,8 +134,8 @@ pub struct Reading {
     pub token: Token,
 }
 
-/// A store of bytes that all nodes share, each value for a limited time, and the channel on which nodes publish what has
-/// changed.
+/// A store of bytes that all nodes share, each value for a limited time, and the channel on which nodes publish what
+/// has changed.
 ///
 /// A value that was set with a token from before an `invalidate` of its key is never read after it, in whatever order
 /// the two arrive: the answer of a slow lookup cannot outlive an upload.

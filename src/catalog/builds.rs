@@ -11,7 +11,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::cache::{CacheKey, Memo, MemoFactory, MemoKind};
-use crate::db::build_ids::{BuildIdRecord, BuildIdRecords, ModuleFolder};
+use crate::db::build_ids::{BuildIdRecord, BuildIdRecords, KeyRange, ModuleFolder};
 use crate::db::{DbError, uploads::Outcome};
 use symbols::BuildId;
 
@@ -59,6 +59,19 @@ impl Builds {
         };
         let known = self.memo.get_or_ask(&cache_key(build_id), ask).await;
         known.map_err(BuildsError)
+    }
+
+    /// The files whose keys lie in a range, `limit` at most, in the order of their keys. Nothing is remembered of them.
+    ///
+    /// # Errors
+    /// The database could not be asked.
+    pub async fn in_range(
+        &self,
+        range: &KeyRange,
+        limit: usize,
+    ) -> Result<Vec<BuildIdRecord>, BuildsError> {
+        let files = self.records.files_in_range(range, limit).await;
+        files.map_err(|error| BuildsError(Arc::new(error)))
     }
 
     /// Drops the remembered answers about the builds of an upload that has just been recorded.

@@ -5,12 +5,14 @@
 //! files that it stored, and try symbols cannot influence the answer to a lookup that does not include them.
 //!
 //! [`Modules`] finds the module of a code id or a debug id, by the headers of the files. [`Builds`] finds regular files
-//! by build id. [`Spooler`] brings a stored object into a temporary file.
+//! by build id. [`Spellings`] finds files of Windows whatever the letter case of their names. [`Spooler`] brings a
+//! stored object into a temporary file.
 
 mod builds;
 mod modules;
 mod origin;
 mod source;
+mod spellings;
 mod spool;
 
 use std::ops::Range;
@@ -26,6 +28,7 @@ pub use builds::{Builds, BuildsError, KnownBuild};
 pub use modules::{Module, Modules, ModulesError, NamedBy};
 pub use origin::{NoAnswer, Origin, Sourced};
 pub use source::{Layout, SymbolSource, UploadTarget};
+pub use spellings::{Spellings, SpellingsError};
 pub use spool::{SpoolError, SpoolLimit, Spooled, Spooler};
 
 /// The options of a lookup.
@@ -98,6 +101,7 @@ pub struct Catalog {
     try_target: Arc<UploadTarget>,
     memo: Memo<Arc<ObjectInfo>>,
     modules: Modules,
+    spellings: Spellings,
     builds: Builds,
     background: Background,
 }
@@ -123,7 +127,8 @@ impl Catalog {
             target: Arc::new(target),
             try_target: Arc::new(try_target),
             memo: memos.memo(MemoKind::Catalog),
-            modules: Modules::new(files, memos),
+            modules: Modules::new(Arc::clone(&files), memos),
+            spellings: Spellings::new(files, memos),
             builds: Builds::new(build_ids, memos),
             background,
         }
@@ -133,6 +138,12 @@ impl Catalog {
     #[must_use]
     pub fn modules(&self) -> &Modules {
         &self.modules
+    }
+
+    /// The spellings of the names of Windows files.
+    #[must_use]
+    pub fn spellings(&self) -> &Spellings {
+        &self.spellings
     }
 
     /// The files that are known by their build ids.

@@ -2,8 +2,9 @@
 //!
 //! The header of an uploaded `.sym` file names its module twice: by debug file and debug id, and by code file and code
 //! id. The database keeps both, so a client that knows one pair can learn the other. Each pair of names in each store
-//! is a memoised query to the database. So an upload invalidates exactly the modules that it names, and try uploads
-//! cannot influence the answer to a lookup that does not include try symbols.
+//! is a memoised query to the database. A code file of Windows is asked for under its folded name too, after the exact
+//! one: it is named as it was loaded, in whatever letter case. So an upload invalidates exactly the modules that it
+//! names, and try uploads cannot influence the answer to a lookup that does not include try symbols.
 
 use std::sync::Arc;
 
@@ -11,7 +12,7 @@ use crate::cache::{CacheKey, Memo, MemoFactory, MemoKind};
 use crate::db::DbError;
 use crate::db::files::{FileRecords, HeldId, ModuleRecord};
 use crate::db::uploads::FileRecord;
-use symbols::{DebugId, Store, Stores};
+use symbols::{DebugId, FoldedName, Store, Stores};
 
 use super::{Lookup, Sourced};
 
@@ -55,7 +56,8 @@ impl Modules {
         }
     }
 
-    /// The module of these names that was uploaded last. Regular modules come before try modules.
+    /// The module of these names that was uploaded last. Regular modules come before try modules, and modules of
+    /// exactly these names before those of other spellings.
     ///
     /// # Errors
     /// The database could not be asked.
@@ -66,14 +68,9 @@ impl Modules {
         id: &DebugId,
         lookup: Lookup,
     ) -> Result<Option<Module>, ModulesError> {
-        for store in lookup.stores.iter() {
-            let question = Question {
-                named_by,
-                file,
-                id,
-                store,
-            };
-            if let Some(record) = self.ask(question, lookup.refreshes).await? {
+        for question in questions(named_by, file, id, lookup.stores) {
+            let store = question.store;
+            if let Some(record) = self.ask(&question, lookup.refreshes).await? {
                 return Ok(Some(Module { record, store }));
             }
         }
@@ -99,8 +96,8 @@ impl Modules {
         Ok(None)
     }
 
-    /// The module of these names in each store, and the origin of that answer. Answers that are not remembered are
-    /// asked for, and not kept.
+    /// The module of exactly these names in each store, then, if there is none, that of other spellings, each with the
+    /// origin of that answer. Answers that are not remembered are asked for, and not kept.
     pub async fn explain(
         &self,
         named_by: NamedBy,
@@ -108,14 +105,13 @@ impl Modules {
         id: &DebugId,
         stores: Stores,
     ) -> Vec<Sourced<Module>> {
-        let mut answers = Vec::new();
-        for store in stores.iter() {
-            let question = Question {
-                named_by,
-                file,
-                id,
-                store,
-            };
+        let mut answers: Vec<Sourced<Module>> = Vec::new();
+        for question in questions(named_by, file, id, stores) {
+            let store = question.store;
+            let is_found = answers.iter().any(|known| known.answer != Ok(None));
+            if is_found && matches!(question.names, Names::FoldedCode(_)) {
+                break;
+            }
             let remembered = self.memo.peek(&question.cache_key()).await;
             let known = Sourced::of(remembered, question.ask(self.files.as_ref())).await;
             let module = |record| Module { record, store };
@@ -152,20 +148,16 @@ impl Modules {
         ];
         for (named_by, file, id) in names {
             if let (Some(file), Some(id)) = (file, id) {
-                let question = Question {
-                    named_by,
-                    file,
-                    id,
-                    store,
-                };
-                self.memo.forget(&question.cache_key()).await;
+                for question in questions(named_by, file, id, store.into()) {
+                    self.memo.forget(&question.cache_key()).await;
+                }
             }
         }
     }
 
     async fn ask(
         &self,
-        question: Question<'_>,
+        question: &Question<'_>,
         refreshes: bool,
     ) -> Result<Option<ModuleRecord>, ModulesError> {
         let key = question.cache_key();
@@ -178,36 +170,59 @@ impl Modules {
     }
 }
 
+/// How a question names a module.
+#[derive(Clone, Debug)]
+enum Names<'a> {
+    Debug(&'a str),
+    Code(&'a str),
+    FoldedCode(FoldedName),
+}
+
 /// One query to the database.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 struct Question<'a> {
-    named_by: NamedBy,
-    file: &'a str,
+    names: Names<'a>,
     id: &'a DebugId,
     store: Store,
 }
 
+/// The questions about a module, in the order in which they are asked.
+fn questions<'a>(
+    named_by: NamedBy,
+    file: &'a str,
+    id: &'a DebugId,
+    stores: Stores,
+) -> impl Iterator<Item = Question<'a>> {
+    let (exact, folded) = match named_by {
+        NamedBy::DebugId => (Names::Debug(file), None),
+        NamedBy::CodeId => (Names::Code(file), FoldedName::of(file)),
+    };
+    let names = std::iter::once(exact).chain(folded.map(Names::FoldedCode));
+    names.flat_map(move |names| {
+        stores.iter().map(move |store| Question {
+            names: names.clone(),
+            id,
+            store,
+        })
+    })
+}
+
 impl Question<'_> {
-    async fn ask(self, files: &dyn FileRecords) -> Result<Option<ModuleRecord>, DbError> {
-        match self.named_by {
-            NamedBy::CodeId => {
-                files
-                    .module_by_code_id(self.file, self.id, self.store)
-                    .await
-            }
-            NamedBy::DebugId => {
-                files
-                    .module_by_debug_id(self.file, self.id, self.store)
-                    .await
-            }
+    async fn ask(&self, files: &dyn FileRecords) -> Result<Option<ModuleRecord>, DbError> {
+        let (id, store) = (self.id, self.store);
+        match &self.names {
+            Names::Debug(file) => files.module_by_debug_id(file, id, store).await,
+            Names::Code(file) => files.module_by_code_id(file, id, store).await,
+            Names::FoldedCode(file) => files.module_by_folded_code_id(file, id, store).await,
         }
     }
 
-    fn cache_key(self) -> CacheKey {
-        let kind = match self.named_by {
-            NamedBy::CodeId => "module-by-code-id",
-            NamedBy::DebugId => "module-by-debug-id",
+    fn cache_key(&self) -> CacheKey {
+        let (kind, file) = match &self.names {
+            Names::Debug(file) => ("module-by-debug-id", *file),
+            Names::Code(file) => ("module-by-code-id", *file),
+            Names::FoldedCode(file) => ("module-by-folded-code-id", file.as_str()),
         };
-        CacheKey::new(kind, &[self.store.name(), self.file, self.id.as_str()])
+        CacheKey::new(kind, &[self.store.name(), file, self.id.as_str()])
     }
 }

@@ -5,13 +5,13 @@
 //! CPU pool and needs a second file. It has no deadline of its own, since the limit of bytes bounds it too.
 
 use std::fs::File;
-use std::io::{self, BufReader, Read, Seek, Write};
+use std::io::{self, Read, Seek, Write};
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytesize::ByteSize;
-use flate2::read::MultiGzDecoder;
 use futures_util::TryStreamExt;
+use symbols::Gunzip;
 use time::OffsetDateTime;
 use tokio::io::{AsyncWriteExt, BufWriter};
 use tokio::time::timeout;
@@ -20,7 +20,7 @@ use crate::cpu::{CpuPool, JobPanicked};
 use crate::scratch::Scratch;
 use crate::storage::{Fetched, ObjectStream, StorageError};
 
-/// How much is written or inflated at a time, in bytes.
+/// How much is written, or read for inflating, at a time, in bytes.
 const PIECE: usize = 256 * 1024;
 
 /// The bounds of one spooled object.
@@ -141,24 +141,30 @@ impl Spooler {
     }
 }
 
-/// Inflates a file of one or several gzip members, and returns how many bytes it was inflated to.
-fn inflate(gzipped: File, plain: &mut File, limit: ByteSize) -> Result<u64, SpoolError> {
-    let reader = BufReader::with_capacity(PIECE, gzipped);
-    let mut decoder = MultiGzDecoder::new(reader);
-    let mut piece = vec![0; PIECE];
+/// Inflates a gzip file, and returns how many bytes it was inflated to.
+fn inflate(mut gzipped: File, plain: &mut File, limit: ByteSize) -> Result<u64, SpoolError> {
+    let mut gunzip = Gunzip::default();
+    let mut buffer = vec![0; PIECE];
     let mut length = 0;
-    loop {
-        let count = decoder.read(&mut piece).map_err(SpoolError::Damaged)?;
-        if count == 0 {
-            return Ok(length);
-        }
-        length += count as u64;
+    let mut append = |bytes: Vec<u8>| {
+        length += bytes.len() as u64;
         if length > limit.as_u64() {
             return Err(SpoolError::TooLarge(limit));
         }
-        let written = plain.write_all(&piece[..count]);
-        written.map_err(SpoolError::Temporary)?;
+        plain.write_all(&bytes).map_err(SpoolError::Temporary)
+    };
+    loop {
+        let count = gzipped.read(&mut buffer).map_err(SpoolError::Temporary)?;
+        if count == 0 {
+            break;
+        }
+        let mut piece = &buffer[..count];
+        while !piece.is_empty() {
+            append(gunzip.inflate(&mut piece).map_err(SpoolError::Damaged)?)?;
+        }
     }
+    append(gunzip.finish().map_err(SpoolError::Damaged)?)?;
+    Ok(length)
 }
 
 #[cfg(test)]
@@ -233,6 +239,8 @@ mod tests {
         assert!(matches!(more, Err(SpoolError::TooLarge(_))), "{more:?}");
         let cut = inflated(&bomb[..bomb.len() / 2], 3 << 20).await;
         assert!(matches!(cut, Err(SpoolError::Damaged(_))), "{cut:?}");
+        let padded = [&bomb[..], &[0; 10_240]].concat();
+        assert_eq!(inflated(&padded, 3 << 20).await.unwrap(), 3 << 20);
         let text = inflated(b"no gzip", 10).await;
         assert!(matches!(text, Err(SpoolError::Damaged(_))), "{text:?}");
     }

@@ -7,7 +7,7 @@ use clap::{Args, Subcommand};
 use time::OffsetDateTime;
 use time::macros::format_description;
 
-use crate::auth::{AuthService, Permission, TokenRequest};
+use crate::auth::{AuthService, Permission, SECRET_PREFIX, TokenRequest};
 use crate::clock::{Clock, SystemClock};
 use crate::config::Config;
 use crate::db::tokens::TokenRecord;
@@ -77,6 +77,10 @@ async fn create(arguments: CreateArguments, auth: &AuthService) -> anyhow::Resul
         })
         .await?;
     println!("{}", secret.reveal());
+    eprintln!(
+        "symbold: clients that take only hexadecimal digits, such as Mozilla's upload-symbols, want it without \
+         `{SECRET_PREFIX}`"
+    );
     Ok(())
 }
 

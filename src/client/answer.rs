@@ -1,5 +1,6 @@
 //! Interprets a server's answer to an upload: a receipt, a reason to try again, or a final refusal.
 
+use std::fmt;
 use std::time::Duration;
 
 use reqwest::StatusCode;
@@ -39,6 +40,33 @@ pub(super) struct UploadRecord {
     /// The files that the server had already.
     #[serde(default)]
     pub(super) skipped_keys: Vec<String>,
+    /// What the server says of files that clients cannot use.
+    #[serde(default)]
+    pub(super) warnings: Vec<UploadWarning>,
+}
+
+/// A warning of symbold about some of the files; other servers send none.
+#[derive(Debug, PartialEq, Eq, Deserialize)]
+pub(super) struct UploadWarning {
+    message: String,
+    count: u64,
+    /// The first of the files.
+    keys: Vec<String>,
+}
+
+impl fmt::Display for UploadWarning {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{}: {}",
+            shown(&self.message),
+            shown(&self.keys.join(", "))
+        )?;
+        match self.count.saturating_sub(self.keys.len() as u64) {
+            0 => Ok(()),
+            others => write!(f, " and {others} more"),
+        }
+    }
 }
 
 /// The wire form of a receipt.
@@ -166,6 +194,7 @@ mod tests {
         let expected = UploadRecord {
             id: 7,
             skipped_keys: vec!["a/AB/a.sym".to_owned()],
+            warnings: Vec::new(),
         };
         assert_eq!(answer(201, None, body).outcome(ENDPOINT), Ok(expected));
         let without_skipped = answer(200, None, r#"{"upload": {"id": 8}}"#)
@@ -175,8 +204,22 @@ mod tests {
             without_skipped,
             UploadRecord {
                 id: 8,
-                skipped_keys: Vec::new()
+                skipped_keys: Vec::new(),
+                warnings: Vec::new(),
             }
+        );
+    }
+
+    #[test]
+    fn a_warning_is_one_line() {
+        let body = r#"{"upload": {"id": 9, "warnings": [
+            {"code": "x", "message": "Of no\u001b use", "count": 3, "keys": ["a/AB/a", "b/AB/b"]},
+            {"code": "y", "message": "Wrong", "count": 1, "keys": ["c/AB/c"]}]}}"#;
+        let record = answer(201, None, body).outcome(ENDPOINT).unwrap();
+        let lines: Vec<_> = record.warnings.iter().map(ToString::to_string).collect();
+        assert_eq!(
+            lines,
+            ["Of no use: a/AB/a, b/AB/b and 1 more", "Wrong: c/AB/c"]
         );
     }
 

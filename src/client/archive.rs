@@ -46,7 +46,9 @@ impl Archive {
         let members = ZipArchive::new(&file)
             .with_context(|| format!("{} cannot be read as a zip file", path.display()))?;
         let names = members.file_names().filter_map(Result::ok);
-        let files = names.filter(|name| SymbolKey::parse(name).is_ok()).count();
+        let is_symbol =
+            |name: &str| SymbolKey::parse(name.strip_prefix("./").unwrap_or(name)).is_ok();
+        let files = names.filter(|name| is_symbol(name)).count();
         let name = path.file_name().unwrap_or_default().to_string_lossy();
         Ok(Self::new(archive_name(&name), file, files)?)
     }

@@ -120,6 +120,9 @@ pub async fn upload(options: &UploadOptions) -> anyhow::Result<Summary> {
         for archive in source.into_archives(progress)? {
             let stopwatch = SystemClock::new();
             let receipt = sender.send(&archive).await?;
+            for warning in &receipt.warnings {
+                eprintln!("warning: {}: {warning}", archive.name);
+            }
             println!("{}", receipt_line(&archive, &receipt, stopwatch.elapsed()));
             summary.add(&archive, &receipt);
         }
@@ -270,6 +273,7 @@ mod tests {
         let receipt = Receipt {
             id: 4,
             skipped: 1,
+            warnings: Vec::new(),
             attempts: 1,
         };
         let line = receipt_line(&archive, &receipt, Duration::from_millis(1_250));

@@ -15,7 +15,7 @@ use reqwest::multipart::{Form, Part};
 use reqwest::{Body, Client, RequestBuilder, Url};
 
 use super::UploadOptions;
-use super::answer::{Answer, Failure, UploadRecord};
+use super::answer::{Answer, Failure, UploadRecord, UploadWarning};
 use super::archive::Archive;
 use super::connect::{client_for, endpoint_of};
 use super::progress::Progress;
@@ -30,6 +30,8 @@ pub(super) struct Receipt {
     pub(super) id: i64,
     /// How many of the files the server had already.
     pub(super) skipped: usize,
+    /// What the server says of files that clients cannot use.
+    pub(super) warnings: Vec<UploadWarning>,
     /// How many requests it took.
     pub(super) attempts: u32,
 }
@@ -69,10 +71,11 @@ impl<'a> Sender<'a> {
         loop {
             attempts += 1;
             let (reason, wait) = match self.attempt(archive).await {
-                Ok(UploadRecord { id, skipped_keys }) => {
+                Ok(record) => {
                     return Ok(Receipt {
-                        id,
-                        skipped: skipped_keys.len(),
+                        id: record.id,
+                        skipped: record.skipped_keys.len(),
+                        warnings: record.warnings,
                         attempts,
                     });
                 }
@@ -215,6 +218,7 @@ mod tests {
         assert_eq!(
             receipt,
             Receipt {
+                warnings: Vec::new(),
                 id: 12,
                 skipped: 1,
                 attempts: 1

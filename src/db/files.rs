@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
 use super::DbError;
-use symbols::{DebugId, Store, SymbolKey};
+use symbols::{DebugId, FoldedKey, FoldedName, Store, SymbolKey};
 
 /// A module as the header of an uploaded `.sym` file describes it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -51,8 +51,8 @@ pub struct ReplacedFile {
     pub stored_at: OffsetDateTime,
 }
 
-/// Files of completed uploads. Names and ids are compared as they are, letter case included; the two stores
-/// are never mixed.
+/// Files of completed uploads. Names and ids are compared as they are, letter case included, unless they are folded;
+/// the two stores are never mixed.
 #[async_trait]
 pub trait FileRecords: Debug + Send + Sync {
     /// The module of the newest `.sym` file whose header has this debug file and debug id.
@@ -70,6 +70,21 @@ pub trait FileRecords: Debug + Send + Sync {
         code_id: &DebugId,
         store: Store,
     ) -> Result<Option<ModuleRecord>, DbError>;
+
+    /// As [`Self::module_by_code_id`], for every spelling of the code file.
+    async fn module_by_folded_code_id(
+        &self,
+        code_file: &FoldedName,
+        code_id: &DebugId,
+        store: Store,
+    ) -> Result<Option<ModuleRecord>, DbError>;
+
+    /// The key of the newest file whose folded key is this one.
+    async fn key_by_folded(
+        &self,
+        key: &FoldedKey,
+        store: Store,
+    ) -> Result<Option<SymbolKey>, DbError>;
 
     /// At most `limit` debug ids that headers name together with this debug file, each once, the newest first.
     async fn debug_ids(

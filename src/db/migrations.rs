@@ -26,6 +26,9 @@ migrations! {
     "0003_waiting_files",
     "0004_build_ids",
     "0005_held_files",
+    "0006_folded_names",
+    "0007_build_ids_by_key",
+    "0008_upload_warnings",
 }
 
 #[cfg(test)]
@@ -34,6 +37,7 @@ mod tests {
     use std::path::Path;
 
     use super::*;
+    use crate::db::windows_endings::windows_endings;
 
     /// The names of an engine's SQL files, by number.
     fn files(engine: &str) -> Vec<String> {
@@ -58,6 +62,20 @@ mod tests {
                 .map(|migration| format!("{:04}_{}", migration.number, migration.name))
                 .collect();
             assert_eq!(files(engine), listed, "{engine}");
+        }
+    }
+
+    #[test]
+    fn queries_and_indexes_of_folded_names_list_all_endings_of_windows() {
+        let list = symbols::WINDOWS_ENDINGS
+            .map(|ending| format!("'{ending}'"))
+            .join(", ");
+        assert_eq!(windows_endings!(), format!("({list})"));
+        for list_of_engine in [POSTGRES, SQLITE] {
+            let folded = list_of_engine
+                .iter()
+                .rfind(|migration| migration.name == "folded_names");
+            assert!(folded.unwrap().sql.matches(&list).count() >= 2);
         }
     }
 

@@ -9,9 +9,11 @@ use time::OffsetDateTime;
 
 use super::DbError;
 pub use crate::counting::BatchId;
+use symbols::is_windows_name;
 
-/// A symbol that was asked for: the row's identity. Two requests that differ in any part are two rows; an empty code file or
-/// code id is the same as none, and is read back as none.
+/// A symbol that was asked for: the row's identity. Two requests that differ in any part are two rows, unless the debug
+/// file is that of a Windows module and they differ in letter case alone. An empty code file or code id is the same as
+/// none, and is read back as none.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct MissingSymbol {
     /// The debug file's name.
@@ -24,6 +26,32 @@ pub struct MissingSymbol {
     pub code_file: Option<String>,
     /// The code id that the client added, if any.
     pub code_id: Option<String>,
+}
+
+impl MissingSymbol {
+    /// The symbol with all its letters of ASCII in lower case, if it is of a Windows module and they are not so yet;
+    /// all spellings of a symbol have the same. The debug id stays as it is, since its letters are always upper case.
+    #[must_use]
+    pub fn folded(&self) -> Option<Self> {
+        let texts = [
+            Some(&self.debug_file),
+            Some(&self.file_name),
+            self.code_file.as_ref(),
+            self.code_id.as_ref(),
+        ];
+        let has_upper = |text: &String| text.bytes().any(|byte| byte.is_ascii_uppercase());
+        if !is_windows_name(&self.debug_file) || !texts.into_iter().flatten().any(has_upper) {
+            return None;
+        }
+        let fold = |text: &String| text.to_ascii_lowercase();
+        Some(Self {
+            debug_file: fold(&self.debug_file),
+            debug_id: self.debug_id.clone(),
+            file_name: fold(&self.file_name),
+            code_file: self.code_file.as_ref().map(fold),
+            code_id: self.code_id.as_ref().map(fold),
+        })
+    }
 }
 
 /// How often one symbol was asked for since the last time it was written down.
@@ -148,8 +176,8 @@ impl PageRequest {
 /// The missing-symbols table.
 #[async_trait]
 pub trait MissingRecords: Debug + Send + Sync {
-    /// Adds every count to its row, making rows that do not exist, by atomic UPSERTs in one transaction: all counts
-    /// are added or none. The counts name each symbol at most once.
+    /// Adds every count to its row, making rows that do not exist, by atomic UPSERTs in one transaction: all counts are
+    /// added or none. The counts name each symbol at most once, whatever its spelling; a row keeps its first spelling.
     ///
     /// A batch of this number or a higher one of the same writer is left as it is: it has been added before.
     async fn add_missing(&self, batch: BatchId, counts: &[MissingCount]) -> Result<(), DbError>;

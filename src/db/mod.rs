@@ -18,6 +18,8 @@ mod table;
 pub mod tokens;
 pub mod uploads;
 pub mod waiting;
+pub mod warnings;
+mod windows_endings;
 
 use std::fmt::Debug;
 use std::path::Path;

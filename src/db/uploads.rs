@@ -8,6 +8,7 @@ use time::OffsetDateTime;
 
 use super::DbError;
 use super::build_ids::BuildIdRecord;
+use super::warnings::Warnings;
 use symbols::{DebugId, Sha256, Store, SymbolKey};
 
 /// An upload that passed every check and is about to be stored.
@@ -31,6 +32,8 @@ pub struct NewUpload {
     pub redirect_urls: Vec<String>,
     /// Names of members that are never stored, such as `build-symbols.txt`.
     pub ignored_keys: Vec<String>,
+    /// What the uploader should know of the members.
+    pub warnings: Warnings,
     /// When the archive had arrived.
     pub created_at: OffsetDateTime,
     /// How long receiving or fetching the archive took, to the millisecond; `None` where it was not measured.
@@ -52,6 +55,7 @@ impl Default for NewUpload {
             download_url: None,
             redirect_urls: Vec::new(),
             ignored_keys: Vec::new(),
+            warnings: Warnings::default(),
             created_at: OffsetDateTime::UNIX_EPOCH,
             received_in: None,
             checked_in: None,

@@ -1,16 +1,15 @@
 //! Extracting a part of a stored file.
 
 use std::fs::File;
-use std::io;
 use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tar::Archive;
 use time::OffsetDateTime;
-use tokio::sync::OwnedSemaphorePermit;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
+use super::source::{SourcePath, find_source};
 use super::{BuildFile, DebuginfodError, DebuginfodService};
 use crate::catalog::SpoolLimit;
 use symbols::elf::{SectionError, find_section};
@@ -33,9 +32,12 @@ pub struct Extract {
 }
 
 impl DebuginfodService {
-    /// Waits for a slot to extract something.
-    pub(super) async fn take_turn(&self) -> Result<OwnedSemaphorePermit, DebuginfodError> {
-        let turn = Arc::clone(&self.extracts).acquire_owned();
+    /// Waits for a slot to extract something, or to search.
+    pub(super) async fn take_turn(
+        &self,
+        slots: &Arc<Semaphore>,
+    ) -> Result<OwnedSemaphorePermit, DebuginfodError> {
+        let turn = Arc::clone(slots).acquire_owned();
         match timeout(TURN, turn).await {
             Ok(Ok(permit)) => Ok(permit),
             Ok(Err(_)) | Err(_) => Err(DebuginfodError::Busy),
@@ -59,8 +61,8 @@ impl DebuginfodService {
         archive: &BuildFile,
         path: &str,
     ) -> Result<Option<Extract>, DebuginfodError> {
-        let path = path.to_owned();
-        self.extract(archive, move |plain| find_source(plain, path.as_bytes()))
+        let path = SourcePath::of(path.as_bytes());
+        self.extract(archive, move |plain| find_source(plain, &path))
             .await
     }
 
@@ -93,71 +95,11 @@ impl DebuginfodService {
     }
 }
 
-/// Finds the range of a regular file in a tar archive. A leading slash or `./` makes no difference between paths.
-fn find_source(mut archive: &File, path: &[u8]) -> Result<Option<Range<u64>>, DebuginfodError> {
-    let damaged = |error: io::Error| DebuginfodError::Damaged(error.to_string());
-    io::Seek::rewind(&mut archive).map_err(DebuginfodError::Temporary)?;
-    let mut tar = Archive::new(archive);
-    for entry in tar.entries_with_seek().map_err(damaged)? {
-        let entry = entry.map_err(damaged)?;
-        if entry.header().entry_type().is_file() && bare(&entry.path_bytes()) == bare(path) {
-            let start = entry.raw_file_position();
-            let end = start.saturating_add(entry.size());
-            let length = archive
-                .metadata()
-                .map_err(DebuginfodError::Temporary)?
-                .len();
-            if end > length {
-                return Err(DebuginfodError::Damaged("it ends too early".to_owned()));
-            }
-            return Ok(Some(start..end));
-        }
-    }
-    Ok(None)
-}
-
-fn bare(path: &[u8]) -> &[u8] {
-    let path = path.strip_prefix(b"./").unwrap_or(path);
-    path.strip_prefix(b"/").unwrap_or(path)
-}
-
 impl From<SectionError> for DebuginfodError {
     fn from(error: SectionError) -> Self {
         match error {
             SectionError::Damaged(_) => Self::Damaged(error.to_string()),
             SectionError::Read(error) => Self::Temporary(error),
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::os::unix::fs::FileExt;
-
-    use super::*;
-
-    #[test]
-    fn a_source_is_found_where_it_lies() {
-        let mut tar = tar::Builder::new(tempfile::tempfile().unwrap());
-        let long = format!("./usr/src/{}/main.c", "deep/".repeat(40));
-        for (path, text) in [("usr/src/a.c", "int a;"), (long.as_str(), "int main;")] {
-            let mut header = tar::Header::new_gnu();
-            header.set_size(text.len() as u64);
-            tar.append_data(&mut header, path, text.as_bytes()).unwrap();
-        }
-        let file = tar.into_inner().unwrap();
-        let found = |path: &str| {
-            let range = find_source(&file, path.as_bytes()).unwrap()?;
-            let mut bytes = vec![0; usize::try_from(range.end - range.start).unwrap()];
-            file.read_exact_at(&mut bytes, range.start).unwrap();
-            Some(String::from_utf8(bytes).unwrap())
-        };
-        assert_eq!(found("/usr/src/a.c").as_deref(), Some("int a;"));
-        assert_eq!(found(&long[1..]).as_deref(), Some("int main;"));
-        assert_eq!(found("/usr/src/b.c"), None);
-        assert_eq!(found("/usr/src"), None);
-        file.set_len(515).unwrap();
-        let cut = find_source(&file, b"/usr/src/a.c");
-        assert!(matches!(cut, Err(DebuginfodError::Damaged(_))), "{cut:?}");
     }
 }

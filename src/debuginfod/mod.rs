@@ -5,13 +5,17 @@
 //! inside it. Try symbols are never sent.
 //!
 //! A section is extracted from an ELF file, and a source file from the archive of sources that was uploaded beside it.
-//! The file is spooled into a temporary one, inflated and bounded, and `extract.rs` finds the wanted bytes there.
-//! Source files come from these archives only, whatever paths the debug information names. A few requests extract at a
-//! time; others wait briefly and are then refused as busy.
+//! The file is spooled into a temporary one, inflated and bounded, and `extract.rs` and `source.rs` find the wanted
+//! bytes there. Source files come from these archives only, whatever paths the debug information names. `metadata.rs`
+//! searches by build id and by name. A few requests extract or search at a time; others wait briefly and are then
+//! refused as busy.
 
 mod config;
 mod error;
 mod extract;
+mod glob;
+mod metadata;
+mod source;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -28,6 +32,11 @@ use symbols::{BuildId, DebugId, Sha256, SymbolKey};
 pub use config::DebuginfodConfig;
 pub use error::DebuginfodError;
 pub use extract::Extract;
+pub use glob::Glob;
+pub use metadata::{FoundFile, Metadata, Search};
+
+/// How many searches may run at once.
+const SEARCHES: usize = 2;
 
 /// The suffix that makes the name of an archive of sources from that of the debug file.
 const SOURCES: &str = ".src.tar.gz";
@@ -62,6 +71,17 @@ struct Candidate {
     size: Option<u64>,
 }
 
+impl Candidate {
+    fn of(file: &BuildIdRecord) -> Self {
+        Self {
+            key: file.key.clone(),
+            sha256: Some(file.sha256),
+            is_gzipped: file.is_gzipped,
+            size: file.size,
+        }
+    }
+}
+
 /// Finds files by build id, and extracts sections and sources from them.
 #[derive(Clone, Debug)]
 pub struct DebuginfodService {
@@ -70,6 +90,7 @@ pub struct DebuginfodService {
     spooler: Spooler,
     cpu: CpuPool,
     extracts: Arc<Semaphore>,
+    searches: Arc<Semaphore>,
     metrics: Metrics,
 }
 
@@ -85,6 +106,7 @@ impl DebuginfodService {
     ) -> Self {
         Self {
             extracts: Arc::new(Semaphore::new(config.extracts)),
+            searches: Arc::new(Semaphore::new(SEARCHES)),
             config,
             catalog,
             spooler: Spooler::new(scratch, cpu.clone()),
@@ -151,7 +173,7 @@ impl DebuginfodService {
             let Some(archive) = self.look_up(candidate).await? else {
                 continue;
             };
-            let _permit = self.take_turn().await?;
+            let _permit = self.take_turn(&self.extracts).await?;
             if let Some(extract) = self.extract_source(&archive, path).await? {
                 return Ok(extract);
             }
@@ -164,7 +186,7 @@ impl DebuginfodService {
         build_id: &BuildId,
         name: &str,
     ) -> Result<Extract, DebuginfodError> {
-        let _permit = self.take_turn().await?;
+        let _permit = self.take_turn(&self.extracts).await?;
         for kind in [Kind::DebugInfo, Kind::Executable] {
             match self.find(build_id, kind).await {
                 Ok(file) => {
@@ -236,12 +258,7 @@ fn candidates(known: &KnownBuild, kind: Kind) -> Vec<Candidate> {
     if kind == Kind::DebugInfo {
         files.sort_by_key(|file| file.has_code);
     }
-    let of_files = files.into_iter().map(|file| Candidate {
-        key: file.key.clone(),
-        sha256: Some(file.sha256),
-        is_gzipped: file.is_gzipped,
-        size: file.size,
-    });
+    let of_files = files.into_iter().map(Candidate::of);
     let suffixes: &[(&str, bool)] = match kind {
         Kind::DebugInfo => &[(".dbg.gz", true), (".debug", false)],
         Kind::Executable => &[],

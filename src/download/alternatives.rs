@@ -4,6 +4,8 @@
 //! in an underscore. A debug id consists of a GUID and an age; LLDB writes the age in decimal, all other clients in
 //! hexadecimal.
 
+use super::Place;
+use crate::catalog::Found;
 use symbols::{SymbolKey, packed_name};
 
 /// A name under which a wanted file may be stored.
@@ -13,6 +15,17 @@ pub struct Candidate {
     pub key: SymbolKey,
     /// Whether the name is that of a cabinet with the wanted file in it.
     pub is_packed: bool,
+}
+
+impl Candidate {
+    /// The place of the wanted file, if some source holds this name.
+    pub(super) fn place(&self, found: Found) -> Place {
+        if self.is_packed {
+            Place::Packed(found)
+        } else {
+            Place::Held(found)
+        }
+    }
 }
 
 /// The name that was asked for and its alternatives, in the order in which they are tried.

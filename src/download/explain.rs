@@ -3,7 +3,8 @@
 //! An explanation takes the steps of a download and notes each answer with its origin. It counts nothing and remembers
 //! nothing, so it has no effect on later requests.
 
-use super::{Candidate, DownloadError, DownloadService, SYM, Wanted, alternatives, is_hopeless};
+use super::code_id::{is_by_code_id, key_of};
+use super::{Candidate, DownloadError, DownloadService, Wanted, alternatives, is_hopeless};
 use crate::catalog::{Module, NamedBy, NoAnswer, SourceAnswer, Sourced};
 use crate::db::DbError;
 use crate::db::files::HeldId;
@@ -77,7 +78,7 @@ impl DownloadService {
         };
         explanation.verdict = if is_hopeless(wanted) {
             Verdict::Hopeless
-        } else if !self.serve.matches(&wanted.file_name) {
+        } else if !self.serve.matches_file(&wanted.file_name) {
             Verdict::NotServed
         } else {
             match wanted.key() {
@@ -96,38 +97,86 @@ impl DownloadService {
         explanation: &mut Explanation,
     ) -> Verdict {
         for candidate in alternatives::of(key) {
-            let sources = self.catalog.explain(&candidate.key, stores).await;
-            let first = sources.iter().find(|source| source.held.answer != Ok(None));
-            let verdict = first.map(|source| match source.held.answer {
-                Err(NoAnswer::Damaged) => Verdict::Damaged,
-                Err(NoAnswer::Unknown) => Verdict::Unknown,
-                Ok(_) if candidate.is_packed => Verdict::Packed,
-                Ok(_) => Verdict::Held,
-            });
-            explanation
-                .candidates
-                .push(CandidateAnswer { candidate, sources });
+            let verdict = self.ask(candidate, stores, explanation).await;
             if let Some(verdict) = verdict {
                 return verdict;
             }
         }
-        if !key.file_name().ends_with(SYM) || key.id().is_debug_id() {
+        if let Some(verdict) = self.follow_spellings(key, stores, explanation).await {
+            return verdict;
+        }
+        if !is_by_code_id(key) {
             return Verdict::Missing;
         }
         let (file, id) = (key.debug_file(), key.id());
         let modules = self.catalog.modules();
         explanation.modules = modules.explain(NamedBy::CodeId, file, id, stores).await;
-        let first = explanation
-            .modules
-            .iter()
-            .find(|module| module.answer != Ok(None));
-        match first.map(|module| &module.answer) {
-            None | Some(Ok(None)) => Verdict::Missing,
-            Some(Err(_)) => Verdict::Unknown,
-            Some(Ok(Some(module))) => {
-                Self::renamed(module, key).map_or(Verdict::Missing, Verdict::Renamed)
+        let modules = explanation.modules.iter();
+        let first = modules
+            .map(|module| &module.answer)
+            .find(|answer| **answer != Ok(None));
+        let module = match first {
+            None | Some(Ok(None)) => return Verdict::Missing,
+            Some(Err(_)) => return Verdict::Unknown,
+            Some(Ok(Some(module))) => module,
+        };
+        let Some(key) = key_of(module).cloned() else {
+            return Verdict::Missing;
+        };
+        let candidate = Candidate {
+            key: key.clone(),
+            is_packed: false,
+        };
+        match self.ask(candidate, stores, explanation).await {
+            Some(Verdict::Held) => Verdict::Renamed(key),
+            verdict => verdict.unwrap_or(Verdict::Missing),
+        }
+    }
+
+    /// Takes the steps of a lookup of other spellings, and notes them in the explanation.
+    async fn follow_spellings(
+        &self,
+        key: &SymbolKey,
+        stores: Stores,
+        explanation: &mut Explanation,
+    ) -> Option<Verdict> {
+        for candidate in alternatives::of(key) {
+            for store in stores.iter() {
+                let spellings = self.catalog.spellings();
+                let known = spellings.explain(&candidate.key, store).await?;
+                let Ok(other) = known.answer else {
+                    return Some(Verdict::Unknown);
+                };
+                let Some(key) = other else { continue };
+                let candidate = Candidate { key, ..candidate };
+                let verdict = self.ask(candidate, stores, explanation).await;
+                if verdict.is_some() {
+                    return verdict;
+                }
             }
         }
+        None
+    }
+
+    /// Asks the sources for one name and notes their answers. The verdict is unknown or damaged if a source comes
+    /// first that could not be asked or holds a damaged object, and `None` if no source holds it.
+    async fn ask(
+        &self,
+        candidate: Candidate,
+        stores: Stores,
+        explanation: &mut Explanation,
+    ) -> Option<Verdict> {
+        let sources = self.catalog.explain(&candidate.key, stores).await;
+        let first = sources.iter().find(|source| source.held.answer != Ok(None));
+        let verdict = first.map(|source| match source.held.answer {
+            Err(NoAnswer::Damaged) => Verdict::Damaged,
+            Err(NoAnswer::Unknown) => Verdict::Unknown,
+            Ok(_) if candidate.is_packed => Verdict::Packed,
+            Ok(_) => Verdict::Held,
+        });
+        let answer = CandidateAnswer { candidate, sources };
+        explanation.candidates.push(answer);
+        verdict
     }
 
     async fn ids(&self, debug_file: &str, stores: Stores) -> Result<Vec<HeldId>, DbError> {

@@ -1,13 +1,17 @@
 //! Finding the file of a request, and counting it when it is missing.
 //!
 //! A client that knows a module only by its code id asks for `<code file>/<code id>/<file>.sym`. When no source holds
-//! that, the catalog looks up the module's debug id, and the client is redirected to it.
+//! that, the catalog looks up the module, and the client is redirected to the module's file.
 
 mod alternatives;
+mod code_id;
 mod explain;
+mod spelling;
 mod unpack;
+mod unpacked;
 
 use std::borrow::Cow;
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,19 +19,20 @@ use bytesize::ByteSize;
 use serde::{Deserialize, Serialize};
 use tokio::sync::Semaphore;
 
-use crate::catalog::{Catalog, CatalogError, Found, Lookup, Module, ModulesError, NamedBy};
+use crate::background::Background;
+use crate::cache::CacheKey;
+use crate::catalog::{Catalog, CatalogError, Found, Lookup, ModulesError};
 use crate::metrics::{CountResult, Metrics};
 use crate::missing::{CodeInfo, MissingLog};
 use crate::section::{Section, Violation, violations};
-use crate::storage::Fetched;
-use symbols::{DebugId, NameError, SuffixList, SymbolKey, plain_name};
+use symbols::{DebugId, NameError, SuffixList, SymbolKey, is_windows_name, plain_name};
 
 pub use alternatives::Candidate;
 pub use explain::{CandidateAnswer, Explanation, Verdict};
 pub use unpack::{UnpackError, Unpacker};
+pub use unpacked::Unpacked;
 
-/// The suffix of Breakpad's symbol files, the only files that are looked up by code id.
-const SYM: &str = ".sym";
+use unpacked::{KeepLimits, UnpackedFiles};
 
 /// The most explanations in progress at once.
 const EXPLANATIONS: usize = 4;
@@ -43,6 +48,12 @@ pub struct DownloadConfig {
     pub max_age: Duration,
     /// The largest file that is unpacked from its cabinet.
     pub unpacked_size: ByteSize,
+    /// The most that unpacked files may take on this machine's disk while they are kept for the next client; zero keeps
+    /// none.
+    pub unpacked_kept: ByteSize,
+    /// How long an unpacked file is kept.
+    #[serde(with = "humantime_serde")]
+    pub unpacked_for: Duration,
 }
 
 impl Default for DownloadConfig {
@@ -51,6 +62,8 @@ impl Default for DownloadConfig {
             serve: SuffixList::new(&[".sym", ".dl_", ".ex_", ".pd_", ".dbg.gz", ".tar.bz2"]),
             max_age: Duration::from_hours(1),
             unpacked_size: ByteSize::gib(2),
+            unpacked_kept: ByteSize::gib(4),
+            unpacked_for: Duration::from_mins(10),
         }
     }
 }
@@ -102,12 +115,12 @@ pub enum Place {
     Held(Found),
     /// Some source holds a cabinet with the file in it.
     Packed(Found),
-    /// The request was by code id; this is the key by debug id.
+    /// The request was by code id; some source holds the module's file under this key.
     Renamed(SymbolKey),
 }
 
 /// Why there is nothing to send.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error)]
 pub enum DownloadError {
     /// No symbol ever has this name, so it was not looked up.
     #[error("Symbol Not Found (and ignored)")]
@@ -127,9 +140,18 @@ pub enum DownloadError {
     /// Too many explanations are in progress.
     #[error("too many explanations are in progress")]
     Busy,
+    /// A source holds it gzipped, and it cannot be inflated.
+    #[error("the file cannot be inflated: {0}")]
+    Damaged(#[source] Arc<io::Error>),
     /// A source holds it in a cabinet that cannot be unpacked.
     #[error(transparent)]
-    Unpack(#[from] UnpackError),
+    Unpack(Arc<UnpackError>),
+}
+
+impl From<UnpackError> for DownloadError {
+    fn from(error: UnpackError) -> Self {
+        Self::Unpack(Arc::new(error))
+    }
 }
 
 /// Finds files.
@@ -139,6 +161,7 @@ pub struct DownloadService {
     catalog: Arc<Catalog>,
     missing: MissingLog,
     unpacker: Unpacker,
+    unpacked: UnpackedFiles,
     largest_unpacked: ByteSize,
     /// Explanations bypass the memos, so only a few run at a time.
     explaining: Arc<Semaphore>,
@@ -146,7 +169,7 @@ pub struct DownloadService {
 }
 
 impl DownloadService {
-    /// Makes the service.
+    /// Makes the service. Cabinets are unpacked in `background` tasks.
     #[must_use]
     pub fn new(
         config: &DownloadConfig,
@@ -154,12 +177,18 @@ impl DownloadService {
         missing: MissingLog,
         unpacker: Unpacker,
         metrics: Metrics,
+        background: Background,
     ) -> Self {
+        let limits = KeepLimits {
+            bytes: config.unpacked_kept,
+            time: config.unpacked_for,
+        };
         Self {
             serve: config.serve.clone(),
             catalog,
             missing,
             unpacker,
+            unpacked: UnpackedFiles::new(limits, background, metrics.clone()),
             largest_unpacked: config.unpacked_size,
             explaining: Arc::new(Semaphore::new(EXPLANATIONS)),
             metrics,
@@ -187,6 +216,7 @@ impl DownloadService {
             Err(
                 DownloadError::Unavailable(_)
                 | DownloadError::ModuleUnknown(_)
+                | DownloadError::Damaged(_)
                 | DownloadError::Unpack(_)
                 | DownloadError::Busy,
             ) => "failed",
@@ -195,7 +225,7 @@ impl DownloadService {
         result
     }
 
-    /// Unpacks a file from the cabinet that was found, as if the file had been stored by itself.
+    /// The file in the cabinet that was found. It is unpacked unless it has been unpacked a short while ago.
     ///
     /// # Errors
     /// The cabinet has been removed, cannot be read or is refused, or there is no room to unpack it.
@@ -203,16 +233,28 @@ impl DownloadService {
         &self,
         cabinet: &Found,
         wanted: &Wanted<'_>,
-    ) -> Result<Fetched, DownloadError> {
+    ) -> Result<Arc<Unpacked>, DownloadError> {
+        let name = wanted.file_name.to_ascii_lowercase();
+        let key = unpacked_key(cabinet, &name);
+        let (service, cabinet) = (self.clone(), cabinet.clone());
+        let unpack = || async move { service.unpack_now(&cabinet, &name).await };
+        self.unpacked.get_or_unpack(key, unpack).await
+    }
+
+    async fn unpack_now(&self, cabinet: &Found, name: &str) -> Result<Unpacked, DownloadError> {
         let fetched = self.catalog.open(cabinet, None).await?;
         let fetched = fetched.ok_or(DownloadError::NotFound)?;
-        let (name, largest) = (&wanted.file_name, self.largest_unpacked);
-        let unpacked = self.unpacker.unpack(fetched, name, largest).await;
+        let info = fetched.info.clone();
+        let unpacked = self
+            .unpacker
+            .unpack(fetched, name, self.largest_unpacked)
+            .await;
         if let Err(error @ (UnpackError::Cabinet(_) | UnpackError::TooLarge(_))) = &unpacked {
             let path = &cabinet.path;
             tracing::warn!(event = "cabinet_refused", path, %error, "a stored cabinet cannot be unpacked");
         }
-        Ok(unpacked?)
+        let (file, length) = unpacked?;
+        Ok(Unpacked::new(file, length, info))
     }
 
     async fn locate(
@@ -221,7 +263,7 @@ impl DownloadService {
         lookup: Lookup,
         counting: Counting<'_>,
     ) -> Result<Place, DownloadError> {
-        if is_hopeless(wanted) || !self.serve.matches(&wanted.file_name) {
+        if is_hopeless(wanted) || !self.serve.matches_file(&wanted.file_name) {
             return Err(DownloadError::Ignored);
         }
         let key = wanted.key()?;
@@ -230,13 +272,13 @@ impl DownloadService {
         }
         for candidate in &alternatives::others(&key) {
             if let Some(found) = self.catalog.find(&candidate.key, lookup).await? {
-                let place = if candidate.is_packed {
-                    Place::Packed
-                } else {
-                    Place::Held
-                };
-                return Ok(place(found));
+                return Ok(candidate.place(found));
             }
+        }
+        if is_windows_name(key.debug_file())
+            && let Some(place) = Box::pin(self.in_another_spelling(&key, lookup)).await?
+        {
+            return Ok(place);
         }
         if let Some(renamed) = self.by_code_id(&key, lookup).await? {
             return Ok(Place::Renamed(renamed));
@@ -247,7 +289,7 @@ impl DownloadService {
         // A cabinet is not missing if the file in it is stored without one.
         let plain = self.unpacked(&key);
         if let Some(plain) = &plain
-            && self.catalog.find(plain, lookup).await?.is_some()
+            && Box::pin(self.holds(plain, lookup)).await?
         {
             return Err(DownloadError::NotFound);
         }
@@ -255,38 +297,36 @@ impl DownloadService {
         Err(DownloadError::NotFound)
     }
 
+    /// Returns whether a source holds a file under some spelling of its name.
+    async fn holds(&self, key: &SymbolKey, lookup: Lookup) -> Result<bool, DownloadError> {
+        if self.catalog.find(key, lookup).await?.is_some() {
+            return Ok(true);
+        }
+        let place = self.in_another_spelling(key, lookup).await?;
+        Ok(place.is_some())
+    }
+
     /// The key of the file in a cabinet, if files of this name are served.
     fn unpacked(&self, cabinet: &SymbolKey) -> Option<SymbolKey> {
-        let plain = plain_name(cabinet.file_name()).filter(|name| self.serve.matches(name))?;
+        let plain = plain_name(cabinet.file_name()).filter(|name| self.serve.matches_file(name))?;
         SymbolKey::with_id(cabinet.debug_file(), cabinet.id().clone(), &plain).ok()
     }
+}
 
-    /// The key by debug id of a `.sym` file that was asked for by code id, as Tecken (2023 and later) does. The file
-    /// name stays.
-    ///
-    /// A code id has fewer digits than a debug id, so requests by debug id need no database. A redirect never leads to
-    /// another one: a key whose id could again be a code id is not used, whatever a header says.
-    async fn by_code_id(
-        &self,
-        key: &SymbolKey,
-        lookup: Lookup,
-    ) -> Result<Option<SymbolKey>, ModulesError> {
-        if !key.file_name().ends_with(SYM) || key.id().is_debug_id() {
-            return Ok(None);
-        }
-        let (code_file, code_id) = (key.debug_file(), key.id());
-        let modules = self.catalog.modules();
-        let module = modules.find(NamedBy::CodeId, code_file, code_id, lookup);
-        let module = Box::pin(module).await?;
-        Ok(module.and_then(|module| Self::renamed(&module, key)))
-    }
-
-    /// The key by debug id, if the module's id is a debug id.
-    fn renamed(module: &Module, key: &SymbolKey) -> Option<SymbolKey> {
-        let (debug_file, debug_id) = (&module.record.debug_file, &module.record.debug_id);
-        let renamed = SymbolKey::with_id(debug_file, debug_id.clone(), key.file_name()).ok()?;
-        debug_id.is_debug_id().then_some(renamed)
-    }
+/// The name of what is unpacked from this version of a cabinet.
+fn unpacked_key(cabinet: &Found, name: &str) -> CacheKey {
+    let Found {
+        source, path, info, ..
+    } = cabinet;
+    // Whole microseconds, which is what caches of lookups keep.
+    let modified_at = info.modified_at.unix_timestamp_nanos() / 1000;
+    let version = info.version.as_deref().unwrap_or_default();
+    let facts = [info.stored_size.to_string(), modified_at.to_string()];
+    let place = source.objects().location();
+    CacheKey::new(
+        "unpacked",
+        &[place, path, &facts[0], &facts[1], version, name],
+    )
 }
 
 /// Returns whether no server can ever hold this: `file.ptr`, which Windows debuggers ask for after every miss, or the

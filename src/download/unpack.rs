@@ -14,14 +14,12 @@ use std::time::Duration;
 
 use bytesize::ByteSize;
 use cab::Cabinet;
-use futures_util::{StreamExt, TryStreamExt};
 use tokio::sync::Semaphore;
-use tokio_util::io::ReaderStream;
 
 use crate::catalog::{SpoolError, SpoolLimit, Spooler};
 use crate::cpu::CpuPool;
 use crate::scratch::Scratch;
-use crate::storage::{Fetched, ObjectBytes, ObjectInfo, ObjectMeta, StorageError};
+use crate::storage::Fetched;
 
 /// How long a request waits for its turn.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -29,7 +27,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// How long reading a cabinet from its storage may take.
 const COPY: Duration = Duration::from_mins(1);
 
-/// How much of an unpacked file is read at a time, in bytes.
+/// How much is unpacked at a time, in bytes.
 const PIECE: usize = 64 * 1024;
 
 /// Why a file cannot be unpacked.
@@ -73,7 +71,7 @@ impl Unpacker {
         }
     }
 
-    /// Unpacks the file of this name, or the only file, as if it had been stored by itself.
+    /// Unpacks the file of this name, or the only file, and returns it, read from its start, with its length.
     ///
     /// # Errors
     /// See [`UnpackError`].
@@ -82,7 +80,7 @@ impl Unpacker {
         cabinet: Fetched,
         name: &str,
         largest: ByteSize,
-    ) -> Result<Fetched, UnpackError> {
+    ) -> Result<(File, u64), UnpackError> {
         let slot = tokio::time::timeout(PATIENCE, self.slots.acquire()).await;
         let _slot = slot
             .map_err(|_| UnpackError::Busy)?
@@ -93,31 +91,12 @@ impl Unpacker {
         };
         let spooled = self.spooler.spool(cabinet, limit).await;
         let spooled = spooled.map_err(|error| not_spooled(error, largest))?;
-        let modified_at = spooled.modified_at;
         let target = self.scratch.unnamed().await;
         let target = target.map_err(UnpackError::Temporary)?;
         let name = name.to_owned();
         let job = move || extract(spooled.file, target, &name, largest);
         let unpacked = self.cpu.run(job).await;
-        let (file, length) =
-            unpacked.unwrap_or_else(|panic| Err(UnpackError::Cabinet(panic.to_string())))?;
-        let reader = tokio::fs::File::from_std(file);
-        let stream = ReaderStream::with_capacity(reader, PIECE);
-        let stream = stream.map_err(|error| StorageError::Unavailable {
-            storage: "temporary files".to_owned(),
-            reason: error.to_string(),
-        });
-        Ok(Fetched {
-            info: ObjectInfo {
-                stored_size: length,
-                modified_at,
-                version: None,
-                inode: None,
-                meta: ObjectMeta::default(),
-            },
-            range: 0..length,
-            bytes: ObjectBytes::Stream(stream.boxed()),
-        })
+        unpacked.unwrap_or_else(|panic| Err(UnpackError::Cabinet(panic.to_string())))
     }
 }
 
@@ -203,16 +182,16 @@ fn copy(reader: &mut impl io::Read, target: &mut File) -> Result<u64, UnpackErro
 mod tests {
     use flate2::Compression;
     use flate2::write::GzEncoder;
-    use futures_util::stream;
+    use futures_util::{StreamExt, stream};
     use time::OffsetDateTime;
 
     use super::*;
-    use crate::storage::ObjectStream;
+    use crate::storage::{ObjectBytes, ObjectInfo, ObjectMeta, ObjectStream};
 
     const LARGEST: ByteSize = ByteSize::kib(64);
 
     /// What comes of unpacking an object that is stored gzipped.
-    async fn unpacked(stored_size: u64, bytes: ObjectStream) -> Result<Fetched, UnpackError> {
+    async fn unpacked(stored_size: u64, bytes: ObjectStream) -> Result<(File, u64), UnpackError> {
         let folder = tempfile::tempdir().unwrap();
         let scratch = Arc::new(Scratch::open(folder.path()).unwrap());
         let unpacker = Unpacker::new(CpuPool::new(1).unwrap(), scratch);

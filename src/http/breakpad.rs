@@ -9,18 +9,12 @@ use actix_web::web::{Data, Path, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 use percent_encoding::percent_decode_str;
 
+use super::base_url::BaseUrl;
 use super::error::ApiError;
 use super::extract::{self, ByKey};
 use crate::auth::Uploader;
-use crate::breakpad::{BreakpadError, BreakpadService, Completed, Described};
+use crate::breakpad::{BreakpadError, BreakpadService, Completed};
 use crate::upload::UploadService;
-
-/// The base URL that clients know this server by; empty if it is not configured.
-#[derive(Clone, Debug)]
-pub(super) struct PublicUrl(pub(super) String);
-
-/// The longest `Host` header that is accepted, in bytes.
-const LONGEST_HOST: usize = 255;
 
 /// The first protocol: one form with the file and its debug file and debug id.
 pub(super) async fn symupload(
@@ -35,7 +29,7 @@ pub(super) async fn symupload(
     answered(completed).map(result_json)
 }
 
-/// The second protocol: whether the file is already stored.
+/// The second protocol: whether the file is already stored. A type in the query means the file of that type.
 pub(super) async fn check_status(
     ByKey(uploader): ByKey<Uploader>,
     request: HttpRequest,
@@ -49,8 +43,8 @@ pub(super) async fn check_status(
         .and_then(|rest| rest.split_once('/'));
     let (debug_file, debug_id) = parts.ok_or_else(|| ApiError::not_found(path))?;
     let debug_file = percent_decode_str(debug_file).decode_utf8_lossy();
-    let described = Described::breakpad(&debug_file, debug_id);
-    let status = if answered(breakpad.is_stored(&uploader, described).await)? {
+    let announced = extract::announced_of_module(&debug_file, debug_id, request.query_string());
+    let status = if answered(breakpad.is_stored(&uploader, announced).await)? {
         "FOUND"
     } else {
         "MISSING"
@@ -58,15 +52,17 @@ pub(super) async fn check_status(
     Ok(members(&[("status", status)]))
 }
 
-/// The second protocol's first step: creates an upload and answers with the URL for the file.
+/// The second protocol's first step: creates an upload and answers with the URL for the file. A file that the query
+/// describes is refused here where it would be refused later.
 pub(super) async fn create(
     ByKey(uploader): ByKey<Uploader>,
     request: HttpRequest,
-    public_url: Data<PublicUrl>,
+    base_url: Data<BaseUrl>,
     breakpad: Data<BreakpadService>,
 ) -> Result<HttpResponse, ApiError> {
-    let base = base_url(&public_url, &request)?;
-    let key = answered(breakpad.create(&uploader).await)?;
+    let base = base_url.of(&request)?;
+    let announced = extract::announced(request.query_string());
+    let key = answered(breakpad.create(&uploader, announced).await)?;
     let url = format!("{base}/v1/uploads/{key}");
     Ok(members(&[("uploadUrl", &url), ("uploadKey", &key)]))
 }
@@ -121,21 +117,4 @@ fn members(members: &[(&str, &str)]) -> HttpResponse {
         .content_type("application/json")
         .insert_header((header::CACHE_CONTROL, "no-store"))
         .body(format!("{{{}}}\n", members.join(", ")))
-}
-
-/// The base URL of this server: the configured one, or the one that the client has just used. Headers that proxies add
-/// are not trusted.
-fn base_url(public_url: &PublicUrl, request: &HttpRequest) -> Result<String, ApiError> {
-    let configured = public_url.0.trim_end_matches('/');
-    if !configured.is_empty() {
-        return Ok(configured.to_owned());
-    }
-    let host = request.headers().get(header::HOST);
-    let host = host.and_then(|host| host.to_str().ok()).filter(|host| {
-        let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b".-:[]_".contains(&byte);
-        (1..=LONGEST_HOST).contains(&host.len()) && host.bytes().all(is_plain)
-    });
-    let sentence = "The Host header is not the name of a host. Use the server's own address";
-    let host = host.ok_or_else(|| ApiError::bad_request("bad_host", sentence))?;
-    Ok(format!("http://{host}"))
 }

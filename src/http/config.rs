@@ -1,8 +1,9 @@
 //! The settings of the HTTP server.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
+use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
 use crate::section::{Section, Violation, violations};
@@ -16,6 +17,9 @@ pub struct ServerConfig {
     /// The base URL that clients know this server by, for messages and for the upload URLs that Breakpad's uploaders
     /// get. Empty means the address listened on, or the one that the client has used.
     pub public_url: String,
+    /// The proxies whose `X-Forwarded-Host` and `X-Forwarded-Proto` are believed. None by default, not even those of
+    /// this machine, since many proxies pass on what a client has put into these headers.
+    pub trusted_proxies: Vec<Network>,
     /// Threads that serve requests; 0 means as many as the machine has cores.
     pub workers: usize,
     /// How many connections may be open at once; more wait to be accepted.
@@ -39,6 +43,7 @@ impl Default for ServerConfig {
         Self {
             listen: "127.0.0.1:8000".to_owned(),
             public_url: String::new(),
+            trusted_proxies: Vec::new(),
             workers: 0,
             connections: 20_000,
             head: Duration::from_secs(10),
@@ -46,6 +51,36 @@ impl Default for ServerConfig {
             write_idle: Duration::from_mins(1),
             grace: Duration::from_secs(30),
         }
+    }
+}
+
+/// A network of addresses in CIDR notation, such as `10.0.0.0/8`, or a single address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Network(IpNet);
+
+impl Network {
+    /// Returns whether the address is in the network. An IPv4 address is the same in IPv6 notation.
+    pub(super) fn contains(self, address: IpAddr) -> bool {
+        self.0.contains(&address.to_canonical())
+    }
+}
+
+impl TryFrom<String> for Network {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        let address = text.parse::<IpAddr>().map(IpNet::from);
+        let network = address.or_else(|_| text.parse());
+        network.map(Self).map_err(|_| {
+            format!("\"{text}\" is neither an address nor a network such as 10.0.0.0/8")
+        })
+    }
+}
+
+impl From<Network> for String {
+    fn from(network: Network) -> Self {
+        network.0.to_string()
     }
 }
 

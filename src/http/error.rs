@@ -7,6 +7,7 @@
 
 use std::collections::BTreeMap;
 use std::error::Error;
+use std::sync::Arc;
 
 use actix_web::http::header::{self, HeaderValue};
 use actix_web::http::{Method, StatusCode};
@@ -25,8 +26,7 @@ use crate::upload::{FetchError, ReceiveError, RecordError, Refusal, StoreError, 
 /// The type of plain sentences.
 const TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
 
-/// How long a client is asked to wait before it retries, in seconds. The value is random, so that clients that were
-/// refused together do not return together.
+/// How long refused clients wait before they retry, in seconds; random, so that they do not return together.
 const RETRY_AFTER: std::ops::RangeInclusive<u8> = 2..=9;
 
 /// A damaged object, whatever wanted to read it.
@@ -297,6 +297,7 @@ fn receive_status(error: &ReceiveError) -> StatusCode {
         }
         ReceiveError::Fetch(FetchError::Timeout(_)) => StatusCode::GATEWAY_TIMEOUT,
         ReceiveError::NoFile
+        | ReceiveError::NotAForm
         | ReceiveError::SecondFile
         | ReceiveError::FileAndUrl
         | ReceiveError::Form
@@ -319,19 +320,20 @@ impl From<RecordError> for ApiError {
 
 impl From<DownloadError> for ApiError {
     fn from(error: DownloadError) -> Self {
+        let refuse = |code| Self::new(StatusCode::NOT_FOUND, code, error.to_string());
         match error {
-            DownloadError::Ignored => {
-                Self::new(StatusCode::NOT_FOUND, "ignored", error.to_string())
-            }
-            DownloadError::NotFound => {
-                Self::new(StatusCode::NOT_FOUND, "not_found", error.to_string())
-            }
+            DownloadError::Ignored => refuse("ignored"),
+            DownloadError::NotFound => refuse("not_found"),
             DownloadError::IllegalName(_) => Self::bad_request("illegal_name", error.to_string()),
             DownloadError::ModuleUnknown(error) => error.into(),
             DownloadError::Unpack(error) => error.into(),
             DownloadError::Busy => {
                 let sentence = "Too many explanations are in progress. Try again later";
                 Self::new(StatusCode::SERVICE_UNAVAILABLE, "busy", sentence)
+            }
+            DownloadError::Damaged(reason) => {
+                let sentence = "The stored file is damaged. Upload it again";
+                Self::unavailable("storage_unavailable", sentence, reason)
             }
             DownloadError::Unavailable(CatalogError(reason)) => {
                 if reason.is_damage() {
@@ -344,9 +346,9 @@ impl From<DownloadError> for ApiError {
     }
 }
 
-impl From<UnpackError> for ApiError {
-    fn from(error: UnpackError) -> Self {
-        let (code, sentence) = match &error {
+impl From<Arc<UnpackError>> for ApiError {
+    fn from(error: Arc<UnpackError>) -> Self {
+        let (code, sentence) = match &*error {
             // Debuggers then request the cabinet itself.
             UnpackError::Cabinet(_) | UnpackError::TooLarge(_) => {
                 return Self::new(StatusCode::NOT_FOUND, "cabinet_refused", error.to_string());

@@ -3,15 +3,16 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use actix_web::Error;
-use actix_web::body::MessageBody;
+use actix_web::body::BoxBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::header::{HeaderName, HeaderValue, X_CONTENT_TYPE_OPTIONS};
 use actix_web::middleware::Next;
 use actix_web::web::Data;
+use actix_web::{Error, ResponseError};
 use tracing::Instrument;
 
 use super::routes::{label_of, shown_path};
+use super::{host, paths};
 use crate::clock::{SharedClock, Stopwatch};
 use crate::metrics::{Metrics, RequestLabels, RouteLabel};
 
@@ -55,13 +56,14 @@ impl Observation {
 /// # Errors
 /// None of its own: errors of handlers have become answers already.
 pub async fn observe(
-    request: ServiceRequest,
-    next: Next<impl MessageBody>,
-) -> Result<ServiceResponse<impl MessageBody>, Error> {
+    mut request: ServiceRequest,
+    next: Next<BoxBody>,
+) -> Result<ServiceResponse, Error> {
     let observation = request
         .app_data::<Data<Observation>>()
         .cloned()
         .expect("registered where the routes are");
+    paths::fold_slashes(&mut request);
     let stopwatch = Stopwatch::start(observation.clock.as_ref());
     let id = observation.next_id();
     let (method, route) = (
@@ -72,7 +74,11 @@ pub async fn observe(
     let path = observation
         .logs_requests
         .then(|| shown_path(request.path()).to_owned());
-    let mut response = next.call(request).instrument(span.clone()).await?;
+    let mut response = if host::is_acceptable(request.headers()) {
+        next.call(request).instrument(span.clone()).await?
+    } else {
+        request.into_response(host::bad_host().error_response())
+    };
     let status = response.status().as_u16();
     let seconds = stopwatch.seconds();
     observation

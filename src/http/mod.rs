@@ -12,15 +12,19 @@
 //!   paths.
 
 mod api;
+mod base_url;
 mod breakpad;
 mod config;
 mod error;
 mod extract;
+mod host;
 mod json;
 mod middleware;
+mod paths;
 mod routes;
 mod sendfile;
 mod symbols;
+mod unreadable;
 mod upload;
 
 use std::sync::Arc;
@@ -39,9 +43,11 @@ use crate::metrics::Metrics;
 use crate::missing::MissingReport;
 use crate::upload::UploadService;
 
-pub use config::ServerConfig;
+pub use base_url::BaseUrl;
+pub use config::{Network, ServerConfig};
 pub use middleware::{Observation, observe};
 pub use sendfile::Outlet;
+pub use unreadable::unreadable;
 
 use self::symbols::SymbolServices;
 
@@ -54,8 +60,8 @@ pub struct HttpServices {
     pub uploads: Arc<UploadService>,
     /// Takes uploads of one file.
     pub breakpad: BreakpadService,
-    /// The base URL that clients know this server by; empty if it is not configured.
-    pub public_url: String,
+    /// The addresses that clients know this server by.
+    pub base_url: BaseUrl,
     /// Finds files.
     pub downloads: DownloadService,
     /// Finds files by build id.
@@ -79,6 +85,7 @@ impl From<&HttpServices> for SymbolServices {
         Self {
             downloads: services.downloads.clone(),
             debuginfod: services.debuginfod.clone(),
+            base_url: services.base_url.clone(),
             catalog: Arc::clone(&services.catalog),
             max_age: services.max_age,
             missing: services.missing.clone(),
@@ -92,7 +99,7 @@ pub fn configure(services: &HttpServices, app: &mut ServiceConfig) {
     app.app_data(Data::new(services.auth.clone()))
         .app_data(Data::from(Arc::clone(&services.uploads)))
         .app_data(Data::new(services.breakpad.clone()))
-        .app_data(Data::new(breakpad::PublicUrl(services.public_url.clone())))
+        .app_data(Data::new(services.base_url.clone()))
         .app_data(Data::new(SymbolServices::from(services)))
         .app_data(Data::new(services.missing.clone()))
         .app_data(Data::from(Arc::clone(&services.health)))

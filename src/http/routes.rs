@@ -3,9 +3,10 @@
 //! The router is configured from the table, and labels are looked up in it. A path that no row has belongs to the scope
 //! of symbols, whose rows name the kinds of paths that it reads by itself.
 
+use actix_web::guard::{self, Guard};
 use actix_web::http::Method;
 use actix_web::web::{self, ServiceConfig};
-use actix_web::{HttpRequest, Resource, ResponseError, Route, guard};
+use actix_web::{HttpRequest, Resource, ResponseError, Route};
 
 use super::api::{health, missing, operations, uploads};
 use super::error::ApiError;
@@ -53,6 +54,7 @@ static TABLE: &[Endpoint] = &[
     symbols("/api/explain/{debug_file}/{id}/{file}"),
     symbols("/api/syminfo/{file}/{id}"),
     symbols("/buildid/{build_id}/{file}"),
+    symbols("/metadata"),
     symbols(SYMBOL),
 ];
 
@@ -76,9 +78,10 @@ struct Endpoint {
 enum Methods {
     /// All methods are allowed.
     Any,
-    /// Only GET is allowed. With another method the path can only be a symbol's, so the answer is usually 404.
+    /// Only GET and HEAD are allowed. With another method the path can only be a symbol's, so the answer is usually
+    /// 404.
     Get,
-    /// Only this method is allowed. Others are refused with 405.
+    /// Only this method is allowed, and HEAD where it is GET. Others are refused with 405.
     Only(Method),
 }
 
@@ -143,7 +146,10 @@ impl Endpoint {
         let (resource, route) = (web::resource(path), (self.handler)());
         match &self.methods {
             Methods::Any => resource.route(route),
-            Methods::Get => resource.guard(guard::Get()).route(route),
+            Methods::Get => resource.guard(reading()).route(route),
+            Methods::Only(Method::GET) => resource
+                .route(route.guard(reading()))
+                .default_service(refusal("GET, HEAD")),
             Methods::Only(method) => resource
                 .route(route.method(method.clone()))
                 .default_service(refusal(method.as_str())),
@@ -160,7 +166,12 @@ const fn fixed_part(pattern: &'static str) -> &'static str {
     pattern.split_at(end).0
 }
 
-/// Refuses all methods but the allowed one.
+/// GET and HEAD. The library sends no body to HEAD.
+fn reading() -> impl Guard {
+    guard::Any(guard::Get()).or(guard::Head())
+}
+
+/// Refuses all methods but the allowed ones.
 fn refusal(allowed: &'static str) -> Route {
     web::to(move |request: HttpRequest| async move {
         let (method, path) = (request.method(), request.path());

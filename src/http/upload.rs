@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::error::ApiError;
 use super::extract::{self, ByToken};
-use super::json::json_time;
+use super::json::{WarningJson, json_time};
 use crate::auth::Uploader;
 use crate::upload::{Receipt, UploadService};
 
@@ -68,6 +68,9 @@ struct UploadJson<'receipt> {
     skipped_keys: &'receipt [String],
     try_symbols: bool,
     user: &'receipt str,
+    /// Not Tecken's, so it is left out where there is nothing to say.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    warnings: Vec<WarningJson<'receipt>>,
 }
 
 impl<'receipt> From<&'receipt Receipt> for UploadJson<'receipt> {
@@ -85,6 +88,7 @@ impl<'receipt> From<&'receipt Receipt> for UploadJson<'receipt> {
             skipped_keys: &receipt.skipped_keys,
             try_symbols: facts.store.is_try(),
             user: &facts.user,
+            warnings: facts.warnings.0.iter().map(WarningJson::from).collect(),
         }
     }
 }

@@ -85,10 +85,12 @@ pub struct CodeInfo {
 }
 
 /// How often one symbol was asked for since it was last written.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 struct Asked {
     times: u64,
     last: OffsetDateTime,
+    /// The first spelling, if the names of the symbol are folded and this one differs.
+    spelling: Option<Box<MissingSymbol>>,
 }
 
 impl Count for Asked {
@@ -137,6 +139,9 @@ impl MissingLog {
     /// A Windows file and its cabinet are one symbol, counted under the cabinet's name, which is what builds upload.
     /// Requests for both names within a few seconds count once.
     ///
+    /// Requests for a file of Windows that differ only in letter case are for one symbol, which keeps the spelling of
+    /// the first.
+    ///
     /// Symbols with a name or id of more than 150 characters are not counted, as in Tecken, since no real module has
     /// one.
     pub fn note(&self, key: &SymbolKey, code: &CodeInfo) {
@@ -150,7 +155,11 @@ impl MissingLog {
             code_file: code.code_file.clone(),
             code_id: code.code_id.clone(),
         };
-        if !is_storable(&symbol) || self.is_repeated(&symbol) {
+        if !is_storable(&symbol) {
+            return;
+        }
+        let (symbol, spelling) = fold(symbol);
+        if self.is_repeated(&symbol) {
             return;
         }
         if has_two_names && self.pairs.completes(&symbol, is_packed) {
@@ -159,6 +168,7 @@ impl MissingLog {
         let asked = Asked {
             times: 1,
             last: self.clock.now(),
+            spelling,
         };
         match self.counts.add(symbol, asked) {
             Ok(()) => self.metrics.missing_noted.inc(),
@@ -180,6 +190,14 @@ impl MissingLog {
             code_id,
         ];
         !guard.is_first(CacheKey::new("missing", &arguments))
+    }
+}
+
+/// Folds the names of a symbol, and returns what it was before if that is another spelling.
+fn fold(symbol: MissingSymbol) -> (MissingSymbol, Option<Box<MissingSymbol>>) {
+    match symbol.folded() {
+        Some(folded) => (folded, Some(Box::new(symbol))),
+        None => (symbol, None),
     }
 }
 

@@ -10,7 +10,7 @@ use time::{OffsetDateTime, Time};
 use crate::clock::SharedClock;
 use crate::db::missing::{MissingFilter, MissingOrder, MissingPage, MissingRecord, PageRequest};
 use crate::db::{DbError, MissingRecords};
-use symbols::packed_name;
+use symbols::{is_windows_name, packed_name};
 
 /// How many rows are read at a time.
 const READ_AHEAD: u32 = 1_000;
@@ -79,7 +79,8 @@ impl MissingReport {
         rows.retain(|row| {
             let symbol = &row.symbol;
             let names = [&symbol.debug_file, &symbol.debug_id, &symbol.file_name];
-            names == [debug_file, debug_id, file_name.as_str()]
+            let asked = [debug_file, debug_id, file_name.as_str()];
+            names == asked || is_windows_name(debug_file) && same_but_for_case(names, asked)
         });
         Ok(rows)
     }
@@ -141,4 +142,9 @@ impl MissingReport {
             Period::Days(days) => now - Duration::from_hours(24 * u64::from(days)),
         }
     }
+}
+
+fn same_but_for_case(names: [&String; 3], others: [&str; 3]) -> bool {
+    let mut pairs = names.into_iter().zip(others);
+    pairs.all(|(name, other)| name.eq_ignore_ascii_case(other))
 }

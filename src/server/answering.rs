@@ -58,11 +58,37 @@ impl<B, F> Application<B> for F where
 {
 }
 
-/// The body of a request, and whether the application has begun to read it.
+/// The body of a request, and how far the application has read it.
 #[derive(Clone)]
 struct Body {
     payload: Rc<RefCell<Payload>>,
-    is_wanted: Rc<Cell<bool>>,
+    reading: Rc<Cell<Reading>>,
+}
+
+/// How far the application has read a body.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Reading {
+    /// It has not begun.
+    #[default]
+    NotBegun,
+    /// It has begun.
+    Begun,
+    /// It has met an error.
+    Failed,
+}
+
+/// A request without an answer. The library drops it in this state if a chunk of its body breaks the grammar.
+struct Unanswered {
+    line: Line,
+    body: Body,
+}
+
+impl Drop for Unanswered {
+    fn drop(&mut self) {
+        if self.line.is_answering() && self.body.has_failed() {
+            self.line.give_up();
+        }
+    }
 }
 
 /// Answers requests. An answer that [`expecting`] began is finished.
@@ -122,7 +148,7 @@ pub(super) fn expecting<B: MessageBody + 'static>(
 async fn until_wanted(mut answering: Answering, body: Body) -> Result<Request, Response<BoxBody>> {
     poll_fn(|context| match answering.poll_unpin(context) {
         Poll::Ready(response) => Poll::Ready(Err(response)),
-        Poll::Pending if body.is_wanted.get() => Poll::Ready(Ok(())),
+        Poll::Pending if body.reading.get() != Reading::NotBegun => Poll::Ready(Ok(())),
         Poll::Pending => Poll::Pending,
     })
     .await?;
@@ -142,23 +168,28 @@ where
     line.begin();
     let body = Body {
         payload: Rc::new(RefCell::new(request.take_payload())),
-        is_wanted: Rc::default(),
+        reading: Rc::default(),
     };
     *request.payload() = Payload::Stream {
         payload: Box::pin(body.clone()),
     };
-    let (answer, rest) = (application.call(request), body.clone());
+    let answer = application.call(request);
+    let unanswered = Unanswered {
+        line,
+        body: body.clone(),
+    };
     let answering = async move {
         let mut response = match answer.await {
             Ok(response) => Response::from(response).map_into_boxed_body(),
             Err(error) => Response::from(error),
         };
-        if rest.has_ended() {
-            line.await_next();
+        // From here on the line awaits something else than an answer.
+        if unanswered.body.has_ended() {
+            unanswered.line.await_next();
         } else {
             let head = response.head_mut();
             head.set_connection_type(ConnectionType::Close);
-            line.await_rest();
+            unanswered.line.await_rest();
         }
         response
     };
@@ -171,13 +202,31 @@ impl Body {
         let mut payload = self.payload.borrow_mut();
         matches!(payload.next().now_or_never(), Some(None))
     }
+
+    /// Returns whether the body ends in an error. Pieces that have arrived before it are lost, as they are when nobody
+    /// answers any more.
+    fn has_failed(&self) -> bool {
+        let mut payload = self.payload.borrow_mut();
+        let mut is_failure = self.reading.get() == Reading::Failed;
+        while let Some(Some(piece)) = payload.next().now_or_never() {
+            is_failure |= piece.is_err();
+            if is_failure {
+                break;
+            }
+        }
+        is_failure
+    }
 }
 
 impl Stream for Body {
     type Item = Result<Bytes, PayloadError>;
 
     fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        self.is_wanted.set(true);
-        self.payload.borrow_mut().poll_next_unpin(context)
+        let polled = self.payload.borrow_mut().poll_next_unpin(context);
+        self.reading.set(match polled {
+            Poll::Ready(Some(Err(_))) => Reading::Failed,
+            _ => Reading::Begun,
+        });
+        polled
     }
 }

@@ -18,12 +18,15 @@ use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep, sleep_until};
 
-use crate::http::Outlet;
+use crate::http::{Outlet, unreadable};
 
 /// How much more a client may send after an answer that came before the end of its body, in bytes. Bytes in flight have
 /// to be read: closing a connection with unread bytes resets it, and some systems then discard an answer that the
 /// client has not read yet.
 const REST: usize = 1024 * 1024;
+
+/// How the library refuses what it cannot read. Answers of the application with this status have a body.
+const BARE_REFUSAL: &[u8] = b"HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\n";
 
 /// How long the client may take to send them.
 pub(super) const REST_TIME: Duration = Duration::from_secs(2);
@@ -47,6 +50,8 @@ enum Awaited {
     Next(Instant),
     /// The rest of a body that is not read: at most this many bytes, until this time.
     Rest(usize, Instant),
+    /// Nothing: its body breaks the grammar of chunks. The library drops the connection without an answer.
+    Nothing,
 }
 
 /// The state that a connection shares with the answers on it.
@@ -72,6 +77,16 @@ impl Line {
     pub(super) fn await_rest(&self) {
         let until = Instant::now() + REST_TIME;
         self.awaited.set(Awaited::Rest(REST, until));
+    }
+
+    /// Returns whether a request has arrived and has no answer yet.
+    pub(super) fn is_answering(&self) -> bool {
+        matches!(self.awaited.get(), Awaited::Request)
+    }
+
+    /// The request gets no answer, because its body cannot be read.
+    pub(super) fn give_up(&self) {
+        self.awaited.set(Awaited::Nothing);
     }
 }
 
@@ -132,6 +147,13 @@ impl Connection {
         }
     }
 
+    /// Writes a refusal with a body in place of the library's, which has none. The connection ends after it.
+    fn poll_refuse(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let refusal = unreadable();
+        let written = ready!(Pin::new(&mut self.stream).poll_write(context, refusal.as_bytes()));
+        Poll::Ready(written.map(drop))
+    }
+
     /// Sends the part of a file that a body has left in the outlet, then wakes the body.
     fn poll_outlet(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         if !self.outlet.has_piece() {
@@ -188,7 +210,7 @@ impl AsyncRead for Connection {
         let before = buffer.filled().len();
         let read = Pin::new(&mut this.stream).poll_read(context, buffer);
         match awaited {
-            Awaited::Request => read,
+            Awaited::Request | Awaited::Nothing => read,
             Awaited::Rest(left, until) if read.is_ready() => {
                 let left = left.saturating_sub(buffer.filled().len() - before);
                 this.line.awaited.set(Awaited::Rest(left, until));
@@ -212,6 +234,9 @@ impl AsyncWrite for Connection {
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
+        if bytes.starts_with(BARE_REFUSAL) {
+            return this.poll_refuse(context).map_ok(|()| bytes.len());
+        }
         let written = if this.outlet.has_piece() {
             this.poll_write_before_piece(context, bytes)
         } else {
@@ -233,6 +258,15 @@ impl AsyncWrite for Connection {
 
     fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.get_mut().stream).poll_shutdown(context)
+    }
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        if matches!(self.line.awaited.get(), Awaited::Nothing) {
+            // The client may have gone, or may not be reading. Then there is nobody to tell.
+            let _ = self.stream.try_write(unreadable().as_bytes());
+        }
     }
 }
 

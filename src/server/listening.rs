@@ -20,6 +20,10 @@ use super::answering::{answering, expecting};
 use super::connection::{Connection, REST_TIME, TimeLimits};
 use crate::http::{self, HttpServices, Observation, ServerConfig};
 
+/// The log target of the library's connections. It reports what it cannot read, which is the client's mistake, as an
+/// error. What it reports beside that is logged by this program, too.
+pub const SILENCED: &str = "actix_http::h1::dispatcher";
+
 /// How long closing a connection may take, including the rest of a body that is not read.
 const DISCONNECT_DEADLINE: Duration = REST_TIME.saturating_add(Duration::from_secs(3));
 

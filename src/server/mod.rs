@@ -30,12 +30,14 @@ use crate::db::{self, Database};
 use crate::debuginfod::DebuginfodService;
 use crate::download::{DownloadService, Unpacker};
 use crate::health::Health;
-use crate::http::{HttpServices, Observation};
+use crate::http::{BaseUrl, HttpServices, Observation};
 use crate::metrics::Metrics;
 use crate::missing::{MissingLog, MissingReport, MissingWorker};
 use crate::scratch::Scratch;
 use crate::storage::{self, Checked, Integrity, Metered, ObjectSource, Storage, StorageConfig};
 use crate::upload::{StagedFiles, UploadParts, UploadService};
+
+pub use listening::SILENCED;
 
 /// How long writing the last counts may take.
 const FLUSH_DEADLINE: Duration = Duration::from_secs(10);
@@ -202,6 +204,7 @@ impl Server {
         let receivers = Receivers::new(
             &config,
             UploadParts {
+                serve: config.download.serve.clone(),
                 scratch: Arc::clone(&scratch),
                 catalog: Arc::clone(&catalog),
                 database: Arc::clone(&database),
@@ -219,7 +222,7 @@ impl Server {
             auth: AuthService::new(Arc::clone(&database) as _, Arc::clone(&clock)),
             uploads: receivers.uploads,
             breakpad: receivers.breakpad,
-            public_url: config.server.public_url.clone(),
+            base_url: BaseUrl::from(&config.server),
             downloads,
             debuginfod,
             catalog,
@@ -304,6 +307,7 @@ fn downloads(
         log.clone(),
         unpacker,
         metrics.clone(),
+        Background::current(),
     )
 }
 

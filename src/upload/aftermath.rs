@@ -42,7 +42,7 @@ pub(super) fn consequences(
     ]
 }
 
-/// Makes the catalog forget its answers about the modules and builds of the files.
+/// Makes the catalog forget its answers about the modules, spellings and builds of the files.
 #[derive(Debug)]
 struct ForgetLookups {
     catalog: Arc<Catalog>,
@@ -57,6 +57,8 @@ impl Consequence for ForgetLookups {
         let new_to_the_record = held.filter(|file| is_recent(file.stored_at, now));
         for file in outcome.files.iter().chain(new_to_the_record) {
             self.catalog.modules().forget(file, upload.store).await;
+            let spellings = self.catalog.spellings();
+            spellings.forget(&file.key, upload.store).await;
         }
         self.catalog.builds().forget(outcome).await;
     }

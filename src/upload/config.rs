@@ -17,10 +17,16 @@ use symbols::SuffixList;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct UploadConfig {
-    /// How many uploads may be in progress at once. Further ones are refused as busy.
+    /// How many uploads may be in progress at once. Further ones wait, and are then refused as busy.
     pub slots: usize,
     /// How many of these one token may have; 0 means half of them, rounded up.
     pub slots_per_token: usize,
+    /// How long an upload may wait for a slot, and for room among the temporary files, before its body is read; zero
+    /// refuses it at once.
+    #[serde(with = "humantime_serde")]
+    pub slot_wait: Duration,
+    /// How many uploads may wait at once; further ones are refused at once.
+    pub slot_waiters: usize,
     /// The most that the temporary files of all archives in progress may take together.
     pub temporary: ByteSize,
     /// The largest archive.
@@ -55,6 +61,8 @@ impl Default for UploadConfig {
         Self {
             slots: 8,
             slots_per_token: 0,
+            slot_wait: Duration::from_secs(10),
+            slot_waiters: 64,
             temporary: ByteSize::gib(16),
             size: ByteSize::gib(2),
             idle: Duration::from_secs(30),
@@ -85,6 +93,8 @@ impl UploadConfig {
                 slots: self.slots,
                 slots_per_token: self.slots_per_token,
                 temporary: self.temporary.as_u64(),
+                wait: self.slot_wait,
+                waiters: self.slot_waiters,
             },
         }
     }

@@ -15,10 +15,11 @@ mod records;
 mod staged;
 mod store;
 pub mod verify;
+mod warnings;
 
 use std::sync::Arc;
 
-use symbols::{Store, SymbolKey};
+use symbols::{Store, SuffixList, SymbolKey};
 use time::OffsetDateTime;
 
 use crate::auth::{Principal, Uploader};
@@ -35,6 +36,7 @@ use aftermath::{CompletedUpload, Consequence, consequences};
 use records::{BeginError, Ending, UploadLog, UploadTarget};
 use store::{Member, MemberStore};
 use verify::{Content, Entry, MemberFacts, Verifier, verify_members};
+use warnings::warnings_about;
 
 pub use config::UploadConfig;
 pub use error::{Refusal, UploadError};
@@ -45,6 +47,7 @@ pub use receive::{
 pub use records::{AbandonedUploads, FullRecord, InFlight, RecordError};
 pub use staged::{StagedError, StagedFiles};
 pub use store::{Overwrite, StoreError, stored_bytes};
+pub use warnings::sentence_of;
 
 /// The answer to an upload that was stored.
 #[derive(Clone, Debug)]
@@ -67,6 +70,7 @@ pub struct UploadService {
     verifier: Verifier,
     store: MemberStore,
     log: UploadLog,
+    serve: SuffixList,
     consequences: Vec<Box<dyn Consequence>>,
     in_flight: Arc<InFlight>,
     scratch: Arc<Scratch>,
@@ -79,6 +83,8 @@ pub struct UploadService {
 /// What the service is made of.
 #[derive(Debug)]
 pub struct UploadParts {
+    /// The endings of the files that clients may request, to warn of files that they may not.
+    pub serve: SuffixList,
     /// Holds archives as they arrive, and members as they are compressed.
     pub scratch: Arc<Scratch>,
     /// The stores that take the files.
@@ -102,6 +108,7 @@ impl UploadService {
     /// The HTTP client that fetches archives cannot be made.
     pub fn new(config: UploadConfig, parts: UploadParts) -> Result<Self, reqwest::Error> {
         let UploadParts {
+            serve,
             scratch,
             catalog,
             database,
@@ -134,6 +141,7 @@ impl UploadService {
             log: UploadLog::new(Arc::clone(&database), Arc::clone(&in_flight)),
             consequences: consequences(catalog, Arc::clone(&clock), metrics.clone()),
             config,
+            serve,
             verifier,
             in_flight,
             scratch,
@@ -273,6 +281,7 @@ impl UploadService {
         };
         let mut upload = records::describe(&archive, &entries, target, self.clock.now());
         let verified = verify_members(&self.verifier, &archive.file, early, entries).await?;
+        upload.warnings = warnings_about(&verified, store, &self.serve);
         let members = self.members(verified);
         upload.checked_in = Some(checking.time());
 

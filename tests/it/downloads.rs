@@ -186,7 +186,7 @@ async fn paths_of_another_form_are_json_404() {
     let app = App::start().await;
     for path in [
         "/a/foo.pdb/AB/foo.sym",
-        "//foo.pdb/AB/foo.sym",
+        "/foo.pdb//AB/foo.sym",
         "/foo.pdb/XYZ/foo.sym",
         "/index2.txt",
         "/a/b",

@@ -41,14 +41,13 @@ async fn paths_that_mean_harm_are_refused_without_a_lookup() {
         format!("/x.pdb/{ID}/..%2fx.sym"),
         format!("/x.pdb/..%2f{ID}/x.sym"),
         // Other forms.
-        format!("//x.pdb/{ID}/x.sym"),
         format!("/x.pdb//{ID}/x.sym"),
         format!("/x.pdb/{ID}/x.sym/"),
         format!("/x.pdb/{ID};v=1/x.sym"),
         format!("/{long}/{ID}/x.sym"),
         format!("/x.pdb/{}/x.sym", "A".repeat(60_000)),
         format!("/{too_long}/{ID}/x.sym"),
-        "/".repeat(60_000),
+        format!("/x.pdb{}", "/".repeat(60_000)),
     ] {
         let mut connection = RawConnection::open(app.address).await;
         connection

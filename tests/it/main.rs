@@ -8,7 +8,9 @@
 mod support;
 
 mod abandoned;
+mod addresses;
 mod architecture;
+mod cabinets;
 mod cli;
 mod clients_breakpad;
 mod clients_mozilla;
@@ -28,6 +30,7 @@ mod postgres;
 mod refusals;
 mod resilience;
 mod services;
+mod spellings;
 mod stackwalk;
 mod storage_faults;
 mod storages;
@@ -39,5 +42,6 @@ mod uploads_admission;
 mod uploads_by_url;
 mod uploads_early;
 mod uploads_refused;
+mod uploads_warnings;
 mod uploads_wire;
 mod windows;

@@ -14,6 +14,8 @@ const MISSING_ID: &str = "D3096269C8AC48D5B8E2A9C3E2A1E4B61";
 
 const RENAMED_ID: &str = "DDDDEC8C2F41492B9369D6B9A059577C2";
 
+const SHOUTED_ID: &str = "EEEEEC8C2F41492B9369D6B9A059577C2";
+
 /// A symbol file with one function, at 0x1000.
 fn sym(name: &str, debug_id: &str) -> (String, String) {
     let key = format!("{name}.pdb/{debug_id}/{name}.sym");
@@ -54,7 +56,11 @@ async fn walk(dump: &[u8], url: &str, folder: &Path) -> Value {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_minidump_gets_its_names_and_tells_what_is_missing() {
     let app = App::start().await;
-    let files = [sym("crashed", ID), sym("renamed", RENAMED_ID)];
+    let files = [
+        sym("crashed", ID),
+        sym("renamed", RENAMED_ID),
+        sym("shouted", SHOUTED_ID),
+    ];
     let archive = files
         .iter()
         .fold(Zip::new(), |zip, (key, text)| zip.file(key, text));
@@ -68,8 +74,9 @@ async fn a_minidump_gets_its_names_and_tells_what_is_missing() {
             Some(("missing.pdb", MISSING_ID)),
         ),
         module(0x3_0000_0000, "renamed.dll", None),
+        module(0x4_0000_0000, "SHOUTED.DLL", None),
     ];
-    let stack = [0x2_0000_1020, 0x3_0000_1020, 0];
+    let stack = [0x2_0000_1020, 0x3_0000_1020, 0x4_0000_1020, 0];
     let folder = tempfile::tempdir().unwrap();
     let dump = minidump(0x1_0000_1010, &stack, &modules);
     let url = format!("http://{}/", app.address);
@@ -85,6 +92,8 @@ async fn a_minidump_gets_its_names_and_tells_what_is_missing() {
         (json!("missing.dll"), Value::Null, Value::Null),
         // It says no debug id, and was found by its code id.
         (json!("renamed.dll"), json!("work_of_renamed()"), json!(42)),
+        // It was loaded under another spelling than it was built.
+        (json!("SHOUTED.DLL"), json!("work_of_shouted()"), json!(42)),
     ];
     let expected: Vec<_> = expected.iter().map(|(a, b, c)| (a, b, c)).collect();
     assert_eq!(names, expected, "{report:#}");

@@ -94,7 +94,7 @@ async fn redirect_sends_clients_to_the_public_address() {
     };
     let app = bucket.app(Access::Redirect).await;
     upload(&app, archive()).await;
-    let response = app.get(&format!("/{URL_PATH}")).await;
+    let response = app.get_gzipped(&format!("/{URL_PATH}")).await;
     assert_eq!(response.status(), StatusCode::FOUND);
     let expected = format!("{}/{}/v1/{URL_PATH}", bucket.endpoint, bucket.name);
     assert_eq!(header(response.headers(), "location"), expected);
@@ -106,6 +106,7 @@ async fn redirect_sends_clients_to_the_public_address() {
         header(response.headers(), "cache-control"),
         "public, max-age=3600"
     );
+    assert_eq!(header(response.headers(), "vary"), "Accept-Encoding");
     assert!(response.bytes().await.unwrap().is_empty());
     let response = app.head(&format!("/{URL_PATH}")).await;
     assert_eq!(response.status(), StatusCode::OK);
@@ -129,7 +130,7 @@ async fn presigned_addresses_can_be_read_by_whoever_has_them() {
     };
     let app = bucket.app(Access::Presign).await;
     upload(&app, archive()).await;
-    let response = app.get(&format!("/{URL_PATH}")).await;
+    let response = app.get_gzipped(&format!("/{URL_PATH}")).await;
     assert_eq!(response.status(), StatusCode::FOUND);
     assert_eq!(
         header(response.headers(), "cache-control"),
@@ -251,11 +252,38 @@ async fn a_bucket_can_be_a_further_place() {
         ..SourceConfig::default()
     };
     let app = App::with(|config| config.storage.sources = vec![source]).await;
-    let response = app.get(&format!("/{URL_PATH}")).await;
+    let response = app.get_gzipped(&format!("/{URL_PATH}")).await;
     assert_eq!(response.status(), StatusCode::FOUND);
     let own = format!("a.pdb/{ID}/a.sym");
     upload(&app, archive_of(&own, 1)).await;
     assert!(app.fetch(&own).await == sym("a.pdb", ID, 1));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn clients_that_do_not_accept_gzip_get_text_through_the_server() {
+    let Some(bucket) = Bucket::make().await else {
+        return;
+    };
+    for access in [Access::Redirect, Access::Presign] {
+        let app = bucket.app(access).await;
+        let cab = format!("b.pdb/{ID}/b.pd_");
+        let zip = Zip::new().file(KEY, text()).stored(&cab, "MSCF");
+        upload(&app, zip.bytes()).await;
+        for accepted in [None, Some("identity"), Some("gzip;q=0"), Some("*")] {
+            let mut request = app.request(reqwest::Method::GET, &format!("/{URL_PATH}"));
+            if let Some(accepted) = accepted {
+                request = request.header("accept-encoding", accepted);
+            }
+            let response = request.send().await.unwrap();
+            assert_eq!(response.status(), StatusCode::OK, "{accepted:?}");
+            assert_eq!(header(response.headers(), "content-encoding"), "");
+            assert_eq!(header(response.headers(), "vary"), "Accept-Encoding");
+            assert!(response.bytes().await.unwrap() == text());
+        }
+        let plain = app.get(&format!("/{cab}")).await;
+        assert_eq!(plain.status(), StatusCode::FOUND, "it is not gzipped");
+        assert_eq!(header(plain.headers(), "vary"), "");
+    }
 }
 
 /// Names of files that need care in addresses.

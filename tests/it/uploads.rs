@@ -43,6 +43,7 @@ async fn every_file_comes_back_byte_for_byte() {
         "id": upload["id"], "size": size, "filename": "symbols.zip", "bucket": upload["bucket"], "download_url": null,
         "try_symbols": false, "redirect_urls": [], "completed_at": upload["completed_at"],
         "created_at": upload["created_at"], "user": "admin@localhost", "skipped_keys": [],
+        "warnings": upload["warnings"],
     });
     assert_eq!(*upload, expected);
     assert!(are_services() || upload["bucket"] == "disk");

@@ -1,11 +1,12 @@
 //! Who may upload now: slots, a token's share of them, and room among the temporary files, all of them before the body.
 
 use bytesize::ByteSize;
+use futures_util::future::{join, join_all};
 use reqwest::StatusCode;
 use symbold::auth::Permission;
 use symbold::config::Config;
 
-use crate::support::{App, RawConnection, Zip, eventually, random_bytes};
+use crate::support::{App, ID, PATIENCE, RawConnection, Zip, eventually, random_bytes, sym};
 
 /// The head of an upload that says what follows it in this header.
 fn head(app: &App, token: &str, body: &str) -> String {
@@ -19,6 +20,10 @@ fn head(app: &App, token: &str, body: &str) -> String {
 async fn reserved(app: &App) -> u64 {
     app.metric("symbold_upload_reserved_bytes{kind=\"archives\"}")
         .await
+}
+
+async fn waiting(app: &App) -> u64 {
+    app.metric("symbold_uploads_waiting").await
 }
 
 /// Begins an upload and waits until it has its slot.
@@ -141,4 +146,53 @@ async fn members_that_have_to_be_made_take_room_and_give_it_back() {
         app.fetch("m3.pdb/AB3/m3.pd_").await,
         random_bytes(900_000, 3)
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn parallel_builds_with_one_token_wait_for_its_slots() {
+    let app = App::with(|config| config.upload.slot_wait = PATIENCE).await;
+    let mut held = Vec::new();
+    for _ in 0..4 {
+        held.push(begin(&app, &app.token, "Content-Length: 1000").await);
+    }
+    let uploads = (0..9).map(|number| {
+        let key = format!("burr{number}.pdb/{ID}/burr{number}.sym");
+        app.upload(Zip::new().file(&key, sym(&format!("burr{number}.pdb"), ID, 1)))
+    });
+    let uploading = join_all(uploads);
+    let releasing = async {
+        eventually("all of them wait", async || waiting(&app).await == 9).await;
+        let token = app
+            .token("other@example.com", &[Permission::UploadSymbols], 1)
+            .await;
+        let of_another = app.upload_as(&token, Zip::new()).await;
+        assert_eq!(of_another.status, StatusCode::CREATED);
+        // One slot is enough for all of them, one after the other.
+        held.pop();
+    };
+    let (answers, ()) = join(uploading, releasing).await;
+    for answer in answers {
+        assert_eq!(answer.status, StatusCode::CREATED, "{:?}", answer.json);
+    }
+    assert_eq!(waiting(&app).await, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_upload_that_waits_is_not_asked_for_its_body_and_only_so_many_wait() {
+    let app = App::with(|config| {
+        config.upload.slots = 1;
+        config.upload.slot_wait = PATIENCE;
+        config.upload.slot_waiters = 1;
+    })
+    .await;
+    let held = begin(&app, &app.token, "Content-Length: 1000").await;
+    let mut second = RawConnection::open(app.address).await;
+    let body = "Content-Length: 1000\r\nExpect: 100-continue";
+    second.send(head(&app, &app.token, body)).await;
+    eventually("it waits", async || waiting(&app).await == 1).await;
+    let answer = refusal(&app, &app.token, "Content-Length: 1000").await;
+    assert!(answer.starts_with("HTTP/1.1 503"), "{answer}");
+    drop(held);
+    let continued = second.read_head().await;
+    assert!(continued.starts_with("HTTP/1.1 100 "), "{continued}");
 }

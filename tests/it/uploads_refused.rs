@@ -111,14 +111,15 @@ async fn a_bad_archive_is_refused_with_a_reason_and_nothing_is_stored() {
 async fn forms_that_are_no_upload() {
     let app = App::start().await;
     let file = || Part::bytes(Zip::new().bytes()).file_name("x.zip");
+    let unnamed = || Part::bytes(Zip::new().bytes()).file_name("cranes");
     let many = (0..30).fold(Form::new(), |form, number| {
         form.text(format!("field{number}"), "x")
     });
     for (form, code, sentence) in [
         (
-            Form::new().part("file", file()),
+            Form::new().part("file", unnamed()),
             "bad_extension",
-            "Unrecognized archive file extension \"\"",
+            "Unrecognized archive file extension \"\". The archive's name must end in .zip",
         ),
         (
             Form::new().part("symbols.rar", file()),
@@ -138,15 +139,20 @@ async fn forms_that_are_no_upload() {
         (
             Form::new().text("try", "x".repeat(9000)),
             "bad_form",
-            "fields",
+            "8 KiB and no file",
         ),
-        (many, "bad_form", "fields"),
+        (many, "bad_form", "more than 20 fields"),
         (
             Form::new()
                 .part("a.zip", file())
                 .text("url", "https://x/a.zip"),
             "file_and_url",
             "both a file and a url",
+        ),
+        (
+            Form::new().text("url", "http://localhost/a.zip"),
+            "url_disabled",
+            "fetches no archives by url",
         ),
         (
             Form::new()
@@ -157,15 +163,20 @@ async fn forms_that_are_no_upload() {
             "field try twice",
         ),
     ] {
-        let answer = app.upload_form(&app.token, form).await;
-        assert_eq!(
-            (answer.status, answer.code()),
-            (StatusCode::BAD_REQUEST, code),
-            "{:?}",
-            answer.json
-        );
-        assert!(answer.error().contains(sentence), "{}", answer.error());
+        assert_refused(&app, form, code, sentence).await;
     }
+}
+
+/// Sends a form, which has to be refused with this code, and a sentence that contains this text.
+async fn assert_refused(app: &App, form: Form, code: &str, sentence: &str) {
+    let answer = app.upload_form(&app.token, form).await;
+    assert_eq!(
+        (answer.status, answer.code()),
+        (StatusCode::BAD_REQUEST, code),
+        "{:?}",
+        answer.json
+    );
+    assert!(answer.error().contains(sentence), "{}", answer.error());
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -180,24 +191,73 @@ async fn an_empty_zip_of_any_spelling_and_a_value_that_is_repeated_are_fine() {
     assert_eq!(upper.status, StatusCode::CREATED, "{:?}", upper.json);
 }
 
+/// A page sends every input for a file that was left empty as a file without a name and without bytes.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_input_that_was_left_empty_is_no_file() {
+    let app = App::start().await;
+    let empty = || Part::bytes(Vec::new()).file_name("");
+    let good = || Part::bytes(Zip::new().file(&key("elm.pdb", "elm.sym"), "x").bytes());
+    for form in [
+        Form::new()
+            .part("logo", empty())
+            .part("elm.zip", good().file_name("elm.zip")),
+        Form::new()
+            .part("elm.zip", good().file_name("elm.zip"))
+            .part("b.zip", empty())
+            .part("c.zip", empty()),
+        // A file with bytes is a file, whatever its name.
+        Form::new().part("elm.zip", good().file_name("")),
+        // The name that `curl -F file=@elm.zip` gives.
+        Form::new().part("file", good().file_name("elm.zip")),
+    ] {
+        let answer = app.upload_form(&app.token, form).await;
+        assert_eq!(answer.status, StatusCode::CREATED, "{:?}", answer.json);
+        assert_eq!(answer.json["upload"]["filename"], "elm.zip");
+    }
+    let nothing = Form::new().part("a.zip", empty());
+    let answer = app.upload_form(&app.token, nothing).await;
+    assert_eq!(answer.code(), "no_file", "{:?}", answer.json);
+    let empty_archive = Form::new().part("a.zip", Part::bytes(Vec::new()).file_name("a.zip"));
+    let answer = app.upload_form(&app.token, empty_archive).await;
+    assert_eq!(answer.code(), "not_a_zip", "{:?}", answer.json);
+    let two = Form::new()
+        .part("a.zip", good().file_name("a.zip"))
+        .part("b.zip", good().file_name(""));
+    let answer = app.upload_form(&app.token, two).await;
+    assert_eq!(answer.code(), "second_file", "{:?}", answer.json);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn bodies_that_are_no_form() {
     let app = App::start().await;
-    for (content_type, body) in [
-        ("multipart/form-data; boundary=x", "garbage"),
-        ("text/plain", "x"),
-        ("", ""),
+    let archive = random_bytes(20_000, 5);
+    let (garbage, form) = (&b"garbage"[..], "application/x-www-form-urlencoded");
+    for (content_type, body, code) in [
+        ("multipart/form-data; boundary=x", garbage, "no_file"),
+        ("multipart/form-data", garbage, "not_a_form"),
+        ("text/plain", garbage, "not_a_form"),
+        ("application/zip", &archive, "not_a_form"),
+        // As of `curl --data-binary @symbols.zip`.
+        (form, &archive, "not_a_form"),
+        (form, garbage, "no_file"),
+        ("", b"", "not_a_form"),
     ] {
         let request = app
             .request(Method::POST, "/upload/")
             .header("Auth-Token", &app.token);
-        let request = request.header("Content-Type", content_type).body(body);
+        let request = request.header("Content-Type", content_type);
+        let request = request.body(body.to_vec());
         let answer = Answer::of(request.send().await.unwrap()).await;
         assert_eq!(
-            answer.status,
-            StatusCode::BAD_REQUEST,
+            (answer.status, answer.code()),
+            (StatusCode::BAD_REQUEST, code),
             "{content_type}: {:?}",
             answer.json
+        );
+        assert!(
+            answer.error().contains("multipart form"),
+            "{}",
+            answer.error()
         );
     }
 }

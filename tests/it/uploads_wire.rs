@@ -106,8 +106,8 @@ async fn a_client_that_waits_is_refused_without_being_told_to_go_on() {
         ("wrong", form.as_str(), 403, "token_unknown"),
         (&app.token, &long, 413, "upload_too_large"),
         (&app.token, &encoded, 415, "content_encoding"),
-        (&app.token, no_form, 400, "no_file"),
-        (&app.token, no_boundary, 400, "no_file"),
+        (&app.token, no_form, 400, "not_a_form"),
+        (&app.token, no_boundary, 400, "not_a_form"),
         (&app.token, &illegal, 400, "bad_boundary"),
     ] {
         let answer = answer_to(&app, waits(token, headers)).await;

@@ -13,13 +13,13 @@ use crate::support::{App, ID, Zip, random_bytes};
 
 const GUID: &str = "44E4EC8C2F41492B9369D6B9A059577C";
 
-fn serves_plain(config: &mut Config) {
+pub(crate) fn serves_plain(config: &mut Config) {
     let plain = [".sym", ".dl_", ".ex_", ".pd_", ".pdb", ".dll", ".exe"];
     config.download.serve = SuffixList::new(&plain);
 }
 
 /// A cabinet with these files.
-fn cabinet(method: CompressionType, files: &[(&str, &[u8])]) -> Vec<u8> {
+pub(crate) fn cabinet(method: CompressionType, files: &[(&str, &[u8])]) -> Vec<u8> {
     let mut builder = CabinetBuilder::new();
     let folder = builder.add_folder(method);
     for (name, _) in files {

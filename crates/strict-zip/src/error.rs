@@ -150,12 +150,13 @@ pub enum Error {
     /// A directory that has a size.
     #[error("The member {0:?} is a directory, but has data.")]
     DirectoryWithData(String),
-    /// Extra fields that do not fill their space exactly.
+    /// Extra fields that do not fill their space exactly, but for up to three zeros.
     #[error("The extra fields of the member {0:?} are damaged.")]
     Extra(String),
-    /// The Info-ZIP extra field with a second name (4.6.9).
+    /// An Info-ZIP Unicode Path field (4.6.9) that does not repeat the name.
     #[error(
-        "The member {0:?} has a second name in a Unicode Path field; make the archive with UTF-8 names alone."
+        "The member {0:?} has a Unicode Path field that does not repeat its name; make the archive with UTF-8 names \
+         alone."
     )]
     UnicodePath(String),
     /// The zip64 extra field is missing, needless, doubled or of the wrong length.
@@ -308,7 +309,8 @@ impl Error {
         }
     }
 
-    /// Returns whether the archive breaks a limit on its size, so that larger [`Limits`](super::Limits) would accept it.
+    /// Returns whether the archive breaks a limit on its size, so that larger [`Limits`](super::Limits) would accept
+    /// it.
     #[must_use]
     pub fn is_too_large(&self) -> bool {
         matches!(

@@ -34,8 +34,8 @@ pub trait Names {
 
     /// The text by which duplicates are found: the name itself unless implemented.
     ///
-    /// Two members are duplicates if their identities differ only in how characters are composed (as on macOS) or in
-    /// dots at the end of a part (as on Windows). Letter case counts.
+    /// Two members are duplicates if their identities differ only in how characters are composed (as on macOS), in
+    /// dots at the end of a part (as on Windows) or in parts that are `.`. Letter case counts.
     fn identity<'a>(&self, name: &'a str, content: &Self::Content) -> Cow<'a, str> {
         let _ = content;
         Cow::Borrowed(name)
@@ -95,10 +95,11 @@ pub(super) fn refuse_duplicates<N: Names + ?Sized>(
 }
 
 /// The name as the most forgiving file systems compare it, letter case aside: characters composed (macOS), parts
-/// without their trailing dots (Windows).
+/// without their trailing dots (Windows), and no part that is `.`.
 fn fold(name: &str) -> String {
     let parts: Vec<&str> = name
         .split('/')
+        .filter(|part| *part != ".")
         .map(|part| part.trim_end_matches('.'))
         .collect();
     parts.join("/").nfc().collect()

@@ -6,7 +6,7 @@ use super::names::Names;
 /// Accepts names that stay below the directory in which the archive is unpacked, on every system.
 ///
 /// Each part between slashes must be non-empty, neither `.` nor `..`, and free of backslashes, colons and control
-/// characters.
+/// characters. Names may begin with `./`, and a directory may be `./`: so bsdtar archives the directory `.`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct PlainPaths;
 
@@ -26,12 +26,16 @@ impl Names for PlainPaths {
     type Error = PlainPathError;
 
     fn check_directory(&self, name: &str) -> Result<(), PlainPathError> {
+        if name == "./" {
+            return Ok(());
+        }
         self.classify(name.strip_suffix('/').unwrap_or(name))
             .map_err(|_| PlainPathError::Name(name.to_owned()))
     }
 
     fn classify(&self, name: &str) -> Result<(), PlainPathError> {
-        if name.split('/').all(is_plain) {
+        let path = name.strip_prefix("./").unwrap_or(name);
+        if path.split('/').all(is_plain) {
             Ok(())
         } else {
             Err(PlainPathError::Name(name.to_owned()))
@@ -51,7 +55,15 @@ mod tests {
 
     #[test]
     fn plain_paths_stay_below_their_directory() {
-        for name in ["a", "a/b.c", "a/..b", "a b/汉.txt", ".hidden"] {
+        for name in [
+            "a",
+            "a/b.c",
+            "a/..b",
+            "a b/汉.txt",
+            ".hidden",
+            "./a",
+            "./a/b",
+        ] {
             assert!(PlainPaths.classify(name).is_ok(), "{name}");
             assert!(
                 PlainPaths.check_directory(&format!("{name}/")).is_ok(),
@@ -59,11 +71,13 @@ mod tests {
             );
         }
         for name in [
-            "", "/a", "a//b", ".", "a/../b", "..", "a\\b", "C:", "a\0", "a\n/b",
+            "", "/a", "a//b", "././a", ".//a", "a/./b", "./..", "a/../b", "..", "a\\b", "C:",
+            "a\0", "a\n/b",
         ] {
             assert!(PlainPaths.classify(name).is_err(), "{name:?}");
             let error = PlainPaths.check_directory(&format!("{name}/")).unwrap_err();
             assert!(matches!(error, PlainPathError::Name(it) if it == format!("{name}/")));
         }
+        assert!(PlainPaths.classify(".").is_err() && PlainPaths.check_directory("./").is_ok());
     }
 }

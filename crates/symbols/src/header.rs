@@ -1,8 +1,8 @@
 //! The first lines of a Breakpad `.sym` file: which module it describes.
 //!
 //! Source: Breakpad's symbol file format, records `MODULE` and `INFO`. Only the lines before the first other record
-//! are read, of at most the first 64 KiB. An invalid field is left out, never an error: the file is kept
-//! as it is, it just cannot be found by that field.
+//! are read, of at most the first 64 KiB. Fields end at runs of blanks and tabs, as for every reader of these files. An
+//! invalid field is left out, never an error: the file is kept as it is, it just cannot be found by that field.
 
 use super::{DebugId, check_name};
 
@@ -14,6 +14,9 @@ const LONGEST_LINE: usize = 4 * 1024;
 
 /// The longest generator text kept, in bytes.
 const LONGEST_GENERATOR: usize = 200;
+
+/// What stands between the fields of a line.
+const BLANKS: [char; 2] = [' ', '\t'];
 
 /// The description of a module in its `.sym` file.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -30,6 +33,17 @@ pub struct SymHeader {
     pub generator: Option<String>,
 }
 
+/// Why a `.sym` file names no module, so that it is found by its path alone, and most readers refuse it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HeadFault {
+    /// The text is UTF-16, as some shells of Windows write it into files.
+    Utf16,
+    /// The text begins with the byte order mark of UTF-8.
+    ByteOrderMark,
+    /// The first line is not `MODULE` with a debug id and a legal name.
+    NoModule,
+}
+
 impl SymHeader {
     /// Reads the header from the first bytes of a file; bytes after [`SCAN_LENGTH`] are not looked at.
     #[must_use]
@@ -38,19 +52,21 @@ impl SymHeader {
         let mut header = Self::default();
         for line in scanned.split(|byte| *byte == b'\n') {
             let Some(line) = text_of(line) else { break };
-            match line.split_once(' ') {
-                Some(("MODULE", fields)) => header.read_module(fields),
-                Some(("INFO", fields)) => header.read_info(fields),
+            match split_field(line) {
+                ("MODULE", fields) => header.read_module(fields),
+                ("INFO", fields) => header.read_info(fields),
                 _ => break,
             }
         }
         header
     }
 
-    /// `MODULE <system> <architecture> <debug id> <debug file>`; the name may contain spaces.
+    /// `MODULE <system> <architecture> <debug id> <debug file>`; the name may contain blanks.
     fn read_module(&mut self, fields: &str) {
-        let mut fields = fields.splitn(4, ' ').skip(2);
-        if let (Some(id), Some(name)) = (fields.next(), fields.next()) {
+        let (_system, fields) = split_field(fields);
+        let (_architecture, fields) = split_field(fields);
+        let (id, name) = split_field(fields);
+        if !name.is_empty() {
             self.debug_id = DebugId::parse(id);
             self.debug_file = legal_name(name);
         }
@@ -58,14 +74,16 @@ impl SymHeader {
 
     /// `INFO CODE_ID <code id> [<code file>]` or `INFO GENERATOR <text>`.
     fn read_info(&mut self, fields: &str) {
-        match fields.split_once(' ') {
-            Some(("CODE_ID", rest)) => {
-                let (id, name) = rest.split_once(' ').unwrap_or((rest, ""));
+        match split_field(fields) {
+            ("CODE_ID", rest) => {
+                let (id, name) = split_field(rest);
                 self.code_id = DebugId::parse(id);
                 self.code_file = legal_name(name);
             }
-            Some(("GENERATOR", text))
-                if text.len() <= LONGEST_GENERATOR && !text.contains(char::is_control) =>
+            ("GENERATOR", text)
+                if !text.is_empty()
+                    && text.len() <= LONGEST_GENERATOR
+                    && !text.contains(char::is_control) =>
             {
                 self.generator = Some(text.to_owned());
             }
@@ -74,13 +92,39 @@ impl SymHeader {
     }
 }
 
+impl HeadFault {
+    /// Why this header, read from these first bytes, names no module; `None` if it does.
+    #[must_use]
+    pub fn of(header: &SymHeader, start: &[u8]) -> Option<Self> {
+        if header.debug_file.is_some() && header.debug_id.is_some() {
+            return None;
+        }
+        let begins_with = |marks: &[&[u8]]| marks.iter().any(|mark| start.starts_with(mark));
+        Some(
+            if begins_with(&[b"\xff\xfe", b"\xfe\xff", b"M\0", b"\0M"]) {
+                Self::Utf16
+            } else if begins_with(&[b"\xef\xbb\xbf"]) {
+                Self::ByteOrderMark
+            } else {
+                Self::NoModule
+            },
+        )
+    }
+}
+
+/// The first field, and what follows the blanks and tabs behind it.
+fn split_field(text: &str) -> (&str, &str) {
+    let (field, rest) = text.split_once(BLANKS).unwrap_or((text, ""));
+    (field, rest.trim_start_matches(BLANKS))
+}
+
 fn text_of(line: &[u8]) -> Option<&str> {
     if line.len() > LONGEST_LINE {
         return None;
     }
     std::str::from_utf8(line)
         .ok()
-        .map(|line| line.trim_end_matches('\r'))
+        .map(|line| line.trim_end_matches([' ', '\t', '\r']))
 }
 
 fn legal_name(name: &str) -> Option<String> {
@@ -117,6 +161,59 @@ mod tests {
         assert_eq!(header.debug_file.as_deref(), Some("libxul.so"));
         assert_eq!(header.code_id.unwrap().as_str(), "CD");
         assert_eq!((header.code_file, header.generator), (None, None));
+    }
+
+    #[test]
+    fn fields_end_at_runs_of_blanks_and_tabs() {
+        for text in [
+            "MODULE  Linux   x86_64 AB0  my  lib.so \nINFO  CODE_ID  CD \t my  lib.so\t\nINFO GENERATOR  a  b \r\n",
+            "MODULE\tLinux\tx86_64\tAB0\tmy  lib.so\nINFO\tCODE_ID\tCD\tmy  lib.so\nINFO\tGENERATOR\ta  b\n",
+        ] {
+            let header = SymHeader::parse(text.as_bytes());
+            assert_eq!(header.debug_file.as_deref(), Some("my  lib.so"), "{text:?}");
+            assert_eq!(header.debug_id.unwrap().as_str(), "AB0");
+            assert_eq!(header.code_file.as_deref(), Some("my  lib.so"));
+            assert_eq!(header.code_id.unwrap().as_str(), "CD");
+            assert_eq!(header.generator.as_deref(), Some("a  b"));
+        }
+        let tab_in_name = SymHeader::parse(b"MODULE Linux x86_64 AB0 my\tlib.so\n");
+        assert_eq!(tab_in_name.debug_file, None);
+        let indented = SymHeader::parse(b" MODULE Linux x86_64 AB0 lib.so\n");
+        assert_eq!(indented, SymHeader::default());
+        let bare = SymHeader::parse(b"MODULE\nINFO\nINFO CODE_ID\nINFO GENERATOR \n");
+        assert_eq!(bare, SymHeader::default());
+    }
+
+    #[test]
+    fn a_head_without_a_module_says_why() {
+        let fault = |start: &[u8]| HeadFault::of(&SymHeader::parse(start), start);
+        let line = "MODULE Linux x86_64 AB0 a.so\n";
+        let little: Vec<u8> = line.encode_utf16().flat_map(u16::to_le_bytes).collect();
+        let big: Vec<u8> = line.encode_utf16().flat_map(u16::to_be_bytes).collect();
+        assert_eq!(fault(line.as_bytes()), None);
+        for start in [
+            [b"\xff\xfe", &little[..]].concat(),
+            [b"\xfe\xff", &big[..]].concat(),
+            little,
+            big,
+        ] {
+            assert_eq!(fault(&start), Some(HeadFault::Utf16), "{start:?}");
+        }
+        let marked = ["\u{feff}", line].concat();
+        assert_eq!(fault(marked.as_bytes()), Some(HeadFault::ByteOrderMark));
+        for start in [
+            "",
+            "FILE 0 a.c\n",
+            "MODULE Linux x86_64 AB0\n",
+            "MODULE Linux x86_64 zz a.so\n",
+            "MODULE Linux x86_64 AB0 a/b\n",
+        ] {
+            assert_eq!(
+                fault(start.as_bytes()),
+                Some(HeadFault::NoModule),
+                "{start}"
+            );
+        }
     }
 
     #[test]

@@ -10,12 +10,14 @@ mod build_id;
 mod debug_id;
 mod digest;
 pub mod elf;
+mod gunzip;
 pub mod header;
 mod name;
 mod packed;
 mod store;
 mod suffix;
 mod text;
+mod windows;
 
 use std::fmt;
 use std::str::FromStr;
@@ -23,11 +25,13 @@ use std::str::FromStr;
 pub use build_id::BuildId;
 pub use debug_id::DebugId;
 pub use digest::{Md5, Sha256};
+pub use gunzip::Gunzip;
 pub use name::{NameError, check_name};
 pub use packed::{packed_name, plain_name};
 pub use store::{Store, Stores};
 pub use suffix::SuffixList;
 pub use text::TextError;
+pub use windows::{FoldedKey, FoldedName, WINDOWS_ENDINGS, is_windows_name};
 
 use text::serde_as_text;
 

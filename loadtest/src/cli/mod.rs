@@ -1,15 +1,17 @@
 //! The command line: one subcommand for each scenario, every number with a bound.
 //!
-//! Addresses and paths are checked here, before the first connection, so that a request can be written out as it is.
+//! The checks of values are in `values.rs`.
+
+mod values;
 
 use std::path::PathBuf;
-use std::str::FromStr;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use http::Uri;
-use http::uri::{PathAndQuery, Scheme};
 
 use crate::bundle::Shape;
+
+pub(crate) use values::{Server, token};
+use values::{exponent, rate, request_path, share};
 
 /// Measures a running symbol server.
 #[derive(Debug, Parser)]
@@ -326,75 +328,6 @@ pub(crate) struct Hot {
     /// Also draws the report as SVG
     #[arg(long, value_name = "FILE")]
     pub(crate) svg: Option<PathBuf>,
-}
-
-/// Where the server listens, from a URL such as `http://127.0.0.1:8000`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Server {
-    /// `host:port`, as the `Host` header and the resolver take it; an IPv6 address keeps its brackets.
-    pub(crate) authority: String,
-}
-
-impl FromStr for Server {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let uri: Uri = text
-            .parse()
-            .map_err(|error| format!("not a URL: {error}"))?;
-        if uri.scheme() != Some(&Scheme::HTTP) {
-            return Err("the URL must start with http://".to_owned());
-        }
-        if uri.path() != "/" || uri.query().is_some() {
-            return Err("the URL must end after the host and the port".to_owned());
-        }
-        let host = uri.host().ok_or("the URL has no host")?;
-        let port = uri.port_u16().unwrap_or(80);
-        Ok(Self {
-            authority: format!("{host}:{port}"),
-        })
-    }
-}
-
-/// A path that can stand in a request line as it is: absolute, percent-encoded where it must be.
-fn request_path(text: &str) -> Result<String, String> {
-    if !text.starts_with('/') {
-        return Err("the path must start with /".to_owned());
-    }
-    let path: PathAndQuery = text
-        .parse()
-        .map_err(|error| format!("not a path: {error}"))?;
-    Ok(path.as_str().to_owned())
-}
-
-/// Requests a second: positive, and no more than a generator on one thread can make.
-fn rate(text: &str) -> Result<f64, String> {
-    bounded(text, 0.001, 1e6)
-}
-
-fn share(text: &str) -> Result<f64, String> {
-    bounded(text, 0.0, 1.0)
-}
-
-fn exponent(text: &str) -> Result<f64, String> {
-    bounded(text, 0.0, 10.0)
-}
-
-fn bounded(text: &str, least: f64, most: f64) -> Result<f64, String> {
-    let number: f64 = text.parse().map_err(|_| "not a number".to_owned())?;
-    if !(least..=most).contains(&number) {
-        return Err(format!("must be from {least} to {most}"));
-    }
-    Ok(number)
-}
-
-/// A secret that can stand in a header.
-pub(crate) fn token(text: &str) -> Result<String, String> {
-    let text = text.trim();
-    if text.is_empty() || !text.bytes().all(|byte| byte.is_ascii_graphic()) {
-        return Err("a token has no spaces and only ASCII characters".to_owned());
-    }
-    Ok(text.to_owned())
 }
 
 #[cfg(test)]

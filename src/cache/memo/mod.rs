@@ -1,8 +1,8 @@
 //! One memoised question: this process's memory, then the shared tier, then the question itself.
 //!
-//! The answer is `Some` (present) or `None` (absent), and each kind is kept for a time of its own. Concurrent
-//! callers share one question; its failure goes to all of them and is never kept. A failure of the shared tier counts as
-//! a miss.
+//! The answer is `Some` (present) or `None` (absent), and each kind is kept for a time of its own. Concurrent callers
+//! share one question; its failure goes to all of them and is never kept. A failure of the shared tier counts as a
+//! miss.
 //!
 //! [`Memo::forget`] must win against an answer that was looked up before it and arrives after it, on this node and on
 //! the others: what is kept says when it was asked, and [`Coherence`] decides whether it still holds.

@@ -13,6 +13,7 @@ use symbols::Store::{Regular, Try};
 pub(super) async fn check_all(database: &dyn Database) {
     a_symbol_is_resolved_when_its_file_arrives(database).await;
     only_regular_uploads_of_the_very_file_resolve(database).await;
+    another_spelling_of_a_windows_file_resolves(database).await;
     a_symbol_that_is_asked_for_later_is_missing_again(database).await;
     an_answer_that_came_before_the_news_changes_nothing(database).await;
     rows_are_chosen_by_whether_they_are_resolved(database).await;
@@ -103,6 +104,22 @@ async fn only_regular_uploads_of_the_very_file_resolve(database: &dyn Database) 
     other_file.key = key(&other_file.key.to_string().replace(".sym", ".pd_"));
     store(database, Regular, vec![other_file]).await;
     assert_eq!(resolved(database).await, [None]);
+}
+
+async fn another_spelling_of_a_windows_file_resolves(database: &dyn Database) {
+    empty(database).await;
+    // One after the other: the rows of one batch have no order among themselves.
+    for name in ["LOUD.PDB", "LOUD.SO"] {
+        let asked = asked(symbol(name), 1, 0);
+        add(database, &[asked]).await.unwrap();
+    }
+    assert_eq!(resolved(database).await, [None, None]);
+    let of_linux = FileRecord {
+        key: key(&file_of("loud").key.to_string().replace(".pdb", ".so")),
+        ..file_of("loud")
+    };
+    store(database, Regular, vec![file_of("loud"), of_linux]).await;
+    assert_eq!(resolved(database).await, [Some(arrival()), None]);
 }
 
 async fn a_symbol_that_is_asked_for_later_is_missing_again(database: &dyn Database) {

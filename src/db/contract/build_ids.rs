@@ -3,7 +3,7 @@
 use super::uploads::{bare_upload, hold, other_file};
 use super::{build_id, debug_id, key, minute, sha256};
 use crate::db::Database;
-use crate::db::build_ids::{BuildIdRecord, MOST_ANSWERS, ModuleFolder};
+use crate::db::build_ids::{BuildIdRecord, KeyRange, MOST_ANSWERS, ModuleFolder};
 use crate::db::uploads::{FileRecord, NewUpload, Outcome};
 use symbols::Store::{self, Regular, Try};
 
@@ -15,6 +15,7 @@ pub(super) async fn check_all(database: &dyn Database) {
     the_newest_files_come_first_and_not_too_many(database).await;
     only_completed_uploads_count(database).await;
     modules_of_elf_files_are_found_by_build_id(database).await;
+    files_are_read_in_the_order_of_their_keys(database).await;
 }
 
 fn upload(kind: Store) -> NewUpload {
@@ -119,6 +120,27 @@ async fn only_completed_uploads_count(database: &dyn Database) {
     let completed = database.complete_upload(id, &outcome, minute(2)).await;
     assert!(completed.is_err());
     assert_eq!(files_by(database, "cccc").await, []);
+}
+
+async fn files_are_read_in_the_order_of_their_keys(database: &dyn Database) {
+    let files = [
+        known("e1aa", "range.so"),
+        known("e2aa", "range.so"),
+        known("e1aa", "rangeZ.so"),
+        known("e1aa", "range汉.so"),
+        known("e1aa", "rangy.so"),
+    ];
+    let mut shuffled = files.to_vec();
+    shuffled.reverse();
+    store_known(database, shuffled).await;
+    let mut range = KeyRange::new("range".to_owned(), format!("range{}", char::MAX));
+    for expected in [&files[..2], &files[2..4], &[]] {
+        let found = database.files_in_range(&range, 2).await.unwrap();
+        assert_eq!(found, expected);
+        if let Some(last) = found.last() {
+            range.continue_after(last);
+        }
+    }
 }
 
 /// A `.sym` file with this header.

@@ -6,6 +6,7 @@ use crate::db::Database;
 use crate::db::files::ModuleRecord;
 use crate::db::uploads::{FileRecord, NewUpload, Outcome};
 use symbols::Store::{self, Regular, Try};
+use symbols::{FoldedKey, FoldedName};
 
 const DEBUG_ID: &str = "44E4EC8C2F41492B9369D6B9A059577C2";
 const OTHER_DEBUG_ID: &str = "DDDDEC8C2F41492B9369D6B9A059577C2";
@@ -18,6 +19,7 @@ pub(super) async fn check_all(database: &dyn Database) {
     files_that_were_there_are_recorded_once(database).await;
     a_file_that_names_no_debug_file_is_no_module(database).await;
     the_ids_of_a_debug_file_are_listed(database).await;
+    names_of_windows_modules_are_found_under_every_spelling(database).await;
 }
 
 fn upload(kind: Store) -> NewUpload {
@@ -215,4 +217,42 @@ async fn the_ids_of_a_debug_file_are_listed(database: &dyn Database) {
     );
     assert_eq!(ids(Regular, 1).await, [held("AB1", Regular)]);
     assert_eq!(ids(Try, 10).await, [held("AB3", Try)]);
+}
+
+async fn names_of_windows_modules_are_found_under_every_spelling(database: &dyn Database) {
+    let by_key = async |text: &str, kind| {
+        let key = FoldedKey::of(&key(text)).unwrap();
+        let found = database.key_by_folded(&key, kind).await.unwrap();
+        found.map(|key| key.to_string())
+    };
+    let by_code_id = async |name: &str| {
+        let (name, id) = (FoldedName::of(name).unwrap(), debug_id("5DD8A8B1A4E000"));
+        let found = database.module_by_folded_code_id(&name, &id, Regular);
+        found.await.unwrap().map(|module| module.key.to_string())
+    };
+    let asked = format!("SPELLŽD.pdb/{DEBUG_ID}/spellŽd.SYM");
+    let stored = format!("SpellŽd.pdb/{DEBUG_ID}/SpellŽd.sym");
+    assert_eq!(by_key(&asked, Regular).await, None);
+    store(database, Regular, vec![file("SpellŽd", DEBUG_ID)]).await;
+    assert_eq!(by_key(&asked, Regular).await.as_deref(), Some(&*stored));
+    assert_eq!(by_key(&asked, Try).await, None);
+    let other_letter = asked.replace('Ž', "ž");
+    assert_eq!(
+        by_key(&other_letter, Regular).await,
+        None,
+        "only ASCII letters"
+    );
+    assert_eq!(by_code_id("SPELLŽD.DLL").await.as_deref(), Some(&*stored));
+    assert_eq!(by_code_id("spelled.dll").await, None);
+
+    // The newest spelling wins, and files of other systems are no answer.
+    store(database, Regular, vec![file("SPELLŽD", DEBUG_ID)]).await;
+    let newest = format!("SPELLŽD.pdb/{DEBUG_ID}/SPELLŽD.sym");
+    assert_eq!(by_key(&stored, Regular).await.as_deref(), Some(&*newest));
+    let of_linux = FileRecord {
+        code_file: Some("Spelled.so".to_owned()),
+        ..file("of_linux", DEBUG_ID)
+    };
+    store(database, Regular, vec![of_linux]).await;
+    assert_eq!(by_code_id("of_linux.dll").await, None);
 }

@@ -13,6 +13,7 @@ pub(super) async fn check_all(database: &dyn Database) {
     repeats_are_added_to_the_row(database).await;
     symbols_that_differ_in_any_part_are_rows_apart(database).await;
     an_empty_code_id_is_none(database).await;
+    spellings_of_a_windows_module_are_one_row(database).await;
     a_thousand_symbols_are_one_batch(database).await;
     concurrent_batches_lose_no_count(database).await;
     a_batch_that_is_sent_again_counts_once(database).await;
@@ -119,7 +120,7 @@ async fn symbols_that_differ_in_any_part_are_rows_apart(database: &dyn Database)
     code_id.code_id = Some("a.dll".to_owned());
     let symbols = [
         plain,
-        symbol("A.pdb"),
+        symbol("b.pdb"),
         debug_id,
         file_name,
         code_file,
@@ -143,6 +144,31 @@ async fn symbols_that_differ_in_any_part_are_rows_apart(database: &dyn Database)
     let expected: BTreeMap<MissingSymbol, u64> =
         symbols.into_iter().zip([2, 4, 6, 8, 10, 12]).collect();
     assert_eq!(counts, expected);
+}
+
+async fn spellings_of_a_windows_module_are_one_row(database: &dyn Database) {
+    empty(database).await;
+    let spelled = |debug_file: &str, code_file: &str, code_id: &str| MissingSymbol {
+        code_file: Some(code_file.to_owned()),
+        code_id: Some(code_id.to_owned()),
+        ..symbol(debug_file)
+    };
+    let first = spelled("Mill.pdb", "MILL.EXE", "5e9a1234F000");
+    for symbol in [
+        &first,
+        &spelled("MILL.PDB", "mill.exe", "5E9A1234F000"),
+        &spelled("mill.pdb", "Mill.exe", "5e9a1234f000"),
+    ] {
+        add(database, &[asked(symbol.clone(), 2, 3)]).await.unwrap();
+    }
+    let rows = all(database).await;
+    let rows: Vec<_> = rows.iter().map(|row| (&row.symbol, row.count)).collect();
+    assert_eq!(rows, [(&first, 6)], "it keeps its first spelling");
+    for name in ["libMill.so", "LIBMILL.SO"] {
+        add(database, &[asked(symbol(name), 1, 3)]).await.unwrap();
+    }
+    assert_eq!(all(database).await.len(), 3, "other names have letter case");
+    empty(database).await;
 }
 
 async fn an_empty_code_id_is_none(database: &dyn Database) {

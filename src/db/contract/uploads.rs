@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::{debug_id, key, minute, sha256};
 use crate::db::uploads::{FileRecord, Hold, NewUpload, Outcome, UploadRecord, UploadState};
+use crate::db::warnings::{Warning, WarningKind, Warnings};
 use crate::db::{Database, DbError};
 use symbols::Store;
 
@@ -34,6 +35,18 @@ fn new_upload() -> NewUpload {
             "https://a.example.com/\\".to_owned(),
         ],
         ignored_keys: vec!["build-symbols.txt".to_owned()],
+        warnings: Warnings(vec![
+            Warning {
+                kind: WarningKind::HeadUtf16,
+                count: 1 << 40,
+                keys: vec!["汉 '\"\\/AB/a.sym".to_owned(), "b/AB/b.sym".to_owned()],
+            },
+            Warning {
+                kind: WarningKind::NotServed,
+                count: 1,
+                keys: Vec::new(),
+            },
+        ]),
         created_at: minute(0),
         received_in: Some(Duration::from_millis(1)),
         checked_in: Some(Duration::from_hours(900)),

@@ -8,7 +8,7 @@ use super::row::TableRow;
 use super::statement::{Column, Rows, Values};
 use super::values::{array, number, parameters};
 use crate::db::DbError;
-use crate::db::build_ids::{BuildIdRecord, BuildIdRecords, MOST_ANSWERS, ModuleFolder};
+use crate::db::build_ids::{BuildIdRecord, BuildIdRecords, KeyRange, MOST_ANSWERS, ModuleFolder};
 use crate::db::table::{BUILD_IDS, UPLOAD_FILES};
 use symbols::BuildId;
 
@@ -20,6 +20,24 @@ impl BuildIdRecords for PostgresDatabase {
                 "SELECT build_id, key, sha256, has_code, has_debug_info, is_gzipped, size FROM build_ids
                  WHERE build_id = $1 ORDER BY upload_id DESC, key LIMIT $2",
                 parameters![build_id.to_string(), MOST_ANSWERS],
+            )
+            .await?;
+        rows.iter().map(build_id_record).collect()
+    }
+
+    async fn files_in_range(
+        &self,
+        range: &KeyRange,
+        limit: usize,
+    ) -> Result<Vec<BuildIdRecord>, DbError> {
+        let (key, build_id) = range.after.clone();
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        let rows = self
+            .query(
+                "SELECT build_id, key, sha256, has_code, has_debug_info, is_gzipped, size FROM build_ids
+                 WHERE (key COLLATE \"C\", build_id COLLATE \"C\") > ($1, $2) AND key COLLATE \"C\" < $3
+                 ORDER BY key COLLATE \"C\", build_id COLLATE \"C\" LIMIT $4",
+                parameters![key, build_id, range.before.clone(), limit],
             )
             .await?;
         rows.iter().map(build_id_record).collect()

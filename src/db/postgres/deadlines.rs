@@ -1,6 +1,7 @@
 //! The deadlines of a call to PostgreSQL, all derived from the one setting `database.timeout`.
 //!
-//! The server has to give up before the caller does, and waiting for a connection must not use up the time of a call, so each deadline is a fixed share of the setting.
+//! The server has to give up before the caller does, and waiting for a connection must not use up the time of a call,
+//! so each deadline is a fixed share of the setting.
 
 use std::time::Duration;
 

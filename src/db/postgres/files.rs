@@ -11,7 +11,22 @@ use super::values::parameters;
 use crate::db::DbError;
 use crate::db::files::{FileRecords, HeldId, ModuleRecord, ReplacedFile};
 use crate::db::table::UPLOAD_FILES;
-use symbols::{DebugId, Store, SymbolKey};
+use crate::db::windows_endings::windows_endings;
+use symbols::{DebugId, FoldedKey, FoldedName, Store, SymbolKey};
+
+/// The condition of the index on folded keys, which queries must repeat to use it.
+const OF_WINDOWS_MODULE: &str = concat!(
+    "lower(right(split_part(file.key, '/', 1), 4) COLLATE \"C\")
+    IN ",
+    windows_endings!(),
+);
+
+/// The condition of the index on folded code files, which queries must repeat to use it.
+const IS_WINDOWS_CODE_FILE: &str = concat!(
+    "lower(right(file.code_file, 4) COLLATE \"C\")
+    IN ",
+    windows_endings!(),
+);
 
 #[async_trait]
 impl FileRecords for PostgresDatabase {
@@ -41,6 +56,40 @@ impl FileRecords for PostgresDatabase {
             store,
         )
         .await
+    }
+
+    async fn module_by_folded_code_id(
+        &self,
+        code_file: &FoldedName,
+        code_id: &DebugId,
+        store: Store,
+    ) -> Result<Option<ModuleRecord>, DbError> {
+        let condition = format!(
+            "lower(file.code_file COLLATE \"C\") = $1 AND file.code_id = $2 AND {IS_WINDOWS_CODE_FILE}"
+        );
+        let names = (code_file.as_str(), code_id.as_str());
+        self.newest_module(&condition, names, store).await
+    }
+
+    async fn key_by_folded(
+        &self,
+        key: &FoldedKey,
+        store: Store,
+    ) -> Result<Option<SymbolKey>, DbError> {
+        let rows = self
+            .query(
+                format!(
+                    "SELECT file.id, file.key
+                     FROM upload_files AS file JOIN uploads AS upload ON upload.id = file.upload_id
+                     WHERE lower(file.key COLLATE \"C\") = $1 AND {OF_WINDOWS_MODULE}
+                         AND upload.is_try = $2 AND upload.completed_at IS NOT NULL
+                     ORDER BY file.id DESC LIMIT 1"
+                ),
+                parameters![key.as_str().to_owned(), store.is_try()],
+            )
+            .await?;
+        let key = |row| TableRow::new(UPLOAD_FILES, row).parse("key");
+        rows.first().map(key).transpose()
     }
 
     async fn debug_ids(

@@ -12,6 +12,7 @@ use crate::db::missing::{
     ARRIVAL_NEWS, BatchId, MissingCount, MissingFilter, MissingPage, MissingRecord, MissingRecords,
     MissingSymbol, PageRequest,
 };
+use crate::db::windows_endings::windows_endings;
 
 /// How many rows are deleted at once, so that no statement takes long.
 const EXPIRED_AT_ONCE: u32 = 10_000;
@@ -36,15 +37,28 @@ const ADD: &str = "
         count = symbol.count + EXCLUDED.count,
         modified_at = GREATEST(symbol.modified_at, EXCLUDED.modified_at)";
 
-/// The rows and when the file of each arrived, if it did; `$1` is the time by which the news may be late.
-const ROWS: &str = "(SELECT missing.id, missing.debug_file, missing.debug_id, missing.file_name, missing.code_file,
+/// The rows and when the file of each arrived, if it did; `$1` is the time by which the news may be late. A file of a
+/// Windows module may have arrived under another spelling; the condition is that of the index.
+const ROWS: &str = concat!(
+    "(SELECT missing.id, missing.debug_file, missing.debug_id, missing.file_name, missing.code_file,
         missing.code_id, missing.count, missing.created_at, missing.modified_at,
-        (SELECT max(upload.completed_at)
-         FROM upload_files AS file JOIN uploads AS upload ON upload.id = file.upload_id
-         WHERE file.key = missing.debug_file || '/' || missing.debug_id || '/' || missing.file_name
-           AND NOT upload.is_try
-           AND upload.completed_at + make_interval(secs => $1) >= missing.modified_at) AS resolved_at
-    FROM missing_symbols AS missing) AS row";
+        (SELECT max((SELECT upload.completed_at FROM uploads AS upload
+             WHERE upload.id = arrived.upload_id AND NOT upload.is_try
+               AND upload.completed_at + make_interval(secs => $1) >= missing.modified_at))
+         FROM (
+             SELECT file.upload_id FROM upload_files AS file
+             WHERE file.key = missing.debug_file || '/' || missing.debug_id || '/' || missing.file_name
+             UNION ALL
+             SELECT file.upload_id FROM upload_files AS file
+             WHERE lower(file.key COLLATE \"C\") = lower((missing.debug_file || '/' || missing.debug_id || '/'
+                     || missing.file_name) COLLATE \"C\")
+               AND lower(right(split_part(file.key, '/', 1), 4) COLLATE \"C\")
+                   IN ",
+    windows_endings!(),
+    "
+         ) AS arrived) AS resolved_at
+    FROM missing_symbols AS missing) AS row"
+);
 
 /// An empty text is part of every other. The C collation knows no letters but those of ASCII.
 const MATCHING: &str = "position(lower($2 COLLATE \"C\") IN lower(debug_file COLLATE \"C\")) > 0
@@ -154,8 +168,11 @@ impl MissingRecords for PostgresDatabase {
     }
 }
 
-/// SHA-256 of all parts of a symbol, each behind its length, so that no two symbols give the same bytes.
+/// SHA-256 of all parts of a symbol, each behind its length, so that no two symbols give the same bytes. All spellings
+/// of a symbol of a Windows module do.
 fn identity(symbol: &MissingSymbol) -> Vec<u8> {
+    let folded = symbol.folded();
+    let symbol = folded.as_ref().unwrap_or(symbol);
     let code_file = symbol.code_file.as_deref().unwrap_or_default();
     let code_id = symbol.code_id.as_deref().unwrap_or_default();
     let mut digest = Sha256::new();

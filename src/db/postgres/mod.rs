@@ -2,8 +2,8 @@
 //!
 //! Every call is one statement, and so one transaction: it is carried out whole or not at all, and no connection idles
 //! inside of one. Connections belong to the runtime that opened the database, and every call runs there as a task of
-//! its own: the callers are HTTP workers with runtimes of their own, which may be blocked or end. A caller that gives up
-//! does not stop a call.
+//! its own: the callers are HTTP workers with runtimes of their own, which may be blocked or end. A caller that gives
+//! up does not stop a call.
 //!
 //! Every call has a deadline, also against a server that is there and says nothing. A connection that kept a call
 //! waiting for that long is closed, since its answer could still arrive and be taken for that of the next call. A

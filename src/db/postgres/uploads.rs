@@ -32,6 +32,7 @@ fn begin(upload: &NewUpload, hold: &Hold) -> Result<(String, Vec<Parameter>), Db
         ("download_url", Box::new(upload.download_url.clone())),
         ("redirect_urls", Box::new(upload.redirect_urls.clone())),
         ("ignored_keys", Box::new(upload.ignored_keys.clone())),
+        ("warnings", Box::new(upload.warnings.to_string())),
         ("created_at", Box::new(upload.created_at)),
         ("received_ms", Box::new(milliseconds(upload.received_in))),
         ("checked_ms", Box::new(milliseconds(upload.checked_in))),
@@ -135,7 +136,8 @@ impl UploadRecords for PostgresDatabase {
         let rows = self
             .query(
                 "SELECT id, uploader, file_name, size, bucket, is_try, content_hash, download_url, redirect_urls,
-                     ignored_keys, skipped_keys, created_at, completed_at, failure, received_ms, checked_ms, stored_ms
+                     ignored_keys, warnings, skipped_keys, created_at, completed_at, failure, received_ms, checked_ms,
+                     stored_ms
                  FROM uploads WHERE id = $1",
                 parameters![id],
             )
@@ -213,6 +215,7 @@ fn upload_record(row: &Row) -> Result<UploadRecord, DbError> {
             download_url: row.get("download_url")?,
             redirect_urls: row.get("redirect_urls")?,
             ignored_keys: row.get("ignored_keys")?,
+            warnings: row.parse("warnings")?,
             created_at: row.get("created_at")?,
             received_in: duration(row.get("received_ms")?),
             checked_in: duration(row.get("checked_ms")?),

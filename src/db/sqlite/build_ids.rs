@@ -6,7 +6,7 @@ use rusqlite::{Row, Transaction, named_params};
 use super::SqliteDatabase;
 use super::row::TableRow;
 use crate::db::DbError;
-use crate::db::build_ids::{BuildIdRecord, BuildIdRecords, MOST_ANSWERS, ModuleFolder};
+use crate::db::build_ids::{BuildIdRecord, BuildIdRecords, KeyRange, MOST_ANSWERS, ModuleFolder};
 use crate::db::table::{BUILD_IDS, UPLOAD_FILES};
 use symbols::BuildId;
 
@@ -21,6 +21,26 @@ impl BuildIdRecords for SqliteDatabase {
                      WHERE build_id = ?1 ORDER BY upload_id DESC, key LIMIT ?2",
                 )?
                 .query_and_then((build_id, MOST_ANSWERS), build_id_record)?
+                .collect::<Result<Vec<_>, _>>()?;
+            Ok(files)
+        })
+        .await
+    }
+
+    async fn files_in_range(
+        &self,
+        range: &KeyRange,
+        limit: usize,
+    ) -> Result<Vec<BuildIdRecord>, DbError> {
+        let range = range.clone();
+        self.read(move |transaction| {
+            let (key, build_id) = range.after;
+            let files = transaction
+                .prepare_cached(
+                    "SELECT build_id, key, sha256, has_code, has_debug_info, is_gzipped, size FROM build_ids
+                     WHERE (key, build_id) > (?1, ?2) AND key < ?3 ORDER BY key, build_id LIMIT ?4",
+                )?
+                .query_and_then((key, build_id, range.before, limit), build_id_record)?
                 .collect::<Result<Vec<_>, _>>()?;
             Ok(files)
         })

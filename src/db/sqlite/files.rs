@@ -11,7 +11,22 @@ use super::values::{Texts, Time};
 use crate::db::DbError;
 use crate::db::files::{FileRecords, HeldId, ModuleRecord, ReplacedFile};
 use crate::db::table::UPLOAD_FILES;
-use symbols::{DebugId, Store, SymbolKey};
+use crate::db::windows_endings::windows_endings;
+use symbols::{DebugId, FoldedKey, FoldedName, Store, SymbolKey};
+
+/// The condition of the index on folded keys, which queries must repeat to use it.
+const OF_WINDOWS_MODULE: &str = concat!(
+    "lower(substr(file.key, instr(file.key, '/') - 4, 4))
+    IN ",
+    windows_endings!(),
+);
+
+/// The condition of the index on folded code files, which queries must repeat to use it.
+const IS_WINDOWS_CODE_FILE: &str = concat!(
+    "lower(substr(file.code_file, -4))
+    IN ",
+    windows_endings!(),
+);
 
 #[async_trait]
 impl FileRecords for SqliteDatabase {
@@ -22,7 +37,7 @@ impl FileRecords for SqliteDatabase {
         store: Store,
     ) -> Result<Option<ModuleRecord>, DbError> {
         self.newest_module(
-            "file.debug_file = ?1 AND file.debug_id = ?2",
+            "file.debug_file = ?1 AND file.debug_id = ?2".to_owned(),
             (debug_file, debug_id.as_str()),
             store,
         )
@@ -36,10 +51,49 @@ impl FileRecords for SqliteDatabase {
         store: Store,
     ) -> Result<Option<ModuleRecord>, DbError> {
         self.newest_module(
-            "file.code_file = ?1 AND file.code_id = ?2",
+            "file.code_file = ?1 AND file.code_id = ?2".to_owned(),
             (code_file, code_id.as_str()),
             store,
         )
+        .await
+    }
+
+    async fn module_by_folded_code_id(
+        &self,
+        code_file: &FoldedName,
+        code_id: &DebugId,
+        store: Store,
+    ) -> Result<Option<ModuleRecord>, DbError> {
+        self.newest_module(
+            format!("lower(file.code_file) = ?1 AND file.code_id = ?2 AND {IS_WINDOWS_CODE_FILE}"),
+            (code_file.as_str(), code_id.as_str()),
+            store,
+        )
+        .await
+    }
+
+    async fn key_by_folded(
+        &self,
+        key: &FoldedKey,
+        store: Store,
+    ) -> Result<Option<SymbolKey>, DbError> {
+        let key = key.as_str().to_owned();
+        self.read(move |transaction| {
+            let found = transaction
+                .prepare_cached(&format!(
+                    "SELECT file.id, file.key
+                     FROM upload_files AS file JOIN uploads AS upload ON upload.id = file.upload_id
+                     WHERE lower(file.key) = ?1 AND {OF_WINDOWS_MODULE}
+                         AND upload.is_try = ?2 AND upload.completed_at IS NOT NULL
+                     ORDER BY file.id DESC LIMIT 1"
+                ))?
+                .query_and_then((key, store.is_try()), |row| {
+                    TableRow::new(UPLOAD_FILES, row).parse("key")
+                })?
+                .next()
+                .transpose()?;
+            Ok(found)
+        })
         .await
     }
 
@@ -134,7 +188,7 @@ impl FileRecords for SqliteDatabase {
 impl SqliteDatabase {
     async fn newest_module(
         &self,
-        condition: &'static str,
+        condition: String,
         (name, id): (&str, &str),
         store: Store,
     ) -> Result<Option<ModuleRecord>, DbError> {

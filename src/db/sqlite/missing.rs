@@ -11,15 +11,46 @@ use crate::db::missing::{
     ARRIVAL_NEWS, BatchId, MissingCount, MissingFilter, MissingPage, MissingRecord, MissingRecords,
     MissingSymbol, PageRequest,
 };
+use crate::db::windows_endings::windows_endings;
+use symbols::is_windows_name;
 
 /// How many rows are deleted at once, so that uploads need not wait for a long clearing.
 const EXPIRED_AT_ONCE: usize = 10_000;
 
 /// When the file of a row arrived, if it did: `:arrival_news` is the microseconds by which the news may be late.
-const RESOLVED_AT: &str = "(SELECT max(upload.completed_at)
-     FROM upload_files AS file JOIN uploads AS upload ON upload.id = file.upload_id
-     WHERE file.key = missing.debug_file || '/' || missing.debug_id || '/' || missing.file_name
-       AND NOT upload.is_try AND upload.completed_at + :arrival_news >= missing.modified_at)";
+/// A file of a Windows module may have arrived under another spelling; the condition is that of the index.
+const RESOLVED_AT: &str = concat!(
+    "(SELECT max((SELECT upload.completed_at FROM uploads AS upload
+         WHERE upload.id = arrived.upload_id AND NOT upload.is_try
+           AND upload.completed_at + :arrival_news >= missing.modified_at))
+     FROM (
+         SELECT file.upload_id FROM upload_files AS file
+         WHERE file.key = missing.debug_file || '/' || missing.debug_id || '/' || missing.file_name
+         UNION ALL
+         SELECT file.upload_id FROM upload_files AS file
+         WHERE lower(file.key) = lower(missing.debug_file || '/' || missing.debug_id || '/' || missing.file_name)
+           AND lower(substr(file.key, instr(file.key, '/') - 4, 4))
+               IN ",
+    windows_endings!(),
+    "
+     ) AS arrived)"
+);
+
+/// Adds to the row of any spelling of a symbol of a Windows module, if there is one; the condition is that of the
+/// index.
+const ADD_TO_SPELLING: &str = concat!(
+    "UPDATE missing_symbols
+     SET count = count + :count, modified_at = max(modified_at, :last_asked)
+     WHERE id = (SELECT id FROM missing_symbols
+         WHERE lower(debug_file) = lower(:debug_file) AND debug_id = :debug_id
+           AND lower(substr(debug_file, -4))
+               IN ",
+    windows_endings!(),
+    "
+           AND lower(file_name) = lower(:file_name)
+           AND lower(code_file) = lower(:code_file) AND lower(code_id) = lower(:code_id)
+         ORDER BY id LIMIT 1)"
+);
 
 /// An empty text is part of every other.
 const MATCHING: &str = "instr(lower(debug_file), lower(:debug_file)) > 0
@@ -57,8 +88,9 @@ impl MissingRecords for SqliteDatabase {
                      count = count + excluded.count,
                      modified_at = max(modified_at, excluded.modified_at)",
             )?;
+            let mut add_to_spelling = transaction.prepare_cached(ADD_TO_SPELLING)?;
             for MissingCount { symbol, count, last_asked } in &counts {
-                upsert.execute(named_params! {
+                let values = named_params! {
                     ":debug_file": symbol.debug_file,
                     ":debug_id": symbol.debug_id,
                     ":file_name": symbol.file_name,
@@ -66,7 +98,11 @@ impl MissingRecords for SqliteDatabase {
                     ":code_id": symbol.code_id.as_deref().unwrap_or_default(),
                     ":count": count,
                     ":last_asked": Time(*last_asked),
-                })?;
+                };
+                let is_of_windows = is_windows_name(&symbol.debug_file);
+                if !is_of_windows || add_to_spelling.execute(values)? == 0 {
+                    upsert.execute(values)?;
+                }
             }
             Ok(())
         })

@@ -3,8 +3,8 @@
 //! SQLite has one writer at a time and any number of readers beside it (write-ahead log), and so has this engine: a
 //! pool of one connection for what writes, where waiting is fair, and a pool of a few for what only reads. Every call
 //! is one transaction on a thread for blocking work; a caller that gives up does not stop it: it is still carried out
-//! whole or not at all. A writing transaction takes the write lock when it begins, since one that starts by reading and is then
-//! overtaken fails at once, without any waiting. Other processes may use the same file.
+//! whole or not at all. A writing transaction takes the write lock when it begins, since one that starts by reading and
+//! is then overtaken fails at once, without any waiting. Other processes may use the same file.
 
 mod build_ids;
 mod file;

@@ -22,9 +22,9 @@ impl UploadRecords for SqliteDatabase {
         self.write(move |transaction| {
             transaction.execute(
                 "INSERT INTO uploads (user, file_name, size, bucket, is_try, content_hash, download_url, redirect_urls,
-                     ignored_keys, created_at, received_ms, checked_ms, node, ticket)
+                     ignored_keys, warnings, created_at, received_ms, checked_ms, node, ticket)
                  VALUES (:user, :file_name, :size, :bucket, :is_try, :content_hash, :download_url, :redirect_urls,
-                     :ignored_keys, :created_at, :received_ms, :checked_ms, :node, :ticket)",
+                     :ignored_keys, :warnings, :created_at, :received_ms, :checked_ms, :node, :ticket)",
                 named_params! {
                     ":user": upload.user,
                     ":file_name": upload.file_name,
@@ -35,6 +35,7 @@ impl UploadRecords for SqliteDatabase {
                     ":download_url": upload.download_url,
                     ":redirect_urls": Texts(upload.redirect_urls.as_slice()),
                     ":ignored_keys": Texts(upload.ignored_keys.as_slice()),
+                    ":warnings": upload.warnings.to_string(),
                     ":created_at": Time(upload.created_at),
                     ":received_ms": milliseconds(upload.received_in),
                     ":checked_ms": milliseconds(upload.checked_in),
@@ -204,6 +205,7 @@ fn upload_record(row: &Row<'_>) -> Result<UploadRecord, DbError> {
             download_url: row.get("download_url")?,
             redirect_urls: row.get::<Texts<_>>("redirect_urls")?.0,
             ignored_keys: row.get::<Texts<_>>("ignored_keys")?.0,
+            warnings: row.parse("warnings")?,
             created_at: row.get::<Time>("created_at")?.0,
             received_in: duration(row.get("received_ms")?),
             checked_in: duration(row.get("checked_ms")?),

@@ -1,6 +1,10 @@
 //! The list of missing symbols, as CSV and as JSON.
 
-use actix_web::http::header;
+use std::collections::HashSet;
+use std::collections::hash_map::RandomState;
+use std::hash::BuildHasher;
+
+use actix_web::http::{Method, header};
 use actix_web::web::{Bytes, Data, Query};
 use actix_web::{HttpResponse, Responder};
 use futures_util::{StreamExt, stream};
@@ -23,6 +27,10 @@ const SUMMARY_ROWS: u32 = 20;
 
 const HEADING: [&str; 4] = ["debug_file", "debug_id", "code_file", "code_id"];
 
+/// How many lines of one CSV file are remembered, so that each is written once; about 16 MiB. A longer file may repeat
+/// the lines that come after them.
+const REMEMBERED_LINES: usize = 1_000_000;
+
 #[derive(Debug, Deserialize)]
 pub(in crate::http) struct CsvQuery {
     today: Option<String>,
@@ -30,9 +38,11 @@ pub(in crate::http) struct CsvQuery {
     all: Option<String>,
 }
 
-/// Streams the rows of the last day, or of the requested period. Without `all`, these are only the files that are still
-/// missing and that vendors' symbol servers may have: `.sym` files of `.pdb` modules, as Tecken reports them.
+/// Streams the symbols that are still missing and were requested within the last day, or the requested period. Without
+/// `all`, these are only those that vendors' symbol servers may have: `.sym` files of `.pdb` modules, as Tecken reports
+/// them. Rows that differ only in what has no column, the file name, make one line.
 pub(in crate::http) async fn csv_file(
+    method: Method,
     query: Query<CsvQuery>,
     report: Data<MissingReport>,
 ) -> Result<impl Responder, ApiError> {
@@ -42,12 +52,21 @@ pub(in crate::http) async fn csv_file(
         .day_of(period)
         .format(format_description!("[year]-[month]-[day]"))
         .unwrap_or_default();
+    let mut lines = Lines::default();
     let rows = report.rows(period).map(move |rows| {
         let rows = rows.inspect_err(|error| {
             tracing::error!(event = "body_cut", %error, "a report could not be read to its end, the connection is cut");
         })?;
-        let wanted = |row: &&MissingRecord| all || (is_windows_symbol(row) && row.resolved_at.is_none());
-        Ok::<_, DbError>(csv_of(rows.iter().filter(wanted)))
+        let is_wanted =
+            |row: &&MissingRecord| row.resolved_at.is_none() && (all || is_windows_symbol(row));
+        let wanted = rows.iter().filter(is_wanted).filter(|row| lines.is_new(row));
+        Ok::<_, DbError>(csv_of(wanted))
+    });
+    // HEAD reads no rows.
+    let rows = rows.take(if method == Method::HEAD {
+        0
+    } else {
+        usize::MAX
     });
     let heading = stream::iter([Ok(write_csv([HEADING.map(str::to_owned)]))]);
     Ok(HttpResponse::Ok()
@@ -79,6 +98,29 @@ fn period_of(query: &CsvQuery) -> Result<Period, ApiError> {
 fn is_windows_symbol(row: &MissingRecord) -> bool {
     let ends_with = |name: &str, end: &str| name.to_ascii_lowercase().ends_with(end);
     ends_with(&row.symbol.debug_file, ".pdb") && ends_with(&row.symbol.file_name, ".sym")
+}
+
+/// The lines of a CSV file so far, by their hashes.
+#[derive(Debug, Default)]
+struct Lines {
+    seen: HashSet<u64>,
+    hasher: RandomState,
+}
+
+impl Lines {
+    /// Returns whether the line of this row has not been written yet, and remembers it.
+    fn is_new(&mut self, row: &MissingRecord) -> bool {
+        let symbol = &row.symbol;
+        let code = (&symbol.code_file, &symbol.code_id);
+        let line = self
+            .hasher
+            .hash_one((&symbol.debug_file, &symbol.debug_id, code));
+        if self.seen.len() < REMEMBERED_LINES {
+            self.seen.insert(line)
+        } else {
+            !self.seen.contains(&line)
+        }
+    }
 }
 
 fn csv_of<'a>(rows: impl Iterator<Item = &'a MissingRecord>) -> Bytes {

@@ -12,7 +12,7 @@ use crate::db::files::ReplacedFile;
 use crate::db::uploads::{FileRecord, UploadState};
 use crate::http::error::ApiError;
 use crate::http::extract::ByToken;
-use crate::http::json::json_time;
+use crate::http::json::{WarningJson, json_time};
 use crate::upload::{FullRecord, UploadService};
 
 /// Shows the record of an upload and its files to its owner and to tokens that may view all uploads.
@@ -57,6 +57,7 @@ struct RecordJson<'record> {
     skipped_keys: &'record [String],
     try_symbols: bool,
     user: UserJson<'record>,
+    warnings: Vec<WarningJson<'record>>,
 }
 
 /// How many milliseconds each step took; null where it was not measured.
@@ -135,6 +136,7 @@ impl<'record> From<&'record FullRecord> for RecordJson<'record> {
             skipped_keys: &record.skipped_keys,
             try_symbols: facts.store.is_try(),
             user: UserJson { email: &facts.user },
+            warnings: facts.warnings.0.iter().map(WarningJson::from).collect(),
         }
     }
 }

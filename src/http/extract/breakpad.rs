@@ -6,8 +6,14 @@ use serde_json::Value;
 
 use super::form::{Form, Part, announced_length, check_form, receive_short};
 use crate::auth::Uploader;
-use crate::breakpad::{BreakpadError, Described, SymbolFile, SymbolType};
+use crate::breakpad::{Announced, BreakpadError, Described, SymbolFile, SymbolType};
 use crate::upload::{Intake, ReceiveError};
+
+/// The name by which clients send the type of a file.
+const TYPE: &str = "symbol_upload_type";
+
+/// What a body that is longer than any description lacks.
+const SHORT_DESCRIPTION: &str = "description of the file in at most 8 KiB";
 
 /// Receives a form of the first protocol: `debug_file`, `debug_identifier` and the file. Other fields are ignored.
 ///
@@ -20,7 +26,9 @@ pub(in crate::http) async fn receive_symbol_file(
     intake: &Intake,
 ) -> Result<SymbolFile, BreakpadError> {
     check_form(request)?;
-    let slot = intake.enter(uploader.token_id, announced_length(request))?;
+    let slot = intake
+        .enter(uploader.token_id, announced_length(request))
+        .await?;
     let mut form = Form::new(request, body, intake);
     let (mut file, mut debug_file, mut debug_id) = (None, None, None);
     while let Some(part) = form.next().await? {
@@ -29,9 +37,9 @@ pub(in crate::http) async fn receive_symbol_file(
             Part::Value(name, value) if name == "debug_identifier" => debug_id = Some(value),
             Part::Value(..) => {}
             Part::File(_) if file.is_some() => return Err(ReceiveError::SecondFile.into()),
-            Part::File(field) => {
+            Part::File(symbol_file) => {
                 let incoming = intake.file().await?;
-                file = Some(form.receive(field, incoming).await?);
+                file = Some(form.receive(symbol_file, incoming).await?);
             }
         }
     }
@@ -44,6 +52,49 @@ pub(in crate::http) async fn receive_symbol_file(
     })
 }
 
+/// What a query says of the file of a module: its type, as `symbol_upload_type`, or nothing.
+///
+/// # Errors
+/// There is no such type.
+pub(in crate::http) fn announced_of_module(
+    debug_file: &str,
+    debug_id: &str,
+    query: &str,
+) -> Result<Announced, BreakpadError> {
+    let described = Described::breakpad(debug_file, debug_id);
+    Ok(match parameter(query, TYPE) {
+        None => Announced::Module(described),
+        Some(kind) => Announced::File(Described {
+            kind: SymbolType::parse(&kind)?,
+            ..described
+        }),
+    })
+}
+
+/// The file that a query describes: `debug_file`, `debug_id` and `symbol_upload_type`, as the last request of an upload
+/// has them. `None` if one of them is absent: the tools send none.
+///
+/// # Errors
+/// There is no such type.
+pub(in crate::http) fn announced(query: &str) -> Result<Option<Described>, BreakpadError> {
+    let kind = parameter(query, TYPE).map(|name| SymbolType::parse(&name));
+    let kind = kind.transpose()?;
+    let names = parameter(query, "debug_file").zip(parameter(query, "debug_id"));
+    Ok(kind
+        .zip(names)
+        .map(|(kind, (debug_file, debug_id))| Described {
+            debug_file,
+            debug_id,
+            kind,
+        }))
+}
+
+fn parameter(query: &str, wanted: &str) -> Option<String> {
+    let mut parameters = form_urlencoded::parse(query.as_bytes());
+    let (_, value) = parameters.find(|(name, _)| name == wanted)?;
+    Some(value.into_owned())
+}
+
 /// Receives the description of a file, which completes an upload of the second protocol.
 ///
 /// # Errors
@@ -53,6 +104,7 @@ pub(in crate::http) async fn receive_described(
     intake: &Intake,
 ) -> Result<Described, BreakpadError> {
     let bytes = receive_short(body, intake).await?;
+    let bytes = bytes.ok_or(BreakpadError::Lacks(SHORT_DESCRIPTION))?;
     described(&String::from_utf8_lossy(&bytes))
 }
 
@@ -66,7 +118,7 @@ fn described(text: &str) -> Result<Described, BreakpadError> {
         None => quoted_after(text, name).map(str::to_owned),
     };
     let needed = |name| member(name).ok_or(BreakpadError::Lacks(name));
-    let kind = member("symbol_upload_type").map(|name| SymbolType::parse(&name));
+    let kind = member(TYPE).map(|name| SymbolType::parse(&name));
     Ok(Described {
         debug_file: needed("debug_file")?,
         debug_id: needed("debug_id")?,

@@ -26,15 +26,15 @@ pub(in crate::http) enum WantedOfBuild {
 }
 
 impl BuildPath {
-    /// Reads `/buildid/<build id>/` and `debuginfo`, `executable`, `section/<name>` or `source/<path>`. `None` for any
-    /// other path, which may still be a symbol's.
+    /// Reads `/buildid/<build id>/` and `debuginfo`, `executable`, `section/<name>` or `source/<path>`. The first two
+    /// may end in a slash, as in elfutils. `None` for any other path, which may still be a symbol's.
     pub(in crate::http) fn read(path: &str) -> Option<Self> {
         let (build_id, wanted) = path.strip_prefix("/buildid/")?.split_once('/')?;
-        let wanted = match wanted.split_once('/') {
-            None if wanted == "debuginfo" => WantedOfBuild::File(Kind::DebugInfo),
-            None if wanted == "executable" => WantedOfBuild::File(Kind::Executable),
-            Some(("section", name)) if !name.is_empty() => WantedOfBuild::Section(decode(name)),
-            Some(("source", path)) if !path.is_empty() => {
+        let wanted = match wanted.split_once('/').unwrap_or((wanted, "")) {
+            ("debuginfo", "") => WantedOfBuild::File(Kind::DebugInfo),
+            ("executable", "") => WantedOfBuild::File(Kind::Executable),
+            ("section", name) if !name.is_empty() => WantedOfBuild::Section(decode(name)),
+            ("source", path) if !path.is_empty() => {
                 WantedOfBuild::Source(format!("/{}", decode(path).trim_start_matches('/')))
             }
             _ => return None,
@@ -56,9 +56,13 @@ mod tests {
     fn paths_of_builds() {
         let wanted = |path: &str| BuildPath::read(path).map(|path| path.wanted);
         let debug_info = WantedOfBuild::File(Kind::DebugInfo);
-        assert_eq!(wanted("/buildid/abcd/debuginfo"), Some(debug_info));
+        for path in ["/buildid/abcd/debuginfo", "/buildid/abcd/debuginfo/"] {
+            assert_eq!(wanted(path), Some(debug_info.clone()), "{path}");
+        }
         let executable = WantedOfBuild::File(Kind::Executable);
-        assert_eq!(wanted("/buildid/ABCD/executable"), Some(executable));
+        for path in ["/buildid/ABCD/executable", "/buildid/abcd/executable/"] {
+            assert_eq!(wanted(path), Some(executable.clone()), "{path}");
+        }
         let section = WantedOfBuild::Section(".gdb_index".to_owned());
         assert_eq!(wanted("/buildid/abcd/section/.gdb%5Findex"), Some(section));
         let source = Some(WantedOfBuild::Source("/usr/src/a c++.c".to_owned()));
@@ -69,7 +73,8 @@ mod tests {
             "/buildid/abcd/",
             "/buildid/abc/debuginfo",
             "/buildid/xyzw/debuginfo",
-            "/buildid/abcd/debuginfo/",
+            "/buildid/abcd/debuginfo//",
+            "/buildid/abcd/debuginfo/x",
             "/buildid/abcd/buildid.sym",
             "/buildid/abcd/section/",
             "/buildid/abcd/source/",

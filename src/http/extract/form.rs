@@ -35,25 +35,45 @@ pub(super) fn check_form(request: &HttpRequest) -> Result<bool, ReceiveError> {
     if encoding.is_some_and(|encoding| encoding != "identity") {
         return Err(ReceiveError::Encoded);
     }
-    let form = request
-        .mime_type()
-        .ok()
-        .flatten()
-        .ok_or(ReceiveError::NoFile)?;
+    let form = request.mime_type().map_err(|_| ReceiveError::NotAForm)?;
+    let form = form.ok_or(ReceiveError::NoFile)?;
     if form.essence_str() == "application/x-www-form-urlencoded" {
         return Ok(true);
     }
-    let boundary = form.get_param("boundary").ok_or(ReceiveError::NoFile)?;
+    let boundary = form.get_param("boundary").ok_or(ReceiveError::NotAForm)?;
     let is_legal = (1..=BOUNDARY_LENGTH).contains(&boundary.as_str().len());
     is_legal.then_some(false).ok_or(ReceiveError::Boundary)
 }
 
 /// One part of a form.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "a part is made once and taken apart at once"
+)]
 pub(super) enum Part {
     /// A field that is not a file: its name and its value.
     Value(String, String),
-    /// A file, which has not been read yet.
-    File(Field),
+    /// A file, which has not been received yet.
+    File(FormFile),
+}
+
+/// A file in a form.
+pub(super) struct FormFile {
+    field: Field,
+    /// What has been read of it.
+    start: Bytes,
+}
+
+impl FormFile {
+    /// The name of an archive: the name of the field, as in Tecken, or the file's own name where the field's has no
+    /// ending, as in `curl -F file=@symbols.zip`.
+    pub(super) fn archive_name(&self) -> &str {
+        let field_name = self.field.name().unwrap_or_default();
+        match file_name(&self.field) {
+            Some(file_name) if !field_name.contains('.') => file_name,
+            _ => field_name,
+        }
+    }
 }
 
 /// A multipart form that is arriving.
@@ -74,15 +94,30 @@ impl<'a> Form<'a> {
         }
     }
 
-    /// The next part; `None` when the form has ended.
+    /// The next part; `None` when the form has ended. The input of a page that was left empty, which is sent as a file
+    /// without a name and without bytes, is no part (WHATWG HTML 4.10.22.4).
     pub(super) async fn next(&mut self) -> Result<Option<Part>, ReceiveError> {
+        while let Some(mut field) = self.next_field().await? {
+            let start = match file_name(&field) {
+                None => return self.value(field).await.map(Some),
+                Some("") => self.piece(&mut field).await?,
+                Some(_) => Some(Bytes::new()),
+            };
+            if let Some(start) = start {
+                return Ok(Some(Part::File(FormFile { field, start })));
+            }
+        }
+        Ok(None)
+    }
+
+    async fn next_field(&mut self) -> Result<Option<Field>, ReceiveError> {
         if self.number == PARTS {
             return Err(ReceiveError::Form);
         }
         let Some(field) = self.pace.wait(self.parts.next()).await? else {
             return Ok(None);
         };
-        let mut field = match field {
+        let field = match field {
             // A body without a single boundary was never a form.
             Err(MultipartError::Incomplete) if self.number == 0 => {
                 return Err(ReceiveError::NoFile);
@@ -90,36 +125,34 @@ impl<'a> Form<'a> {
             field => field.map_err(|error| self.refusal(&error))?,
         };
         self.number += 1;
-        if is_file(&field) {
-            return Ok(Some(Part::File(field)));
-        }
-        let value = self.value(&mut field).await?;
-        let name = field.name().unwrap_or_default().to_owned();
-        let value = String::from_utf8_lossy(&value).into_owned();
-        Ok(Some(Part::Value(name, value)))
+        Ok(Some(field))
     }
 
     /// Writes a file to its temporary file.
     pub(super) async fn receive(
         &mut self,
-        mut field: Field,
+        form_file: FormFile,
         mut file: IncomingFile,
     ) -> Result<ReceivedFile, ReceiveError> {
+        let FormFile { mut field, start } = form_file;
+        file.write(&start).await?;
         while let Some(piece) = self.piece(&mut field).await? {
             file.write(&piece).await?;
         }
         file.finish().await
     }
 
-    async fn value(&mut self, field: &mut Field) -> Result<Vec<u8>, ReceiveError> {
+    async fn value(&mut self, mut field: Field) -> Result<Part, ReceiveError> {
         let mut value = Vec::new();
-        while let Some(piece) = self.piece(field).await? {
+        while let Some(piece) = self.piece(&mut field).await? {
             if value.len() + piece.len() > FIELD_LENGTH {
                 return Err(ReceiveError::Form);
             }
             value.extend_from_slice(&piece);
         }
-        Ok(value)
+        let name = field.name().unwrap_or_default().to_owned();
+        let value = String::from_utf8_lossy(&value).into_owned();
+        Ok(Part::Value(name, value))
     }
 
     async fn piece(&mut self, field: &mut Field) -> Result<Option<Bytes>, ReceiveError> {
@@ -166,21 +199,21 @@ pub(in crate::http) async fn receive_bytes(
     file.finish().await
 }
 
-/// Receives a short body as a whole.
+/// Receives a short body as a whole; `None` if it is longer than a body without a file needs to be.
 pub(super) async fn receive_short(
     mut body: Payload,
     intake: &Intake,
-) -> Result<Vec<u8>, ReceiveError> {
+) -> Result<Option<Vec<u8>>, ReceiveError> {
     let pace = intake.pace();
     let mut bytes = Vec::new();
     while let Some(piece) = pace.wait(body.next()).await? {
         let piece = piece.map_err(|_| ReceiveError::Incomplete)?;
         if bytes.len() + piece.len() > FIELD_LENGTH {
-            return Err(ReceiveError::Form);
+            return Ok(None);
         }
         bytes.extend_from_slice(&piece);
     }
-    Ok(bytes)
+    Ok(Some(bytes))
 }
 
 /// The body, which fails as soon as it is longer than the limit, in bytes.
@@ -196,9 +229,7 @@ fn bounded(body: Payload, limit: u64) -> impl Stream<Item = Result<Bytes, Payloa
     })
 }
 
-/// A part with a file name is a file, as in any web framework.
-fn is_file(field: &Field) -> bool {
-    field
-        .content_disposition()
-        .is_some_and(|disposition| disposition.get_filename().is_some())
+/// The name of the file in this part. A part with a file name is a file, as in any web framework.
+fn file_name(field: &Field) -> Option<&str> {
+    field.content_disposition()?.get_filename()
 }

@@ -8,7 +8,7 @@ mod principal;
 mod submission;
 mod symbol_path;
 
-pub(super) use breakpad::{receive_described, receive_symbol_file};
+pub(super) use breakpad::{announced, announced_of_module, receive_described, receive_symbol_file};
 pub(super) use build_path::{BuildPath, WantedOfBuild};
 pub(super) use form::{announced_length, receive_bytes};
 pub(super) use missing_query::{Listing, MissingQuery};

@@ -28,7 +28,9 @@ pub(in crate::http) async fn receive(
     intake: &Intake,
 ) -> Result<Submission, ReceiveError> {
     let is_url_encoded = check_form(request)?;
-    let slot = intake.enter(uploader.token_id, announced_length(request))?;
+    let slot = intake
+        .enter(uploader.token_id, announced_length(request))
+        .await?;
     let fields = if is_url_encoded {
         receive_url_encoded(body, intake).await?
     } else {
@@ -67,17 +69,16 @@ impl Fields {
     }
 }
 
-/// Receives a multipart form. The name of the file's field is the archive's name, as in Tecken.
+/// Receives a multipart form.
 async fn receive_multipart(mut form: Form<'_>, intake: &Intake) -> Result<Fields, ReceiveError> {
     let mut fields = Fields::default();
     while let Some(part) = form.next().await? {
         match part {
             Part::Value(name, value) => fields.set(&name, &value)?,
             Part::File(_) if fields.archive.is_some() => return Err(ReceiveError::SecondFile),
-            Part::File(field) => {
-                let name = field.name().unwrap_or_default();
-                let archive = intake.archive(name).await?;
-                fields.archive = Some(form.receive(field, archive).await?);
+            Part::File(file) => {
+                let archive = intake.archive(file.archive_name()).await?;
+                fields.archive = Some(form.receive(file, archive).await?);
             }
         }
     }
@@ -87,6 +88,8 @@ async fn receive_multipart(mut form: Form<'_>, intake: &Intake) -> Result<Fields
 /// Receives a url-encoded form, which has no files.
 async fn receive_url_encoded(body: Payload, intake: &Intake) -> Result<Fields, ReceiveError> {
     let bytes = receive_short(body, intake).await?;
+    // `curl --data-binary @symbols.zip` says that its body is such a form.
+    let bytes = bytes.ok_or(ReceiveError::NotAForm)?;
     let mut fields = Fields::default();
     for (name, value) in form_urlencoded::parse(&bytes) {
         fields.set(&name, &value)?;

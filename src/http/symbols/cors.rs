@@ -61,6 +61,13 @@ pub(super) fn without_reading(request: &HttpRequest) -> Option<HttpResponse> {
     Some(response)
 }
 
+/// The answer to `OPTIONS *`: the methods that some path of the server has.
+pub(super) fn methods_of_server() -> HttpResponse {
+    HttpResponse::NoContent()
+        .insert_header((header::ALLOW, "GET, HEAD, OPTIONS, POST, PUT"))
+        .finish()
+}
+
 /// Lets scripts of any site read an answer.
 pub(super) fn allow(mut response: HttpResponse) -> HttpResponse {
     let headers = response.headers_mut();

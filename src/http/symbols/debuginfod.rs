@@ -16,13 +16,16 @@ use actix_web::http::header::{
 use actix_web::web::Bytes;
 use actix_web::{HttpRequest, HttpResponse};
 use futures_util::{Stream, stream};
+use serde::Serialize;
 
 use super::download;
 use super::services::SymbolServices;
 use crate::blocking;
-use crate::debuginfod::{BuildFile, Extract};
+use crate::debuginfod::{BuildFile, DebuginfodError, Extract, FoundFile, Glob, Kind, Search};
+use crate::download::DownloadError;
 use crate::http::error::ApiError;
 use crate::http::extract::{BuildPath, WantedOfBuild};
+use symbols::BuildId;
 
 const LARGEST: HeaderName = HeaderName::from_static("x-debuginfod-maxsize");
 
@@ -53,7 +56,14 @@ async fn send(
         WantedOfBuild::File(kind) => {
             let largest = largest(request.headers());
             let file = debuginfod.file(&path.build_id, *kind, largest).await?;
-            let mut response = download::send(request, services, &file.found).await?;
+            let sent = download::send(request, services, &file.found).await;
+            let mut response = sent.map_err(|error| match error {
+                // The gzip file is stored as it was uploaded; the client asks for the file inside it.
+                DownloadError::Damaged(reason) => {
+                    DebuginfodError::Damaged(reason.to_string()).into()
+                }
+                error => ApiError::from(error),
+            })?;
             describe(response.headers_mut(), &file);
             return Ok(response);
         }
@@ -61,6 +71,79 @@ async fn send(
         WantedOfBuild::Source(source) => debuginfod.source(&path.build_id, source).await?,
     };
     Ok(send_extract(request, extract))
+}
+
+/// The path of searches.
+pub(super) const METADATA: &str = "/metadata";
+
+/// Answers a search for files, in the JSON of elfutils.
+pub(super) async fn answer_search(
+    request: &HttpRequest,
+    services: &SymbolServices,
+) -> HttpResponse {
+    let searching = async {
+        let search = read_search(request.query_string())?;
+        let found = services.debuginfod.search(&search).await?;
+        let results = found.files.iter().map(ResultJson::of).collect();
+        Ok::<_, ApiError>(HttpResponse::Ok().json(MetadataJson {
+            results,
+            complete: found.is_complete,
+        }))
+    };
+    searching.await.unwrap_or_else(ApiError::text_response)
+}
+
+/// The results of a search.
+#[derive(Debug, Serialize)]
+struct MetadataJson<'found> {
+    results: Vec<ResultJson<'found>>,
+    complete: bool,
+}
+
+/// A file that was found. `archive` is absent: no file is a member of one.
+#[derive(Debug, Serialize)]
+struct ResultJson<'found> {
+    buildid: &'found str,
+    #[serde(rename = "type")]
+    kind: &'static str,
+    file: String,
+}
+
+impl<'found> ResultJson<'found> {
+    fn of(found: &'found FoundFile) -> Self {
+        Self {
+            buildid: found.build_id.as_str(),
+            kind: match found.kind {
+                Kind::DebugInfo => "debuginfo",
+                Kind::Executable => "executable",
+            },
+            file: format!("/{}", found.key),
+        }
+    }
+}
+
+/// Reads `key` and `value`.
+fn read_search(query: &str) -> Result<Search, ApiError> {
+    let parameter = |wanted| {
+        let mut parameters = form_urlencoded::parse(query.as_bytes());
+        let (_, value) = parameters.find(|(name, _)| name == wanted)?;
+        Some(value.into_owned())
+    };
+    let (Some(key), Some(value)) = (parameter("key"), parameter("value")) else {
+        let sentence = "A search needs key and value, as in key=glob&value=/libxul.so/*";
+        return Err(ApiError::bad_request("bad_query", sentence));
+    };
+    let search = match key.as_str() {
+        "buildid" => BuildId::parse(&value).map(Search::BuildId),
+        "file" => Some(Search::File(value)),
+        "glob" => Glob::parse(&value).map(Search::Glob),
+        _ => {
+            let sentence = "There is no such key. The keys are buildid, file and glob";
+            return Err(ApiError::bad_request("bad_query", sentence));
+        }
+    };
+    let sentence = "The value is no build id, or no pattern: it is too long, or a [ has no ]";
+    search.ok_or_else(|| ApiError::bad_request("bad_query", sentence))
 }
 
 /// The largest file that the client accepts, in bytes; zero or an invalid number is no limit.

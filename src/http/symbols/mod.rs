@@ -15,6 +15,7 @@ mod services;
 mod syminfo;
 mod url;
 
+use actix_web::http::Method;
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse, ResponseError};
 
@@ -29,6 +30,8 @@ enum Resource<'path> {
     Symbol(SymbolPath<'path>),
     /// A file, or a part of one, by its build id.
     Build(BuildPath),
+    /// A search for files of builds.
+    Search,
     /// What is known of a module.
     Module(ModulePath),
     /// The explanation of the answer to a request for a symbol.
@@ -44,6 +47,9 @@ impl<'path> Resource<'path> {
         }
         if let Some(symbol) = SymbolPath::read(path) {
             return Some(Self::Symbol(symbol));
+        }
+        if path == debuginfod::METADATA {
+            return Some(Self::Search);
         }
         if let Some(rest) = path.strip_prefix(syminfo::PREFIX) {
             return ModulePath::read(rest).map(Self::Module);
@@ -63,6 +69,7 @@ pub(super) async fn answer(request: HttpRequest, services: Data<SymbolServices>)
     let response = match &resource {
         Resource::Symbol(path) => download::answer(&request, path, &services).await,
         Resource::Build(path) => Box::pin(debuginfod::answer(&request, path, &services)).await,
+        Resource::Search => Box::pin(debuginfod::answer_search(&request, &services)).await,
         Resource::Module(path) => Box::pin(syminfo::answer(&request, path, &services)).await,
         Resource::Explanation(path) => Box::pin(explain::answer(&request, path, &services)).await,
     };
@@ -72,12 +79,19 @@ pub(super) async fn answer(request: HttpRequest, services: Data<SymbolServices>)
 /// The resource that a GET or HEAD request names, or the answer to any other request; boxed, since it is rare.
 fn to_be_read(request: &HttpRequest) -> Result<Resource<'_>, Box<HttpResponse>> {
     let path = request.uri().path();
-    let resource =
-        Resource::read(path).ok_or_else(|| Box::new(ApiError::not_found(path).error_response()))?;
+    let resource = Resource::read(path).ok_or_else(|| Box::new(nothing_at(request, path)))?;
     match cors::without_reading(request) {
         None => Ok(resource),
         Some(response) => Err(Box::new(response)),
     }
+}
+
+/// The answer to a path at which there can be nothing. `*` is the server as a whole (RFC 9110, 9.3.7).
+fn nothing_at(request: &HttpRequest, path: &str) -> HttpResponse {
+    if path == "*" && request.method() == Method::OPTIONS {
+        return cors::methods_of_server();
+    }
+    ApiError::not_found(path).error_response()
 }
 
 #[cfg(test)]
@@ -105,6 +119,7 @@ mod tests {
             None => "nothing",
             Some(Resource::Symbol(_)) => "symbol",
             Some(Resource::Build(_)) => "build",
+            Some(Resource::Search) => "search",
             Some(Resource::Module(_)) => "module",
             Some(Resource::Explanation(_)) => "explanation",
         };
@@ -112,6 +127,8 @@ mod tests {
             ("/buildid/abcd/debuginfo", "build"),
             ("/buildid/abcd/buildid.sym", "symbol"),
             ("/buildid/abcd", "nothing"),
+            ("/metadata", "search"),
+            ("/metadata/AB/a.sym", "symbol"),
             ("/api/syminfo/xul.pdb/AB", "module"),
             ("/api/syminfo/AB", "nothing"),
             ("/api/syminfos/AB", "nothing"),

@@ -7,6 +7,7 @@ use crate::catalog::Catalog;
 use crate::clock::SharedClock;
 use crate::debuginfod::DebuginfodService;
 use crate::download::DownloadService;
+use crate::http::base_url::BaseUrl;
 use crate::missing::MissingReport;
 
 /// The services that the handlers of the scope call.
@@ -16,6 +17,8 @@ pub(in crate::http) struct SymbolServices {
     pub(in crate::http) downloads: DownloadService,
     /// Looks builds up.
     pub(in crate::http) debuginfod: DebuginfodService,
+    /// Begins the URLs in answers.
+    pub(in crate::http) base_url: BaseUrl,
     /// Opens files that were found, and knows modules.
     pub(in crate::http) catalog: Arc<Catalog>,
     /// How long clients and caches may keep a file without asking whether it has changed.

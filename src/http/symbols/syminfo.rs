@@ -20,7 +20,10 @@ pub(super) async fn answer(
     services: &SymbolServices,
 ) -> HttpResponse {
     match find(request, path, &services.catalog).await {
-        Ok(Some(module)) => HttpResponse::Ok().json(ModuleJson::of(&module, request)),
+        Ok(Some(module)) => match services.base_url.of(request) {
+            Ok(base_url) => HttpResponse::Ok().json(ModuleJson::of(&module, &base_url)),
+            Err(error) => error.error_response(),
+        },
         Ok(None) => ApiError::no_such_module().text_response(),
         Err(error) => ApiError::from(error).error_response(),
     }
@@ -53,11 +56,10 @@ struct ModuleJson<'module> {
 }
 
 impl<'module> ModuleJson<'module> {
-    fn of(module: &'module Module, request: &HttpRequest) -> Self {
+    fn of(module: &'module Module, base_url: &str) -> Self {
         let record = &module.record;
-        let connection = request.connection_info();
         let path = path_of(&record.key, module.store.into());
-        let url = format!("{}://{}{path}", connection.scheme(), connection.host());
+        let url = format!("{base_url}{path}");
         Self {
             code_file: record.code_file.as_deref().unwrap_or_default(),
             code_id: record.code_id.as_ref().map_or("", DebugId::as_str),

@@ -104,7 +104,7 @@ impl Destination for MissingTable {
         let counts: Vec<_> = counts
             .iter()
             .map(|(symbol, asked)| MissingCount {
-                symbol: symbol.clone(),
+                symbol: asked.spelling.as_deref().unwrap_or(symbol).clone(),
                 count: asked.times,
                 last_asked: asked.last,
             })

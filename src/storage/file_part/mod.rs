@@ -63,6 +63,17 @@ impl FilePart {
         })
     }
 
+    /// Begins with a range of a temporary file of this server.
+    #[must_use]
+    pub fn of_temporary(file: Arc<File>, range: Range<u64>) -> Self {
+        Self {
+            storage: "temporary files",
+            file,
+            first: Bytes::new(),
+            rest: range,
+        }
+    }
+
     /// Returns whether all of it has been read or sent.
     #[must_use]
     pub fn is_empty(&self) -> bool {

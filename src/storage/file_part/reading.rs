@@ -112,8 +112,8 @@ pub(super) fn read_piece(file: &File, range: &Range<u64>, reading: Reading) -> i
     Ok(piece.into())
 }
 
-#[cfg(test)]
 #[cfg(target_os = "linux")]
+#[cfg(test)]
 mod tests {
     use std::io::Write;
 

@@ -4,9 +4,16 @@
 //! length, or an archive that has yet to be fetched, reserves room for the largest archive; unused room is given back
 //! once the archive has arrived. The bytes in flight and the temporary files of archives are the same bytes, so one
 //! limit bounds both. Each token has a limited share of the slots, so that one build farm cannot lock out all others.
+//!
+//! An upload that finds no slot or no room waits a while before it is refused. Uploads end within seconds, but the
+//! clients of builds wait for a minute before they try again. Whoever came first gets what fits first.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+use tokio::time::timeout;
 
 use super::error::ReceiveError;
 use crate::metrics::{KindLabel, Metrics};
@@ -20,6 +27,10 @@ pub(in crate::upload) struct AdmissionLimits {
     pub(in crate::upload) slots_per_token: usize,
     /// Bytes that the temporary files of all uploads may take together.
     pub(in crate::upload) temporary: u64,
+    /// How long an upload may wait for a slot and for room.
+    pub(in crate::upload) wait: Duration,
+    /// How many uploads may wait at once.
+    pub(in crate::upload) waiters: usize,
 }
 
 /// The slots, and the room for temporary files.
@@ -37,6 +48,32 @@ struct Taken {
     slots: usize,
     by_token: HashMap<i64, usize>,
     temporary: u64,
+    /// The uploads that wait, in the order in which they came.
+    waiters: VecDeque<Waiter>,
+    next_waiter: u64,
+}
+
+/// What an upload needs.
+#[derive(Clone, Copy, Debug)]
+struct Wanted {
+    token_id: i64,
+    bytes: u64,
+}
+
+/// An upload that waits, as the others see it.
+#[derive(Debug)]
+struct Waiter {
+    number: u64,
+    wanted: Wanted,
+    granted: oneshot::Sender<UploadSlot>,
+}
+
+/// A place among the waiting uploads; dropping it gives it up.
+#[derive(Debug)]
+struct Place {
+    admission: Arc<Admission>,
+    number: u64,
+    granted: oneshot::Receiver<UploadSlot>,
 }
 
 /// A slot and reserved room; dropping it gives both back.
@@ -45,6 +82,12 @@ pub struct UploadSlot {
     admission: Arc<Admission>,
     token_id: i64,
     reserved: u64,
+}
+
+/// What an upload gets at once.
+enum Entry {
+    Slot(UploadSlot),
+    Place(Place),
 }
 
 impl Admission {
@@ -60,16 +103,61 @@ impl Admission {
         }
     }
 
-    /// Takes a slot for an upload with this token, and reserves room for an archive of this many bytes.
+    /// Takes a slot for an upload with this token, and reserves room for an archive of this many bytes. Waits for them
+    /// if others have them.
     ///
     /// # Errors
-    /// All slots or the token's share of them are taken, or there is not enough room.
-    pub(super) fn enter(
+    /// All slots or the token's share of them are taken, or there is not enough room, and that has not changed within
+    /// the time for waiting, or too many uploads wait already.
+    pub(super) async fn enter(
         self: &Arc<Self>,
         token_id: i64,
         bytes: u64,
     ) -> Result<UploadSlot, ReceiveError> {
+        let wanted = Wanted { token_id, bytes };
+        let mut place = match self.enter_or_wait(wanted)? {
+            Entry::Slot(slot) => return Ok(slot),
+            Entry::Place(place) => place,
+        };
+        if let Ok(Ok(slot)) = timeout(self.limits.wait, &mut place.granted).await {
+            return Ok(slot);
+        }
+        drop(place);
+        self.take(&mut self.taken(), wanted)
+    }
+
+    fn enter_or_wait(self: &Arc<Self>, wanted: Wanted) -> Result<Entry, ReceiveError> {
         let mut taken = self.taken();
+        let refusal = match self.take(&mut taken, wanted) {
+            Ok(slot) => return Ok(Entry::Slot(slot)),
+            Err(refusal) => refusal,
+        };
+        if self.limits.wait.is_zero() || taken.waiters.len() >= self.limits.waiters {
+            return Err(refusal);
+        }
+        let (sender, granted) = oneshot::channel();
+        let number = taken.next_waiter;
+        taken.next_waiter += 1;
+        taken.waiters.push_back(Waiter {
+            number,
+            wanted,
+            granted: sender,
+        });
+        self.show(&taken);
+        drop(taken);
+        Ok(Entry::Place(Place {
+            admission: Arc::clone(self),
+            number,
+            granted,
+        }))
+    }
+
+    fn take(
+        self: &Arc<Self>,
+        taken: &mut Taken,
+        wanted: Wanted,
+    ) -> Result<UploadSlot, ReceiveError> {
+        let Wanted { token_id, bytes } = wanted;
         if taken.slots >= self.limits.slots || self.limits.temporary - taken.temporary < bytes {
             return Err(ReceiveError::Busy);
         }
@@ -80,13 +168,31 @@ impl Admission {
         *of_token += 1;
         taken.slots += 1;
         taken.temporary += bytes;
-        self.show(&taken);
-        drop(taken);
+        self.show(taken);
         Ok(UploadSlot {
             admission: Arc::clone(self),
             token_id,
             reserved: bytes,
         })
+    }
+
+    /// Gives what others have given back to the uploads that wait, then releases the lock.
+    fn grant(self: &Arc<Self>, mut taken: MutexGuard<'_, Taken>) {
+        let (mut granted, mut waiting) = (Vec::new(), VecDeque::new());
+        for waiter in std::mem::take(&mut taken.waiters) {
+            match self.take(&mut taken, waiter.wanted) {
+                Ok(slot) => granted.push((waiter.granted, slot)),
+                Err(_) => waiting.push_back(waiter),
+            }
+        }
+        taken.waiters = waiting;
+        self.show(&taken);
+        drop(taken);
+        for (waiter, slot) in granted {
+            // A waiter that has just left returns the slot, which drops it and grants it to the next one. That takes
+            // the lock again.
+            let _ = waiter.send(slot);
+        }
     }
 
     fn taken(&self) -> MutexGuard<'_, Taken> {
@@ -95,6 +201,7 @@ impl Admission {
 
     fn show(&self, taken: &Taken) {
         self.metrics.uploads_in_flight.set(gauge(taken.slots));
+        self.metrics.uploads_waiting.set(gauge(taken.waiters.len()));
         let kind = KindLabel { kind: "archives" };
         let reserved = self.metrics.upload_reserved_bytes.get_or_create(&kind);
         reserved.set(gauge(taken.temporary));
@@ -114,7 +221,7 @@ impl UploadSlot {
         }
         taken.temporary = others + bytes;
         self.reserved = bytes;
-        self.admission.show(&taken);
+        self.admission.grant(taken);
         Ok(())
     }
 }
@@ -130,6 +237,14 @@ impl Drop for UploadSlot {
                 taken.by_token.remove(&self.token_id);
             }
         }
+        self.admission.grant(taken);
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let mut taken = self.admission.taken();
+        taken.waiters.retain(|waiter| waiter.number != self.number);
         self.admission.show(&taken);
     }
 }
@@ -140,13 +255,17 @@ fn gauge(number: impl TryInto<i64>) -> i64 {
 
 #[cfg(test)]
 mod tests {
+    use futures_util::FutureExt;
+
     use super::*;
 
-    fn admission(slots_per_token: usize) -> (Arc<Admission>, Metrics) {
+    fn admission(slots_per_token: usize, wait: Duration) -> (Arc<Admission>, Metrics) {
         let limits = AdmissionLimits {
             slots: 3,
             slots_per_token,
             temporary: 100,
+            wait,
+            waiters: 3,
         };
         let metrics = Metrics::default();
         (Arc::new(Admission::new(limits, metrics.clone())), metrics)
@@ -158,51 +277,93 @@ mod tests {
         (metrics.uploads_in_flight.get(), bytes)
     }
 
-    #[test]
-    fn slots_and_room_are_given_back() {
-        let (admission, metrics) = admission(0);
-        let first = admission.enter(1, 60).unwrap();
-        assert!(matches!(admission.enter(2, 41), Err(ReceiveError::Busy)));
-        let second = admission.enter(2, 40).unwrap();
+    #[tokio::test]
+    async fn slots_and_room_are_given_back() {
+        let (admission, metrics) = admission(0, Duration::ZERO);
+        let first = admission.enter(1, 60).await.unwrap();
+        let refused = admission.enter(2, 41).await;
+        assert!(matches!(refused, Err(ReceiveError::Busy)));
+        let second = admission.enter(2, 40).await.unwrap();
         assert_eq!(reserved(&metrics), (2, 100));
         drop(first);
         assert_eq!(reserved(&metrics), (1, 40));
-        let _third = admission.enter(1, 30).unwrap();
-        let _fourth = admission.enter(3, 30).unwrap();
-        assert!(matches!(admission.enter(4, 0), Err(ReceiveError::Busy)));
+        let _third = admission.enter(1, 30).await.unwrap();
+        let _fourth = admission.enter(3, 30).await.unwrap();
+        let refused = admission.enter(4, 0).await;
+        assert!(matches!(refused, Err(ReceiveError::Busy)));
         drop(second);
-        assert!(admission.enter(4, 0).is_ok());
+        assert!(admission.enter(4, 0).await.is_ok());
     }
 
-    #[test]
-    fn a_token_has_its_share_of_the_slots() {
-        let (admission, metrics) = admission(0);
-        let first = admission.enter(1, 0).unwrap();
-        let _second = admission.enter(1, 0).unwrap();
-        assert!(matches!(
-            admission.enter(1, 0),
-            Err(ReceiveError::TokenBusy(2))
-        ));
-        let _other = admission.enter(2, 0).unwrap();
+    #[tokio::test]
+    async fn a_token_has_its_share_of_the_slots() {
+        let (admission, metrics) = admission(0, Duration::ZERO);
+        let first = admission.enter(1, 0).await.unwrap();
+        let _second = admission.enter(1, 0).await.unwrap();
+        let refused = admission.enter(1, 0).await;
+        assert!(matches!(refused, Err(ReceiveError::TokenBusy(2))));
+        let _other = admission.enter(2, 0).await.unwrap();
         drop(first);
-        assert!(admission.enter(1, 0).is_ok());
+        assert!(admission.enter(1, 0).await.is_ok());
         assert_eq!(reserved(&metrics).0, 2);
-        let (admission, _) = self::admission(1);
-        let _first = admission.enter(1, 0).unwrap();
-        assert!(matches!(
-            admission.enter(1, 0),
-            Err(ReceiveError::TokenBusy(1))
-        ));
+        let (admission, _) = self::admission(1, Duration::ZERO);
+        let _first = admission.enter(1, 0).await.unwrap();
+        let refused = admission.enter(1, 0).await;
+        assert!(matches!(refused, Err(ReceiveError::TokenBusy(1))));
     }
 
-    #[test]
-    fn room_that_is_not_needed_is_given_back_and_more_is_taken_only_if_there_is_any() {
-        let (admission, metrics) = admission(0);
-        let mut slot = admission.enter(1, 80).unwrap();
+    #[tokio::test]
+    async fn room_that_is_not_needed_is_given_back_and_more_is_taken_only_if_there_is_any() {
+        let (admission, metrics) = admission(0, Duration::ZERO);
+        let mut slot = admission.enter(1, 80).await.unwrap();
         slot.keep(10).unwrap();
-        let mut other = admission.enter(2, 0).unwrap();
+        let mut other = admission.enter(2, 0).await.unwrap();
         assert!(other.keep(91).is_err());
         other.keep(90).unwrap();
         assert_eq!(reserved(&metrics), (2, 100));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_came_first_gets_what_fits_first() {
+        let (admission, metrics) = admission(1, Duration::from_secs(5));
+        let mut first = admission.enter(1, 90).await.unwrap();
+        let mut same_token = Box::pin(admission.enter(1, 5));
+        let mut too_large = Box::pin(admission.enter(2, 20));
+        let mut later = Box::pin(admission.enter(3, 20));
+        assert!((&mut same_token).now_or_never().is_none());
+        assert!((&mut too_large).now_or_never().is_none());
+        assert!((&mut later).now_or_never().is_none());
+        assert_eq!(metrics.uploads_waiting.get(), 3);
+        // No more may wait.
+        let refused = admission.enter(1, 0).now_or_never();
+        assert!(matches!(refused, Some(Err(ReceiveError::TokenBusy(1)))));
+        first.keep(75).unwrap();
+        let _second = (&mut too_large).now_or_never().unwrap().unwrap();
+        assert!((&mut later).now_or_never().is_none());
+        drop(first);
+        let _third = same_token.await.unwrap();
+        let _fourth = later.await.unwrap();
+        assert_eq!(
+            (reserved(&metrics), metrics.uploads_waiting.get()),
+            ((3, 45), 0)
+        );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn waiting_ends_and_a_waiter_that_leaves_takes_nothing() {
+        let (admission, metrics) = admission(1, Duration::from_secs(5));
+        let first = admission.enter(1, 0).await.unwrap();
+        let mut leaves = Box::pin(admission.enter(1, 0));
+        assert!((&mut leaves).now_or_never().is_none());
+        let refused = admission.enter(1, 0).await;
+        assert!(matches!(refused, Err(ReceiveError::TokenBusy(1))));
+        // It was given the slot, but never looked.
+        drop(first);
+        assert_eq!(reserved(&metrics).0, 1);
+        drop(leaves);
+        assert_eq!(
+            (reserved(&metrics).0, metrics.uploads_waiting.get()),
+            (0, 0)
+        );
     }
 }

@@ -18,14 +18,23 @@ pub enum ReceiveError {
     /// The body is not a form with a file in it. The sentence is Tecken's.
     #[error("Must be multipart form data with at least one file")]
     NoFile,
+    /// The body is something else than a form.
+    #[error(
+        "The body is not a multipart form. Send the archive as a file in one, as in \
+         curl -F symbols.zip=@symbols.zip"
+    )]
+    NotAForm,
     /// The form has more than one file.
     #[error("The form has more than one file. Send one archive per request")]
     SecondFile,
     /// The form has both a file and a URL.
     #[error("The form has both a file and a url. Send one of them")]
     FileAndUrl,
-    /// The form has too many parts, or a field or a part's head is too long.
-    #[error("The form has more fields, or longer ones, than an upload needs")]
+    /// The form has too many parts, a field or a part's head is too long, or a part is damaged.
+    #[error(
+        "The form has more than 20 fields, one that is longer than 8 KiB and no file, or one that is damaged. Send the \
+         archive as its one file, as in curl -F symbols.zip=@symbols.zip"
+    )]
     Form,
     /// A field of the form occurs twice, with different values.
     #[error("The form has the field {0} twice, with different values. Send it once")]
@@ -36,8 +45,11 @@ pub enum ReceiveError {
     /// The whole body of the request is compressed.
     #[error("The request has a Content-Encoding. Send the form as it is")]
     Encoded,
-    /// The archive's name does not end in `.zip`. The sentence is Tecken's.
-    #[error("Unrecognized archive file extension \"{0}\"")]
+    /// The archive's name does not end in `.zip`. The first sentence is Tecken's.
+    #[error(
+        "Unrecognized archive file extension \"{0}\". The archive's name must end in .zip: in a form that is the name \
+         of its field, as in curl -F symbols.zip=@symbols.zip"
+    )]
     Extension(String),
     /// The archive is larger than the limit.
     #[error("The archive is larger than {0}. Split it into several uploads")]
@@ -70,6 +82,7 @@ impl ReceiveError {
             Self::Busy => "busy",
             Self::TokenBusy(_) => "token_busy",
             Self::NoFile => "no_file",
+            Self::NotAForm => "not_a_form",
             Self::SecondFile => "second_file",
             Self::FileAndUrl => "file_and_url",
             Self::Form => "bad_form",

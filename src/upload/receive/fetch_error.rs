@@ -3,6 +3,12 @@
 /// One variant per reason. Where Tecken has a sentence, it is used. URLs are shown without their queries.
 #[derive(Debug, thiserror::Error)]
 pub enum FetchError {
+    /// The operator has allowed no host.
+    #[error(
+        "This server fetches no archives by url. Send the archive itself as a file, or ask for its host to be added to \
+         the setting upload.by_url.domains"
+    )]
+    Disabled,
     /// The text is not a URL.
     #[error("Enter a valid URL.")]
     Invalid,
@@ -43,6 +49,7 @@ impl FetchError {
     #[must_use]
     pub fn code(&self) -> &'static str {
         match self {
+            Self::Disabled => "url_disabled",
             Self::Invalid => "url_invalid",
             Self::Insecure => "url_insecure",
             Self::Domain(_) => "url_domain",

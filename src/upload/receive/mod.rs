@@ -1,9 +1,9 @@
 //! Receiving an upload, from its head to a file that has fully arrived.
 //!
-//! An upload first takes a slot and reserves room ([`UploadSlot`]), so that a full server refuses it before reading its
-//! body. Its bytes then go to a temporary file as they arrive ([`IncomingFile`]), within limits of size, silence, rate
-//! and time ([`Pace`]). Members are verified while the rest of their archive is still arriving. An archive at a URL is
-//! fetched under the same limits ([`FetchConfig`]).
+//! An upload first takes a slot and reserves room ([`UploadSlot`]), waiting a while for them, so that a full server
+//! refuses it before reading its body. Its bytes then go to a temporary file as they arrive ([`IncomingFile`]), within
+//! limits of size, silence, rate and time ([`Pace`]). Members are verified while the rest of their archive is still
+//! arriving. An archive at a URL is fetched under the same limits ([`FetchConfig`]).
 
 mod admission;
 mod error;
@@ -104,19 +104,23 @@ impl Intake {
         self.limits.size.as_u64().saturating_add(FORM_ALLOWANCE)
     }
 
-    /// Takes a slot before the body is read. `length` is the announced size of the body in bytes; without it, room for
-    /// the largest upload is reserved.
+    /// Takes a slot before the body is read, and waits a while for one. `length` is the announced size of the body in
+    /// bytes; without it, room for the largest upload is reserved.
     ///
     /// # Errors
-    /// The announced body is too long, all slots or the token's share of them are taken, or there is not enough room
-    /// for temporary files.
-    pub fn enter(&self, token_id: i64, length: Option<u64>) -> Result<UploadSlot, ReceiveError> {
+    /// The announced body is too long, or all slots or the token's share of them stay taken, or the room for temporary
+    /// files.
+    pub async fn enter(
+        &self,
+        token_id: i64,
+        length: Option<u64>,
+    ) -> Result<UploadSlot, ReceiveError> {
         if length.is_some_and(|length| length > self.longest_body()) {
             return Err(ReceiveError::TooLarge(self.limits.size));
         }
         let largest = self.limits.size.as_u64();
         let bytes = length.map_or(largest, |length| length.min(largest));
-        self.admission.enter(token_id, bytes)
+        self.admission.enter(token_id, bytes).await
     }
 
     /// Starts the clock of a body that is about to arrive.

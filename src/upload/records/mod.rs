@@ -16,6 +16,7 @@ use super::verify::{Content, Entry};
 use crate::auth::{Permission, Principal};
 use crate::db::files::ReplacedFile;
 use crate::db::uploads::{FileRecord, NewUpload, Outcome, UploadRecord};
+use crate::db::warnings::Warnings;
 use crate::db::{Database, DbError};
 use symbols::{Store, SymbolKey};
 
@@ -166,6 +167,7 @@ pub(super) fn describe(
         download_url: fetched_from.as_ref().map(|from| from.url.clone()),
         redirect_urls: fetched_from.map(|from| from.redirects).unwrap_or_default(),
         ignored_keys: names_of_ignored(entries),
+        warnings: Warnings::default(),
         created_at,
         received_in: Some(archive.received_in),
         checked_in: None,

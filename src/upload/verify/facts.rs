@@ -4,7 +4,7 @@ use md5::Md5;
 use sha2::{Digest as _, Sha256};
 use strict_zip::ReadAt;
 use symbols::elf::{ElfFile, ElfScan};
-use symbols::header::{SCAN_LENGTH, SymHeader};
+use symbols::header::{HeadFault, SCAN_LENGTH, SymHeader};
 
 use super::error::ArchiveError;
 use super::limits::ArchiveLimits;
@@ -19,6 +19,8 @@ pub struct MemberFacts {
     pub md5: Option<[u8; 16]>,
     /// The header of a `.sym` file, whatever the case of its suffix; `None` for every other file.
     pub header: Option<SymHeader>,
+    /// Why the header names no module, if it does not.
+    pub head_fault: Option<HeadFault>,
     /// The facts about an ELF file with a build id, gzipped or not; `None` for every other file.
     pub elf: Option<ElfFile>,
 }
@@ -69,11 +71,12 @@ impl Gathering {
     }
 
     fn finish(self) -> MemberFacts {
-        let (header, elf) = self.scan.finish();
+        let (header, head_fault, elf) = self.scan.finish();
         MemberFacts {
             sha256: self.sha256.finalize().into(),
             md5: self.md5.map(|md5| md5.finalize().into()),
             header,
+            head_fault,
             elf,
         }
     }
@@ -109,11 +112,15 @@ impl Scan {
         }
     }
 
-    fn finish(self) -> (Option<SymHeader>, Option<ElfFile>) {
+    fn finish(self) -> (Option<SymHeader>, Option<HeadFault>, Option<ElfFile>) {
         match self {
-            Self::Sym(start) => (Some(SymHeader::parse(&start)), None),
-            Self::Elf(scan) => (None, scan.finish()),
-            Self::Nothing => (None, None),
+            Self::Sym(start) => {
+                let header = SymHeader::parse(&start);
+                let fault = HeadFault::of(&header, &start);
+                (Some(header), fault, None)
+            }
+            Self::Elf(scan) => (None, None, scan.finish()),
+            Self::Nothing => (None, None, None),
         }
     }
 }

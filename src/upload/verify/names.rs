@@ -10,6 +10,9 @@ use super::error::ArchiveError;
 /// The longest name in bytes: more than any legal key has.
 pub(super) const LONGEST_NAME: usize = 512;
 
+/// How names begin in an archive that bsdtar makes of the directory `.`, which is a member itself.
+const HERE: &str = "./";
+
 /// A member of an archive, with its kind.
 pub type Entry = strict_zip::Entry<Content>;
 
@@ -52,15 +55,20 @@ impl Names for MemberNames<'_> {
     }
 
     fn check_directory(&self, name: &str) -> Result<(), ArchiveError> {
-        check_parts(name, name.strip_suffix('/').unwrap_or(name))
+        if name == HERE {
+            return Ok(());
+        }
+        let path = without_here(name);
+        check_parts(name, path.strip_suffix('/').unwrap_or(path))
     }
 
     fn classify(&self, name: &str) -> Result<Content, ArchiveError> {
-        if is_ignored(name) {
-            check_parts(name, name)?;
+        let path = without_here(name);
+        if is_ignored(path) {
+            check_parts(name, path)?;
             return Ok(Content::Ignored);
         }
-        match SymbolKey::parse(name) {
+        match SymbolKey::parse(path) {
             Ok(key) => Ok(Content::Symbol(key)),
             Err(KeyError::Shape | KeyError::Id) => {
                 Err(ArchiveError::UnrecognizedPattern(name.to_owned()))
@@ -79,6 +87,10 @@ impl Names for MemberNames<'_> {
             Content::Ignored => Cow::Borrowed(name),
         }
     }
+}
+
+fn without_here(name: &str) -> &str {
+    name.strip_prefix(HERE).unwrap_or(name)
 }
 
 fn is_ignored(name: &str) -> bool {

@@ -22,12 +22,11 @@ impl Source {
         self.path.split('/').next().unwrap().trim_end_matches(".rs")
     }
 
-    /// The lines before the file's tests, with their numbers.
+    /// The lines before the module of tests that ends the file, with their numbers.
     fn lines(&self) -> impl Iterator<Item = (usize, &str)> {
-        self.text
-            .lines()
-            .take_while(|line| !line.starts_with("#[cfg(test)]"))
-            .enumerate()
+        let end = self.text.find("\n#[cfg(test)]\nmod tests {");
+        let code = &self.text[..end.unwrap_or(self.text.len())];
+        code.lines().enumerate()
     }
 }
 

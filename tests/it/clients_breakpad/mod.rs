@@ -11,7 +11,7 @@ use symbold::auth::Permission;
 use symbold::clock::{Clock, ManualClock, SystemClock};
 use symbols::SuffixList;
 
-use crate::support::{App, ID, Zip, eventually, sym};
+use crate::support::{App, ID, Program, Zip, eventually, sym};
 use system::{SYSTEMS, System, matched, send, text};
 
 async fn waiting(app: &App, upload_key: &str) -> bool {
@@ -168,6 +168,45 @@ async fn other_types_are_stored_where_they_are_served() {
         .upload_v2(nodes, &app.token, "app", "ZIP", &pdb)
         .await;
     assert_eq!(answer.json()["code"], "bad_symbol_type");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn programs_are_taken_since_they_are_found_by_build_id() {
+    let (app, program) = (App::start().await, Program::build());
+    let nodes = [&app, &app, &app];
+    for (kind, file, wanted) in [
+        ("ELF", "stripped", "executable"),
+        ("DEBUG_ONLY", "split", "debuginfo"),
+    ] {
+        let bytes = program.bytes(file);
+        let answer = System::Linux
+            .upload_v2(nodes, &app.token, "mill", kind, &bytes)
+            .await;
+        assert_eq!(matched(&answer, "result"), "OK");
+        let response = app.get(&program.url(wanted)).await;
+        assert_eq!(response.status(), 200, "{kind}");
+        assert_eq!(response.bytes().await.unwrap(), bytes, "{kind}");
+    }
+    let module = format!("GET /v1/symbols/mill/{ID}:checkStatus?key={}", app.token);
+    let create = format!(
+        "POST /v1/uploads:create?key={}&debug_file=a.so&debug_id={ID}",
+        app.token
+    );
+    for (request, kind, status, told) in [
+        (&module, "elf", 200, "FOUND"),
+        (&module, "BREAKPAD", 200, "MISSING"),
+        (&module, "PE", 400, "not_served"),
+        (&module, "ZIP", 400, "bad_symbol_type"),
+        (&create, "ELF", 200, "uploadKey"),
+        (&create, "DWP", 400, "not_served"),
+        (&create, "ZIP", 400, "bad_symbol_type"),
+    ] {
+        let request = format!("{request}&symbol_upload_type={kind}");
+        let head = System::Linux.head(&app, &request, "", Some(0));
+        let answer = send(&app, &head, b"").await;
+        assert_eq!(answer.status, status, "{request} {answer:?}");
+        assert!(answer.body.contains(told), "{request} {answer:?}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

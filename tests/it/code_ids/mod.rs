@@ -11,6 +11,7 @@ use symbold::auth::Permission;
 use symbold::clock::{Clock, SystemClock};
 use symbold::config::Config;
 
+use crate::support::backends::are_services;
 use crate::support::faults::{Fault, Faults, wrap};
 use crate::support::{App, ID, OwnRedis, Zip, eventually};
 use info::info;
@@ -76,10 +77,7 @@ async fn a_code_id_leads_to_the_debug_id() {
     }
     for (path, expected) in [
         ("/xul.dll/5e9a1234f000/xul.sym", by_debug_id.clone()),
-        (
-            "/xul.dll/5E9A1234F000/other.sym",
-            format!("/xul.pdb/{ID}/other.sym"),
-        ),
+        ("/xul.dll/5E9A1234F000/xul.dll.sym", by_debug_id.clone()),
         (
             "/try/xul.dll/5E9A1234F000/xul.sym",
             format!("/try{by_debug_id}"),
@@ -88,6 +86,7 @@ async fn a_code_id_leads_to_the_debug_id() {
             "/xul.dll/5E9A1234F000/xul.sym?_refresh&a=b%20c&try",
             format!("{by_debug_id}?_refresh=&a=b+c&try="),
         ),
+        ("/XUL.DLL/5E9A1234F000/XUL.DLL.sym", by_debug_id.clone()),
     ] {
         assert_eq!(target(&app, path).await, Some(expected), "{path}");
     }
@@ -104,16 +103,15 @@ async fn what_is_no_code_id_is_not_looked_up_as_one() {
         format!("/xul.dll/{long}/xul.sym"),
         format!("/xul.pdb/{CODE_ID}/xul.sym"),
         "/xul.dll/5E9A1234F001/xul.sym".to_owned(),
-        format!("/XUL.dll/{CODE_ID}/xul.sym"),
     ] {
         assert_eq!(target(&app, &path).await, None, "{path}");
     }
-    assert_eq!(app.missing().await.len(), 5);
+    assert_eq!(app.missing().await.len(), 4);
     assert_eq!(
         app.status(&format!("/xul.dll/{CODE_ID}/xul.SYM")).await,
         StatusCode::NOT_FOUND
     );
-    assert_eq!(app.missing().await.len(), 5, "it is ignored");
+    assert_eq!(app.missing().await.len(), 4, "it is ignored");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -129,12 +127,12 @@ async fn names_reach_the_location_in_a_form_that_clients_read() {
     );
     assert_eq!(
         of("/%E6%B1%89%20b%3F.dll/5E9A1234F000/%E6%B1%89.sym").await,
-        Some(format!("/%E6%B1%89%20b%3F.pdb/{ID}/%E6%B1%89.sym"))
+        Some(format!("/%E6%B1%89%20b%3F.pdb/{ID}/%E6%B1%89%20b%3F.sym"))
     );
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_header_cannot_lead_in_a_circle_or_away() {
+async fn a_header_leads_to_its_own_file_never_in_a_circle_or_away() {
     let app = App::start().await;
     let file = |debug_id: &str, debug_file: &str, code: &str| {
         format!("MODULE windows x86_64 {debug_id} {debug_file}\nINFO CODE_ID {code}\n")
@@ -144,8 +142,8 @@ async fn a_header_cannot_lead_in_a_circle_or_away() {
             &format!("self/{ID}/self.sym"),
             file("AB12", "self", "AB12 self"),
         )
-        .file(&format!("one/{ID}/one.sym"), file("AB2", "two", "AB1 one"))
-        .file(&format!("two/{ID}/two.sym"), file("AB1", "one", "AB2 two"))
+        .file("one/AB2/one.sym", file(ID, "two", "AB1 one"))
+        .file("two/AB1/two.sym", file(OTHER_ID, "one", "AB2 two"))
         .file(
             &format!("away/{ID}/away.sym"),
             file(ID, "/evil.example.com", "AB3 away"),
@@ -153,17 +151,55 @@ async fn a_header_cannot_lead_in_a_circle_or_away() {
         .file(
             &format!("line/{ID}/line.sym"),
             file(ID, "a\rLocation: b", "AB4 line"),
+        )
+        .file(
+            &format!("mis.pdb/{ID}/mis.sym"),
+            file(OTHER_ID, "mis.pdb", "AB5 mis.dll"),
+        )
+        .file(
+            &format!("named.pdb/{ID}/file.sym"),
+            file(ID, "other.pdb", "AB6 named.dll"),
         );
     assert_eq!(app.upload(archive).await.status, StatusCode::CREATED);
-    for path in [
-        "/self/AB12/self.sym",
-        "/one/AB1/x.sym",
-        "/two/AB2/x.sym",
-        "/away/AB3/x.sym",
-        "/line/AB4/x.sym",
+    for (path, held) in [
+        ("/self/AB12/self.sym", "self/ID/self.sym"),
+        ("/away/AB3/away.sym", "away/ID/away.sym"),
+        ("/mis.dll/AB5/mis.sym", "mis.pdb/ID/mis.sym"),
+        ("/named.dll/AB6/named.dll.sym", "named.pdb/ID/file.sym"),
     ] {
+        let held = format!("/{}", held.replace("ID", ID));
+        let found = target(&app, path).await;
+        assert!(found.is_none_or(|found| found == held), "{path}");
+    }
+    for path in ["mis.dll/AB5/mis.sym", "named.dll/AB6/named.dll.sym"] {
+        let found = target(&app, &format!("/{path}")).await.unwrap();
+        assert_eq!(app.status(&found).await, StatusCode::OK, "{path}");
+    }
+    for path in ["/one/AB1/x.sym", "/two/AB2/x.sym", "/line/AB4/x.sym"] {
         assert_eq!(target(&app, path).await, None, "{path}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_code_id_leads_to_a_file_that_is_gone() {
+    if are_services() {
+        return;
+    }
+    let app = with_xul().await;
+    let folder = app.data_dir().join(format!("objects/v1/xul.pdb/{ID}"));
+    std::fs::remove_dir_all(folder).unwrap();
+    let path = format!("/xul.dll/{CODE_ID}/xul.sym");
+    assert_eq!(target(&app, &path).await, None);
+    let explained: Value = app
+        .get(&format!("/api/explain{path}"))
+        .await
+        .json()
+        .await
+        .unwrap();
+    assert_eq!(explained["verdict"], "missing");
+    let missing = app.missing().await;
+    assert_eq!(missing.len(), 1);
+    assert_eq!(missing[0]["symbol"], "xul.dll", "as it was asked for");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -216,14 +252,14 @@ async fn answers_are_remembered_and_refreshed_on_demand() {
     };
     let one = App::with(alone).await;
     let other = one.beside(alone).await;
-    let path = "/xul.dll/5E9A1234F000/x.sym";
+    let path = "/xul.dll/5E9A1234F000/xul.sym";
     let refreshed = format!("{path}?_refresh");
     let mut remembered = None;
     for id in [ID, OTHER_ID] {
         assert_eq!(target(&one, path).await, remembered);
         upload(&other, &one.token, module("xul", id)).await;
         assert_eq!(target(&one, path).await, remembered, "it is remembered");
-        remembered = Some(format!("/xul.pdb/{id}/x.sym"));
+        remembered = Some(format!("/xul.pdb/{id}/xul.sym"));
         let now = target(&one, &refreshed).await;
         assert_eq!(
             now,

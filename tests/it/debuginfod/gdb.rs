@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::process::Command;
 
-use super::{archive, sources, upload};
+use super::{archive, sources, sources_of, upload};
 use crate::support::{App, Program};
 
 /// The gdb to test with, if there is one that speaks debuginfod.
@@ -16,7 +16,7 @@ fn gdb() -> Option<String> {
         // Not `eprintln`, whose text the test harness keeps to itself when a test passes.
         let _ = writeln!(
             std::io::stderr(),
-            "left out: the_real_gdb_loads_symbols (no gdb that speaks debuginfod; set TEST_GDB)"
+            "left out: tests of the real gdb (no gdb that speaks debuginfod; set TEST_GDB)"
         );
     }
     speaks.then_some(gdb)
@@ -53,6 +53,21 @@ async fn the_real_gdb_loads_symbols() {
     let text = ask_gdb(&gdb, &program, Some(&url));
     assert!(text.contains("Line 3 of \"main.c\""), "{text}");
     assert!(text.contains("Symbol number is"), "{text}");
+    assert!(text.contains("twice(count)"), "the source itself: {text}");
+    app.shut_down().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_real_gdb_lists_sources_of_a_build_outside_of_their_tree() {
+    let Some(gdb) = gdb() else {
+        return;
+    };
+    let (app, program) = (App::start().await, Program::build_out_of_tree());
+    upload(&app, archive(&program)).await;
+    upload(&app, sources_of(&program, "src/main.c")).await;
+    std::fs::remove_file(program.path("src/main.c")).unwrap();
+    let text = ask_gdb(&gdb, &program, Some(&format!("http://{}", app.address)));
+    assert!(text.contains("../src/main.c"), "{text}");
     assert!(text.contains("twice(count)"), "the source itself: {text}");
     app.shut_down().await;
 }

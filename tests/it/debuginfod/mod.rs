@@ -1,6 +1,9 @@
 //! Files by build id, and the real gdb that asks for them.
 
 mod gdb;
+mod inflating;
+mod metadata;
+mod source_paths;
 
 use std::io::{Read, Write};
 
@@ -41,10 +44,15 @@ fn archive(program: &Program) -> Zip {
 
 /// The archive of the program's one source file, under the path that the compiler has noted.
 fn sources(program: &Program) -> Zip {
+    sources_of(program, "main.c")
+}
+
+/// The archive of the program's one source file, of this name, under its absolute path.
+fn sources_of(program: &Program, source: &str) -> Zip {
     let mut tar = tar::Builder::new(Vec::new());
     let mut header = tar::Header::new_gnu();
     header.set_size(SOURCE.len() as u64);
-    let path = program.path("main.c");
+    let path = program.path(source);
     let path = path.strip_prefix("/").unwrap();
     tar.append_data(&mut header, path, SOURCE.as_bytes())
         .unwrap();

@@ -109,6 +109,8 @@ impl App {
         config.server.workers = 1;
         config.missing.flush_every = Duration::from_millis(5);
         config.database.timeout = PATIENCE / 2;
+        // What is refused is refused at once; the tests of the waiting set it.
+        config.upload.slot_wait = Duration::ZERO;
         backends::arrange(&mut config, data.path()).await;
         change(&mut config);
         let adaptors = wrap(Adaptors::open(&config).await.unwrap());
@@ -179,6 +181,13 @@ impl App {
 
     pub(crate) async fn get(&self, path: &str) -> Response {
         self.request(Method::GET, path).send().await.unwrap()
+    }
+
+    /// What a client gets that can inflate.
+    pub(crate) async fn get_gzipped(&self, path: &str) -> Response {
+        let request = self.request(Method::GET, path);
+        let request = request.header("accept-encoding", "gzip");
+        request.send().await.unwrap()
     }
 
     pub(crate) async fn head(&self, path: &str) -> Response {

@@ -5,7 +5,7 @@ use std::ops::Range;
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
-use symbold::db::build_ids::{BuildIdRecord, BuildIdRecords, ModuleFolder};
+use symbold::db::build_ids::{BuildIdRecord, BuildIdRecords, KeyRange, ModuleFolder};
 use symbold::db::files::{FileRecords, HeldId, ModuleRecord, ReplacedFile};
 use symbold::db::missing::{
     BatchId, MissingCount, MissingFilter, MissingPage, MissingRecord, MissingRecords, PageRequest,
@@ -19,7 +19,7 @@ use symbold::server::Adaptors;
 use symbold::storage::{
     Address, Fetched, ObjectInfo, ObjectMeta, ObjectSource, Payload, Storage, StorageError,
 };
-use symbols::{BuildId, DebugId, Sha256, Store, SymbolKey};
+use symbols::{BuildId, DebugId, FoldedKey, FoldedName, Sha256, Store, SymbolKey};
 use time::OffsetDateTime;
 use tokio::sync::watch;
 
@@ -253,6 +253,25 @@ impl FileRecords for FaultyDatabase {
             .await
     }
 
+    async fn module_by_folded_code_id(
+        &self,
+        code_file: &FoldedName,
+        code_id: &DebugId,
+        store: Store,
+    ) -> Result<Option<ModuleRecord>, DbError> {
+        self.sound
+            .module_by_folded_code_id(code_file, code_id, store)
+            .await
+    }
+
+    async fn key_by_folded(
+        &self,
+        key: &FoldedKey,
+        store: Store,
+    ) -> Result<Option<SymbolKey>, DbError> {
+        self.sound.key_by_folded(key, store).await
+    }
+
     async fn debug_ids(
         &self,
         debug_file: &str,
@@ -281,6 +300,14 @@ impl FileRecords for FaultyDatabase {
 impl BuildIdRecords for FaultyDatabase {
     async fn files_by_build_id(&self, build_id: &BuildId) -> Result<Vec<BuildIdRecord>, DbError> {
         self.sound.files_by_build_id(build_id).await
+    }
+
+    async fn files_in_range(
+        &self,
+        range: &KeyRange,
+        limit: usize,
+    ) -> Result<Vec<BuildIdRecord>, DbError> {
+        self.sound.files_in_range(range, limit).await
     }
 
     async fn modules_by_build_id(&self, build_id: &BuildId) -> Result<Vec<ModuleFolder>, DbError> {

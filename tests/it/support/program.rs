@@ -26,18 +26,37 @@ pub(crate) struct Program {
 impl Program {
     /// Builds it: `whole`, of which `split` has the debug information and `stripped` the rest.
     pub(crate) fn build() -> Self {
+        Self::build_from("main.c", ".", "main.c")
+    }
+
+    /// Builds it of `src/main.c` in the folder `build`, as most build systems do.
+    pub(crate) fn build_out_of_tree() -> Self {
+        Self::build_from("src/main.c", "build", "../src/main.c")
+    }
+
+    /// Compiles a source in a folder, from where the source has this name.
+    fn build_from(source: &str, compile_in: &str, name: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let run = |command: &[&str]| {
+        let run_in = |place: &str, command: &[&str]| {
             let output = Command::new(command[0])
                 .args(&command[1..])
-                .current_dir(&folder)
+                .current_dir(folder.path().join(place))
                 .output()
                 .unwrap();
             assert!(output.status.success(), "{command:?}: {output:?}");
             String::from_utf8(output.stdout).unwrap()
         };
-        fs::write(folder.path().join("main.c"), SOURCE).unwrap();
-        run(&["cc", "-g", "-O0", "-Wl,--build-id", "-o", "whole", "main.c"]);
+        let run = |command: &[&str]| run_in(".", command);
+        for place in [compile_in, source.strip_suffix("main.c").unwrap()] {
+            fs::create_dir_all(folder.path().join(place)).unwrap();
+        }
+        fs::write(folder.path().join(source), SOURCE).unwrap();
+        let whole = folder.path().join("whole");
+        let whole = whole.to_str().unwrap();
+        run_in(
+            compile_in,
+            &["cc", "-g", "-O0", "-Wl,--build-id", "-o", whole, name],
+        );
         run(&["objcopy", "--only-keep-debug", "whole", "split"]);
         run(&["strip", "-o", "stripped", "whole"]);
         let notes = run(&["readelf", "-n", "whole"]);
@@ -61,12 +80,23 @@ impl Program {
 
     /// The debug information without the note that names the build.
     pub(crate) fn split_without_build_id(&self) -> Vec<u8> {
+        self.copied("split", &["--remove-section=.note.gnu.build-id"])
+    }
+
+    /// The whole program, with its DWARF and without its symbol table.
+    pub(crate) fn dwarf_without_symbols(&self) -> Vec<u8> {
+        self.copied("whole", &["--strip-all", "--keep-section=.debug_*"])
+    }
+
+    /// What `objcopy` makes of a file.
+    fn copied(&self, file: &str, options: &[&str]) -> Vec<u8> {
         let status = Command::new("objcopy")
-            .args(["--remove-section=.note.gnu.build-id", "split", "anonymous"])
+            .args(options)
+            .args([file, "copied"])
             .current_dir(&self.folder)
             .status();
         assert!(status.unwrap().success());
-        self.bytes("anonymous")
+        self.bytes("copied")
     }
 
     /// The key of a file of the program.

@@ -129,7 +129,7 @@ fn directories() {
             Member::of_stream("a/", b"", stream.to_vec()).central(|header| header.attributes = 0);
         assert_eq!(rule(&archive(&[deflated])), expected, "{stream:?}");
     }
-    for name in ["/", "../", "a/../b/", "a//b/", "./", "a\\b/"] {
+    for name in ["/", "../", "a/../b/", "a//b/", "././", "a\\b/"] {
         assert_eq!(
             rule(&archive(&[Member::directory(name)])),
             "not_a_plain_path",
@@ -145,11 +145,17 @@ fn extra_fields() {
         (extra(0x7075, b"\x01\0\0\0\0evil/evil.txt"), "unicode_path"),
         (extra(0x9901, &[2, 0, b'A', b'E', 3, 8, 0]), "encrypted"),
         (extra(0x0017, &[0; 8]), "encrypted"),
-        (vec![0; 3], "damaged_extra_field"),
         (
             [extra(0x5455, &[]), vec![1, 2, 9, 0]].concat(),
             "damaged_extra_field",
         ),
+        (vec![0; 3], "none"),
+        ([extra(0x5455, &[1; 5]), vec![0]].concat(), "none"),
+        (
+            [extra(0x5455, &[1; 5]), vec![0, 7]].concat(),
+            "damaged_extra_field",
+        ),
+        (vec![1, 0, 0], "damaged_extra_field"),
         (zip64(&[6]), "zip64_extra_field"),
         (zip64(&[]), "zip64_extra_field"),
         ([zip64(&[6]), zip64(&[6])].concat(), "zip64_extra_field"),
@@ -162,6 +168,44 @@ fn extra_fields() {
         assert_eq!(rule(&archive(&[in_directory])), expected, "{field:?}");
         assert_eq!(rule(&archive(&[in_local_header])), expected, "{field:?}");
     }
+}
+
+#[test]
+fn a_unicode_path_field_says_what_the_header_says_or_is_refused() {
+    let name = "钟楼/AB/钟楼.txt";
+    let field = |version: u8, named: &str, checked: &str| {
+        let crc32 = crc32fast::hash(checked.as_bytes()).to_le_bytes();
+        extra(0x7075, &[&[version], &crc32[..], named.as_bytes()].concat())
+    };
+    let good = field(1, name, name);
+    for (fields, expected) in [
+        (good.clone(), "none"),
+        ([good.clone(), good.clone(), vec![0; 2]].concat(), "none"),
+        (field(1, "钟楼/AB/evil.txt", name), "unicode_path"),
+        (field(1, "", name), "unicode_path"),
+        // Readers that find another CRC-32 take the field for one of an older name, and ignore it.
+        (field(1, name, "older.txt"), "unicode_path"),
+        (field(2, name, name), "unicode_path"),
+        (field(0, name, name), "unicode_path"),
+        (extra(0x7075, &[1]), "unicode_path"),
+        (extra(0x7075, &[]), "unicode_path"),
+        (
+            [good.clone(), field(1, "evil.txt", name)].concat(),
+            "unicode_path",
+        ),
+    ] {
+        let member = Member::stored(name, b"SAMPLE").both(|header| header.flags = 1 << 11);
+        let in_directory = member
+            .clone()
+            .central(|header| header.extra = fields.clone());
+        let in_local_header = member.clone().local(|header| header.extra = fields.clone());
+        let in_both = member.both(|header| header.extra = fields.clone());
+        for member in [in_directory, in_local_header, in_both] {
+            assert_eq!(rule(&archive(&[member])), expected, "{fields:?}");
+        }
+    }
+    let of_another = Member::stored(NAME, b"SAMPLE").both(|header| header.extra = good.clone());
+    assert_eq!(rule(&archive(&[of_another])), "unicode_path");
 }
 
 #[test]

@@ -120,12 +120,19 @@ fn duplicates() {
         ),
         ("a/c", "a/c..", "duplicate_member"),
         ("a./c", "a/c", "duplicate_member"),
+        ("./a/c", "a/c", "duplicate_member"),
         ("a/c", "a/c.d", "none"),
         ("a/c", "A/c", "none"),
     ] {
         let bytes = archive(&[Member::stored(first, b"1"), Member::stored(second, b"1")]);
         assert_eq!(rule(&bytes), expected, "{first} {second}");
     }
+    let of_dot = [
+        Member::directory("./"),
+        Member::directory("./a/"),
+        Member::stored("./a/c", b"1"),
+    ];
+    assert_eq!(rule(&archive(&of_dot)), "none");
     let twice = [Member::directory("a/"), Member::directory("a/")];
     assert_eq!(rule(&archive(&twice)), "duplicate_member");
 }

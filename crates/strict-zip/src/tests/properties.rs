@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, ZipArchive, ZipWriter};
 
-use super::builder::{Member, NAME, archive, archive_zip64, zip64};
+use super::builder::{Member, NAME, archive, archive_zip64, extra, zip64};
 use super::{Limits, check, read};
 
 /// A member as the `zip` crate is asked to write it.
@@ -72,12 +72,19 @@ pub(super) fn good_archives() -> Vec<Vec<u8>> {
         (header.compressed_size, header.size) = (u32::MAX, u32::MAX);
         header.extra = zip64(&[5, 5]);
     });
+    let named_twice = Member::stored("./汉/c.bin", b"one name").both(|header| {
+        let crc32 = crc32fast::hash(&header.name).to_le_bytes();
+        let second_name = [&[1], &crc32[..], &header.name].concat();
+        header.extra = [extra(0x7075, &second_name), vec![0; 3]].concat();
+    });
     let all = [
         Member::directory("a/"),
         plain.clone(),
         streamed,
         bare,
         wide,
+        Member::directory("./"),
+        named_twice,
         Member::stored(".DS_Store", b"x"),
     ];
     vec![archive(&[plain]), archive(&all), archive_zip64(&all)]

@@ -13,11 +13,46 @@ const LONGEST_NAME: u64 = 256;
 pub(super) struct Piece {
     /// Where the first byte lies.
     pub(super) offset: u64,
-    /// The bytes.
+    /// How many bytes are wanted.
+    length: u64,
+    /// The bytes that are known, from the first one on.
     pub(super) bytes: Vec<u8>,
 }
 
 impl Piece {
+    /// A piece that is to be kept while its file goes by. Its end is a number.
+    pub(super) fn wanted(offset: u64, length: u64) -> Self {
+        Self {
+            offset,
+            length,
+            bytes: Vec::new(),
+        }
+    }
+
+    /// A piece that is known.
+    pub(super) fn known(offset: u64, bytes: Vec<u8>) -> Self {
+        Self {
+            offset,
+            length: bytes.len() as u64,
+            bytes,
+        }
+    }
+
+    /// Where the wanted bytes end.
+    pub(super) fn end(&self) -> u64 {
+        self.offset + self.length
+    }
+
+    /// Keeps what is wanted of the bytes of the file at a position.
+    pub(super) fn keep(&mut self, position: u64, bytes: &[u8]) {
+        let within = |at: u64| {
+            let index = usize::try_from(at.saturating_sub(position));
+            index.unwrap_or(usize::MAX).min(bytes.len())
+        };
+        let wanted = &bytes[within(self.offset)..within(self.end())];
+        self.bytes.extend_from_slice(wanted);
+    }
+
     fn get(&self, offset: u64, size: u64) -> Option<&[u8]> {
         let start = usize::try_from(offset.checked_sub(self.offset)?).ok()?;
         let end = start.checked_add(usize::try_from(size).ok()?)?;
@@ -65,14 +100,8 @@ mod tests {
     #[test]
     fn only_what_is_known_can_be_read() {
         let pieces = [
-            Piece {
-                offset: 0,
-                bytes: b"head".to_vec(),
-            },
-            Piece {
-                offset: 100,
-                bytes: b"name\0rest".to_vec(),
-            },
+            Piece::known(0, b"head".to_vec()),
+            Piece::known(100, b"name\0rest".to_vec()),
         ];
         let pieces = Pieces(&pieces);
         assert_eq!(pieces.len(), Ok(109));

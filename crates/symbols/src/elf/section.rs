@@ -95,5 +95,5 @@ fn read(file: &File, length: u64, offset: u64, size: u64) -> Result<Piece, Secti
     let size = usize::try_from(size).map_err(|_| SectionError::Damaged("a table too long"))?;
     let mut bytes = vec![0; size];
     file.read_exact_at(&mut bytes, offset)?;
-    Ok(Piece { offset, bytes })
+    Ok(Piece::known(offset, bytes))
 }

@@ -111,6 +111,81 @@ fn gzipped_debug_information_is_known_by_its_ending_and_its_start() {
 }
 
 #[test]
+fn the_notes_are_found_wherever_the_segments_say() {
+    let built = Built::new();
+    let padding = format!("const char padding[{}] = {{1}};\n{SOURCE}", 300_000);
+    fs::write(built.path("large.c"), padding).unwrap();
+    let script =
+        "SECTIONS { .note.gnu.build-id : { *(.note.gnu.build-id) } } INSERT AFTER .rodata;";
+    fs::write(built.path("script"), script).unwrap();
+    built.run(&[
+        "cc",
+        "-g",
+        "-Wl,--build-id",
+        "-Wl,-T,script",
+        "-o",
+        "large",
+        "large.c",
+    ]);
+    let (bytes, id) = (built.bytes("large"), id_of(&built.path("large")));
+    let raw = hex::decode(&id).unwrap();
+    let at = bytes.windows(20).position(|window| window == raw).unwrap();
+    assert!(at > 300_000, "{at}");
+    for piece in [1, 1000, usize::MAX] {
+        let file = scan("large", &bytes, piece).unwrap();
+        assert_eq!((file.build_id.as_str(), file.has_code), (&*id, true));
+        let file = scan("large.dbg.gz", &gzip(&bytes), piece).unwrap();
+        assert_eq!((file.build_id.as_str(), file.is_gzipped), (&*id, true));
+    }
+}
+
+#[test]
+fn dwarf_without_a_symbol_table_is_debug_information() {
+    let built = Built::new();
+    built.run(&[
+        "objcopy",
+        "--strip-all",
+        "--keep-section=.debug_*",
+        "whole",
+        "dwarf",
+    ]);
+    built.run(&[
+        "objcopy",
+        "--compress-debug-sections=zlib-gnu",
+        "dwarf",
+        "old",
+    ]);
+    built.run(&[
+        "objcopy",
+        "--add-section=.debug_gdb_scripts=main.c",
+        "stripped",
+        "loaded",
+    ]);
+    let flags = "--set-section-flags=.debug_gdb_scripts=alloc,readonly";
+    built.run(&["objcopy", flags, "loaded", "scripts"]);
+    for (name, has_debug_info) in [("dwarf", true), ("old", true), ("scripts", false)] {
+        for piece in [1, 4096, usize::MAX] {
+            let file = scan(name, &built.bytes(name), piece).unwrap();
+            let kinds = (file.has_code, file.has_debug_info);
+            assert_eq!(kinds, (true, has_debug_info), "{name}");
+        }
+    }
+}
+
+#[test]
+fn a_gzipped_file_may_have_several_members_and_zeros_behind_them() {
+    let built = Built::new();
+    let bytes = built.bytes("split");
+    let (start, rest) = bytes.split_at(5);
+    let file = [gzip(b""), gzip(start), gzip(rest), vec![0; 10_240]].concat();
+    for piece in [1, 4096, usize::MAX] {
+        let file = scan("a.dbg.gz", &file, piece).unwrap();
+        assert_eq!(file.build_id.as_str(), id_of(&built.path("whole")));
+        assert_eq!(file.size, None, "zeros are no length");
+    }
+}
+
+#[test]
 fn a_file_without_a_table_of_sections_is_known_by_its_segments() {
     let built = Built::new();
     for (name, has_code) in [("stripped", true), ("split", false)] {

@@ -5,18 +5,19 @@
 //! lookup, the new version is sent as a whole, because the client might join a part of it with parts of the old one.
 
 use std::ops::Range;
+use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::http::{Method, StatusCode, header};
 use actix_web::{HttpRequest, HttpResponse};
 
-use super::body;
+use super::body::{self, InflateError};
 use super::encoding::accepts_gzip;
 use super::precondition::{self, Verdict};
 use super::range::{self, Extent};
 use super::representation::Representation;
-use crate::catalog::{Catalog, Found};
-use crate::download::{DownloadError, Wanted};
+use crate::catalog::{Catalog, CatalogError, Found};
+use crate::download::DownloadError;
 use crate::http::error::ApiError;
 use crate::http::symbols::services::SymbolServices;
 use crate::storage::{Address, Fetched};
@@ -31,11 +32,20 @@ pub(in crate::http::symbols) async fn send(
     found: &Found,
 ) -> Result<HttpResponse, DownloadError> {
     let is_get = request.method() != Method::HEAD;
-    if is_get && let Some(address) = services.catalog.address(found).await? {
-        return Ok(redirect(address, services.max_age));
+    if is_get
+        && can_read_stored(request, found)
+        && let Some(address) = services.catalog.address(found).await?
+    {
+        return Ok(redirect(address, found, services.max_age));
     }
     // Boxed, so that redirects do not pay for the state of a file transfer.
     Box::pin(send_from_here(request, services, found)).await
+}
+
+/// Returns whether the client can read the object as it is stored. Storages send what is gzipped to everybody, so
+/// clients that do not accept gzip get the file from this server, inflated.
+fn can_read_stored(request: &HttpRequest, found: &Found) -> bool {
+    !found.info.meta.is_gzipped || accepts_gzip(request)
 }
 
 async fn send_from_here(
@@ -63,7 +73,7 @@ async fn send_from_here(
     if actual == expected {
         let is_part = part.is_some_and(|part| part == fetched.range);
         if is_part || is_whole(&fetched) {
-            return Ok(with_bytes(request, &actual, fetched, is_part, max_age));
+            return with_bytes(request, &actual, fetched, is_part, max_age).await;
         }
     }
     catalog.forget(&found.source, &found.path).await;
@@ -73,8 +83,10 @@ async fn send_from_here(
         open(catalog, found, None).await?
     };
     let actual = Representation::of(&fetched.info, accepts_gzip);
-    let response = without_bytes(request, &actual, max_age);
-    Ok(response.unwrap_or_else(|| with_bytes(request, &actual, fetched, false, max_age)))
+    match without_bytes(request, &actual, max_age) {
+        Some(response) => Ok(response),
+        None => with_bytes(request, &actual, fetched, false, max_age).await,
+    }
 }
 
 /// Opens a file, or a range of it. It may have been removed since it was found.
@@ -87,28 +99,8 @@ async fn open(
     fetched.ok_or(DownloadError::NotFound)
 }
 
-/// Answers a GET or HEAD request with a file that is stored in a cabinet. HEAD does not unpack it, so its answer has no
-/// length.
-pub(super) async fn send_unpacked(
-    request: &HttpRequest,
-    services: &SymbolServices,
-    cabinet: &Found,
-    wanted: &Wanted<'_>,
-) -> Result<HttpResponse, DownloadError> {
-    if request.method() == Method::HEAD {
-        let mut response = HttpResponse::Ok();
-        response.content_type("application/octet-stream");
-        return Ok(body::send_none(&mut response, None));
-    }
-    let max_age = services.max_age;
-    let unpacked = services.downloads.unpack(cabinet, wanted).await?;
-    let representation = Representation::of(&unpacked.info, false);
-    let response = without_bytes(request, &representation, max_age);
-    Ok(response.unwrap_or_else(|| with_bytes(request, &representation, unpacked, false, max_age)))
-}
-
 /// Redirects a client to the storage. The answer must not be cached for longer than its URL is valid.
-fn redirect(address: Address, max_age: Duration) -> HttpResponse {
+fn redirect(address: Address, found: &Found, max_age: Duration) -> HttpResponse {
     let caching = match address.good_for {
         None => format!("public, max-age={}", max_age.as_secs()),
         Some(good_for) => {
@@ -116,14 +108,18 @@ fn redirect(address: Address, max_age: Duration) -> HttpResponse {
             format!("private, max-age={}", age.as_secs())
         }
     };
-    HttpResponse::Found()
+    let mut response = HttpResponse::Found();
+    response
         .insert_header((header::LOCATION, address.url))
-        .insert_header((header::CACHE_CONTROL, caching))
-        .finish()
+        .insert_header((header::CACHE_CONTROL, caching));
+    if found.info.meta.is_gzipped {
+        response.insert_header((header::VARY, "Accept-Encoding"));
+    }
+    response.finish()
 }
 
 /// The answer without bytes, if the conditions of the request call for one.
-fn without_bytes(
+pub(super) fn without_bytes(
     request: &HttpRequest,
     representation: &Representation,
     max_age: Duration,
@@ -135,7 +131,7 @@ fn without_bytes(
     }
 }
 
-fn out_of_range(length: u64) -> HttpResponse {
+pub(super) fn out_of_range(length: u64) -> HttpResponse {
     let mut response = ApiError::range_not_satisfiable(length).text_response();
     if let Ok(value) = header::HeaderValue::from_str(&format!("bytes */{length}")) {
         response.headers_mut().insert(header::CONTENT_RANGE, value);
@@ -147,23 +143,18 @@ fn is_whole(fetched: &Fetched) -> bool {
     fetched.range == (0..fetched.info.stored_size)
 }
 
-fn with_bytes(
+pub(super) async fn with_bytes(
     request: &HttpRequest,
     representation: &Representation,
     fetched: Fetched,
     is_part: bool,
     max_age: Duration,
-) -> HttpResponse {
+) -> Result<HttpResponse, DownloadError> {
     let Fetched { info, range, bytes } = fetched;
     if !is_part {
         let mut response = representation.head(StatusCode::OK, max_age);
-        return body::send(
-            request,
-            &mut response,
-            representation.form(),
-            representation.length(),
-            bytes,
-        );
+        let (form, length) = (representation.form(), representation.length());
+        return Ok(body::send(request, &mut response, form, length, bytes).await?);
     }
     let mut response = representation.head(StatusCode::PARTIAL_CONTENT, max_age);
     let content_range = format!(
@@ -174,5 +165,14 @@ fn with_bytes(
     );
     response.insert_header((header::CONTENT_RANGE, content_range));
     let length = Some(range.end - range.start);
-    body::send(request, &mut response, representation.form(), length, bytes)
+    Ok(body::send(request, &mut response, representation.form(), length, bytes).await?)
+}
+
+impl From<InflateError> for DownloadError {
+    fn from(error: InflateError) -> Self {
+        match error {
+            InflateError::Damaged(error) => Self::Damaged(Arc::new(error)),
+            InflateError::Storage(error) => Self::Unavailable(CatalogError(Arc::new(error))),
+        }
+    }
 }

@@ -1,6 +1,7 @@
 //! Symbols by path.
 //!
-//! [`file::send`] answers with a file that was found, as a static file server does (RFC 9110). `representation` chooses
+//! [`file::send`] answers with a file that was found, as a static file server does (RFC 9110), [`unpacked::send`] with
+//! one that is stored in a cabinet. `representation` chooses
 //! the bytes and the headers, `precondition` and `range` read the conditions and the range of the request, `encoding`
 //! decides on gzip, and `body` sends the bytes.
 
@@ -10,6 +11,7 @@ mod file;
 mod precondition;
 mod range;
 mod representation;
+mod unpacked;
 
 use actix_web::http::Method;
 use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
@@ -88,7 +90,7 @@ async fn look_up(
     match &place {
         Place::Held(found) => send(request, services, found).await,
         Place::Packed(cabinet) => {
-            Box::pin(file::send_unpacked(request, services, cabinet, wanted)).await
+            Box::pin(unpacked::send(request, services, cabinet, wanted)).await
         }
         Place::Renamed(key) => Ok(renamed_response(request, key, symbol.stores)),
     }

@@ -33,7 +33,8 @@ pub(super) enum Form {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Representation {
     form: Form,
-    /// The number of bytes; unknown only for gzipped objects that other programs stored without the original size.
+    /// The number of bytes; unknown for gzipped objects that other programs stored without the original size, and for
+    /// what has not been unpacked yet.
     length: Option<u64>,
     /// The entity tag without its quotes.
     tag: String,
@@ -60,6 +61,18 @@ impl Representation {
             tag: entity_tag(info, form),
             last_modified: last_modified(info),
             content_type: content_type.to_owned(),
+        }
+    }
+
+    /// The representation of a file that is unpacked from a cabinet, as far as the cabinet tells: the length is unknown
+    /// before it is unpacked. Unpacking a version of a cabinet always makes the same bytes, so its tag names them too.
+    pub(super) fn of_unpacked(cabinet: &ObjectInfo, length: Option<u64>) -> Self {
+        Self {
+            form: Form::Original,
+            length,
+            tag: format!("{}-unpacked", entity_tag(cabinet, Form::Original)),
+            last_modified: last_modified(cabinet),
+            content_type: UNKNOWN_TYPE.to_owned(),
         }
     }
 

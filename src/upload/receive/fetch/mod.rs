@@ -53,6 +53,9 @@ impl FetchConfig {
     /// # Errors
     /// The first rule that the URL breaks.
     pub fn check(&self, text: &str) -> Result<Url, FetchError> {
+        if self.domains.is_empty() {
+            return Err(FetchError::Disabled);
+        }
         let url = Url::parse(text.trim()).map_err(|_| FetchError::Invalid)?;
         let host = url.host_str().map(|host| host.trim_end_matches('.'));
         let Some(host) = host.filter(|host| !host.is_empty()) else {

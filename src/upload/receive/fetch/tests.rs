@@ -78,7 +78,7 @@ fn without_domains_nothing_is_fetched() {
             .check("https://queue.example.com/a.zip")
             .unwrap_err()
             .code(),
-        "url_domain"
+        "url_disabled"
     );
 }
 

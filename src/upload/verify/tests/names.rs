@@ -19,12 +19,15 @@ fn names() {
         "",
         "a/x-symbols.txt",
         ".DS_Store/AB",
+        "./AB/x.sym",
+        "././x.pdb/AB/x.sym",
     ] {
         assert_eq!(rule_of_name(name), "unrecognized_pattern", "{name}");
     }
     for name in [
         "../AB/x.sym",
-        "./AB/x.sym",
+        "./../AB/x.sym",
+        "./x.pdb/AB/..",
         "x.pdb/AB/..",
         "x.pdb/AB/..\\x.sym",
         "x\0.pdb/AB/x.sym",
@@ -59,7 +62,16 @@ fn names_that_only_windows_minds() {
 
 #[test]
 fn directories_have_legal_names_and_are_left_out() {
-    for name in ["/", "../", "a/../b/", "a//b/", "./", "a\\b/", "a/\u{202e}/"] {
+    for name in [
+        "/",
+        "../",
+        "a/../b/",
+        "a//b/",
+        "././",
+        ".//",
+        "a\\b/",
+        "a/\u{202e}/",
+    ] {
         assert_eq!(rule_of_name(name), "bad_name", "{name}");
     }
     assert!(check(&archive(&[("a/b c/d/", b"")])).unwrap().is_empty());
@@ -127,6 +139,8 @@ fn duplicates() {
         ),
         ("a/AB/c", "a/AB/c..", "duplicate_member"),
         ("a./AB/c", "a/ab/c", "duplicate_member"),
+        ("a/AB/c", "./a/AB/c", "duplicate_member"),
+        (".DS_Store", "./.DS_Store", "duplicate_member"),
         ("a/AB/c", "a/AB/c.d", "none"),
         ("a/AB/c", "A/AB/c", "none"),
         ("a/AB/c", "a/AB/c.gz", "none"),
@@ -140,6 +154,25 @@ fn duplicates() {
         check(&bytes).unwrap_err().to_string(),
         "The members \"a/ab/c\" and \"a/AB/c\" have the same name."
     );
+}
+
+#[test]
+fn an_archive_of_the_directory_dot_is_one_of_what_is_in_it() {
+    let key = "./elm.pdb/ab12/elm.sym";
+    let members = [
+        "./",
+        "./elm.pdb/",
+        "./elm.pdb/ab12/",
+        key,
+        "./elm-symbols.txt",
+    ];
+    let checked = check(&archive(&members.map(|name| (name, &b""[..])))).unwrap();
+    let [(symbol, _), (ignored, _)] = &checked[..] else {
+        panic!("two files")
+    };
+    let expected = Content::Symbol("elm.pdb/AB12/elm.sym".parse().unwrap());
+    assert_eq!((symbol.name.as_str(), &symbol.content), (key, &expected));
+    assert_eq!(ignored.content, Content::Ignored);
 }
 
 #[test]
