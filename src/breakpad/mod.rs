@@ -92,8 +92,8 @@ impl BreakpadService {
     }
 
     /// Returns whether the storage that takes this uploader's files holds the file. `announced` is what the client says
-    /// of the file; one that does not say its type is told of the `.sym` file. A damaged file does not count, so that the
-    /// client uploads it again.
+    /// of the file; one that does not say its type is told of the `.sym` file. A damaged file does not count, so that
+    /// the client uploads it again.
     ///
     /// # Errors
     /// The names make no key, a file of the announced type would be refused, or the storage is unavailable.

@@ -92,6 +92,14 @@ pub struct SourceAnswer {
 #[error("could not look up a symbol: {0}")]
 pub struct CatalogError(#[source] pub Arc<StorageError>);
 
+impl CatalogError {
+    /// Returns whether the source holds the file, and the object is damaged.
+    #[must_use]
+    pub fn is_damage(&self) -> bool {
+        self.0.is_damage()
+    }
+}
+
 /// All sources, and the remembered answers about them.
 #[derive(Debug)]
 pub struct Catalog {
@@ -222,20 +230,22 @@ impl Catalog {
         address.map_err(|error| CatalogError(Arc::new(error)))
     }
 
-    /// Opens a file that was found: all of it, or a range. `None` if it has been removed since; its remembered answer
-    /// is dropped then.
+    /// Opens a file that was found: all of it, or a range. `None` if it has been removed since. The remembered answer
+    /// is dropped then, and if the file is damaged.
     ///
     /// # Errors
-    /// The source could not be asked.
+    /// The source could not be asked, or holds a damaged object.
     pub async fn open(
         &self,
         found: &Found,
         range: Option<Range<u64>>,
     ) -> Result<Option<Fetched>, CatalogError> {
         let fetched = found.source.objects().fetch(&found.path, range).await;
+        if matches!(fetched, Ok(None) | Err(StorageError::Damaged { .. })) {
+            self.forget(&found.source, &found.path).await;
+        }
         let fetched = fetched.map_err(|error| CatalogError(Arc::new(error)))?;
         let Some(mut fetched) = fetched else {
-            self.forget(&found.source, &found.path).await;
             return Ok(None);
         };
         if found.is_unwrapped {

@@ -16,7 +16,7 @@ use serde::Serialize;
 
 use crate::auth::AuthError;
 use crate::breakpad::BreakpadError;
-use crate::catalog::{BuildsError, CatalogError, ModulesError, SpoolError};
+use crate::catalog::{BuildsError, CatalogError, ModulesError};
 use crate::db::DbError;
 use crate::debuginfod::DebuginfodError;
 use crate::download::{DownloadError, UnpackError};
@@ -28,10 +28,6 @@ const TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
 
 /// How long refused clients wait before they retry, in seconds; random, so that they do not return together.
 const RETRY_AFTER: std::ops::RangeInclusive<u8> = 2..=9;
-
-/// A damaged object, whatever wanted to read it.
-const DAMAGED: &str =
-    "The stored file is damaged. Upload it again: the next upload of it replaces the damaged one";
 
 /// An error as the client sees it, with its cause for the log.
 #[derive(Debug)]
@@ -94,11 +90,8 @@ impl ApiError {
     /// The path does not support this method, in Tecken's words.
     pub(crate) fn method_not_allowed(method: &Method, path: &str, allow: &'static str) -> Self {
         let sentence = format!("Method Not Allowed ({method}): {path}");
-        let mut error = Self::new(
-            StatusCode::METHOD_NOT_ALLOWED,
-            "method_not_allowed",
-            sentence,
-        );
+        let status = StatusCode::METHOD_NOT_ALLOWED;
+        let mut error = Self::new(status, "method_not_allowed", sentence);
         error.allow = Some(allow);
         error
     }
@@ -106,22 +99,16 @@ impl ApiError {
     /// The file is not the version that the request's conditions name.
     pub(crate) fn precondition_failed() -> Self {
         let sentence = "The file is not the version that the request's conditions name. Request it without them";
-        Self::new(
-            StatusCode::PRECONDITION_FAILED,
-            "precondition_failed",
-            sentence,
-        )
+        let status = StatusCode::PRECONDITION_FAILED;
+        Self::new(status, "precondition_failed", sentence)
     }
 
     /// The requested range starts after the end of the file, whose length is in bytes.
     pub(crate) fn range_not_satisfiable(length: u64) -> Self {
         let sentence =
             format!("The range starts after the end of the file, which is {length} bytes long");
-        Self::new(
-            StatusCode::RANGE_NOT_SATISFIABLE,
-            "range_not_satisfiable",
-            sentence,
-        )
+        let status = StatusCode::RANGE_NOT_SATISFIABLE;
+        Self::new(status, "range_not_satisfiable", sentence)
     }
 
     /// No upload names this module, in Tecken's words.
@@ -134,6 +121,12 @@ impl ApiError {
     fn without_database(cause: impl Error + 'static) -> Self {
         let sentence = "The database is unavailable. Try again later";
         Self::unavailable("database_unavailable", sentence, cause)
+    }
+
+    /// The stored object is damaged. It stays so until it is uploaded again.
+    fn damaged(cause: impl Error + 'static) -> Self {
+        let sentence = "The stored file is damaged. Upload it again, which replaces it";
+        Self::unavailable("object_damaged", sentence, cause)
     }
 
     /// A dependency failed: the client gets the sentence, the log the cause.
@@ -331,14 +324,9 @@ impl From<DownloadError> for ApiError {
                 let sentence = "Too many explanations are in progress. Try again later";
                 Self::new(StatusCode::SERVICE_UNAVAILABLE, "busy", sentence)
             }
-            DownloadError::Damaged(reason) => {
-                let sentence = "The stored file is damaged. Upload it again";
-                Self::unavailable("storage_unavailable", sentence, reason)
-            }
+            DownloadError::Damaged(reason) => Self::damaged(reason),
+            DownloadError::Unavailable(error) if error.is_damage() => Self::damaged(error.0),
             DownloadError::Unavailable(CatalogError(reason)) => {
-                if reason.is_damage() {
-                    return Self::unavailable("object_damaged", DAMAGED, reason);
-                }
                 let sentence = "The storage is unavailable. Try again later";
                 Self::unavailable("storage_unavailable", sentence, reason)
             }
@@ -354,9 +342,7 @@ impl From<Arc<UnpackError>> for ApiError {
                 return Self::new(StatusCode::NOT_FOUND, "cabinet_refused", error.to_string());
             }
             UnpackError::Busy => ("busy", "Too many files are being unpacked. Try again later"),
-            UnpackError::Read(SpoolError::Storage(StorageError::Damaged { .. })) => {
-                ("object_damaged", DAMAGED)
-            }
+            UnpackError::Read(reason) if reason.is_damage() => return Self::damaged(error),
             UnpackError::Read(_) => (
                 "storage_unavailable",
                 "The storage is unavailable. Try again later",
@@ -378,6 +364,9 @@ impl From<ModulesError> for ApiError {
 
 impl From<DebuginfodError> for ApiError {
     fn from(error: DebuginfodError) -> Self {
+        if error.is_damage() {
+            return Self::damaged(error);
+        }
         let code = error.code();
         let refuse = |status| Self::new(status, code, error.to_string());
         let sentence = match error {
@@ -392,8 +381,6 @@ impl From<DebuginfodError> for ApiError {
                 let sentence = "Internal Server Error";
                 return Self::new(StatusCode::INTERNAL_SERVER_ERROR, code, sentence).because(panic);
             }
-            DebuginfodError::Storage(StorageError::Damaged { .. }) => DAMAGED,
-            DebuginfodError::Catalog(CatalogError(ref reason)) if reason.is_damage() => DAMAGED,
             DebuginfodError::Timeout
             | DebuginfodError::Storage(_)
             | DebuginfodError::Catalog(_) => "The storage is unavailable. Try again later",

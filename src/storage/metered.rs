@@ -1,14 +1,17 @@
 //! Counts and times the calls of a storage or of a source, and spares one that hangs.
 //!
 //! After two lookups in a row that were not answered in time, lookups fail at once, except for one in each half second.
-//! Only silence counts: a store that refuses quickly keeps nobody waiting. Storing is not spared, because every upload
+//! Only silence counts: a store that refuses quickly keeps nobody waiting, and one that answered another call meanwhile
+//! does not hang. Storing is not spared, because every upload
 //! begins with lookups.
 
 use std::ops::Range;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use futures_util::future::BoxFuture;
 
 use super::error::StorageError;
 use super::fetched::Fetched;
@@ -32,6 +35,8 @@ pub struct Metered<S: ?Sized> {
     metrics: Metrics,
     clock: SharedClock,
     breaker: Breaker,
+    /// How many calls the storage has answered.
+    answered: AtomicU64,
 }
 
 impl<S: ?Sized> Metered<S> {
@@ -45,6 +50,7 @@ impl<S: ?Sized> Metered<S> {
             metrics,
             clock,
             breaker,
+            answered: AtomicU64::new(0),
         }
     }
 
@@ -65,11 +71,15 @@ impl<S: ?Sized> Metered<S> {
             Ok(_) => "ok",
             Err(_) => "error",
         };
-        self.metrics
-            .storage_calls
+        self.count(operation, outcome);
+        result
+    }
+
+    fn count(&self, operation: &'static str, outcome: &'static str) {
+        let calls = &self.metrics.storage_calls;
+        calls
             .get_or_create(&StorageLabels { operation, outcome })
             .inc();
-        result
     }
 }
 
@@ -82,6 +92,7 @@ impl<S: ObjectSource + ?Sized> Metered<S> {
         is_absent: fn(&T) -> bool,
     ) -> Result<T, StorageError> {
         if !self.breaker.admits(self.clock.elapsed()) {
+            self.count(operation, "spared");
             return Err(StorageError::TimedOut {
                 storage: self.inner.name().to_owned(),
                 reason: "it left the last lookups unanswered and is spared for a moment".to_owned(),
@@ -97,10 +108,13 @@ impl<S: ObjectSource + ?Sized> Metered<S> {
         call: impl Future<Output = Result<T, StorageError>>,
         is_absent: fn(&T) -> bool,
     ) -> Result<T, StorageError> {
+        let answered_before = self.answered.load(Ordering::Relaxed);
         let result = self.measure(operation, call, is_absent).await;
-        match &result {
-            Err(StorageError::TimedOut { .. }) => self.breaker.failed(self.clock.elapsed()),
-            Ok(_) | Err(_) => self.breaker.succeeded(),
+        if !matches!(result, Err(StorageError::TimedOut { .. })) {
+            self.answered.fetch_add(1, Ordering::Relaxed);
+            self.breaker.succeeded();
+        } else if self.answered.load(Ordering::Relaxed) == answered_before {
+            self.breaker.failed(self.clock.elapsed());
         }
         result
     }
@@ -130,9 +144,17 @@ impl<S: ObjectSource + ?Sized> ObjectSource for Metered<S> {
             .await
     }
 
-    /// Not counted: addresses are made locally.
-    async fn address(&self, path: &str) -> Result<Option<Address>, StorageError> {
-        self.inner.address(path).await
+    /// Not counted: addresses are made locally. Every redirect needs one, so it is passed on without a second box.
+    fn address<'this, 'path, 'future>(
+        &'this self,
+        path: &'path str,
+    ) -> BoxFuture<'future, Result<Option<Address>, StorageError>>
+    where
+        'this: 'future,
+        'path: 'future,
+        Self: 'future,
+    {
+        self.inner.address(path)
     }
 
     async fn check(&self) -> Result<(), StorageError> {

@@ -47,6 +47,8 @@ async fn is_shown(app: &App, key: &str) {
     assert_eq!(answer.status(), StatusCode::SERVICE_UNAVAILABLE);
     let sentence = answer.text().await.unwrap();
     assert!(sentence.contains("Upload it again"), "{sentence}");
+    let head = app.head(&format!("/{key}")).await;
+    assert_eq!(head.status(), StatusCode::SERVICE_UNAVAILABLE);
 }
 
 async fn is_mended(app: &App, key: &str, bytes: &[u8]) {

@@ -1,10 +1,9 @@
 //! Compares an object's bytes with the digest that was recorded when it was stored.
 
-use std::io::{self, Write};
+use std::io;
 
-use flate2::write::MultiGzDecoder;
 use md5::Digest as _;
-use symbols::{Md5, Sha256};
+use symbols::{Gunzip, Md5, Sha256};
 
 use crate::storage::object::ObjectMeta;
 
@@ -14,7 +13,7 @@ const STEP: usize = 16 * 1024;
 /// A comparison in progress. The digest is that of the original, so what is stored gzipped is inflated for it.
 pub(super) enum Comparison {
     Plain(Digest),
-    Gzipped(Box<MultiGzDecoder<Digest>>),
+    Gzipped(Gunzip, Digest),
 }
 
 /// A digest that is being computed, and the recorded one.
@@ -32,7 +31,7 @@ impl Comparison {
             (None, None) => return None,
         };
         Some(if meta.is_gzipped {
-            Self::Gzipped(Box::new(MultiGzDecoder::new(digest)))
+            Self::Gzipped(Gunzip::default(), digest)
         } else {
             Self::Plain(digest)
         })
@@ -44,17 +43,19 @@ impl Comparison {
     /// They cannot be inflated.
     pub(super) async fn add(&mut self, piece: &[u8]) -> io::Result<()> {
         match self {
-            Self::Plain(digest) => digest.write_all(piece),
-            Self::Gzipped(decoder) => {
-                for step in piece.chunks(STEP) {
-                    decoder.write_all(step)?;
+            Self::Plain(digest) => digest.update(piece),
+            Self::Gzipped(gunzip, digest) => {
+                for mut step in piece.chunks(STEP) {
+                    while !step.is_empty() {
+                        digest.update(&gunzip.inflate(&mut step)?);
+                    }
                     if piece.len() > STEP {
                         tokio::task::yield_now().await;
                     }
                 }
-                Ok(())
             }
         }
+        Ok(())
     }
 
     /// Compares, after the last byte.
@@ -64,7 +65,10 @@ impl Comparison {
     pub(super) fn finish(self) -> io::Result<()> {
         let digest = match self {
             Self::Plain(digest) => digest,
-            Self::Gzipped(decoder) => decoder.finish()?,
+            Self::Gzipped(mut gunzip, mut digest) => {
+                digest.update(&gunzip.finish()?);
+                digest
+            }
         };
         if digest.matches_recorded() {
             return Ok(());
@@ -75,24 +79,17 @@ impl Comparison {
 }
 
 impl Digest {
+    fn update(&mut self, bytes: &[u8]) {
+        match self {
+            Self::Sha256(digest, _) => digest.update(bytes),
+            Self::Md5(digest, _) => digest.update(bytes),
+        }
+    }
+
     fn matches_recorded(self) -> bool {
         match self {
             Self::Sha256(digest, recorded) => Sha256::new(digest.finalize().into()) == recorded,
             Self::Md5(digest, recorded) => Md5::new(digest.finalize().into()) == recorded,
         }
-    }
-}
-
-impl Write for Digest {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        match self {
-            Self::Sha256(digest, _) => digest.update(bytes),
-            Self::Md5(digest, _) => digest.update(bytes),
-        }
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
     }
 }

@@ -1,4 +1,4 @@
-//! Tells damaged objects from good ones, and from such as cannot be reached.
+//! Tells damaged objects from good ones, and from those that cannot be reached.
 //!
 //! [`Checked`] compares the bytes of an object with the recorded digest the first time that it is read as a whole, and
 //! again when its file number, size, time or entity tag has changed. A reader never gets the last piece of an object
@@ -15,6 +15,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use futures_util::future::BoxFuture;
 use futures_util::{StreamExt, TryStreamExt, stream};
 
 use super::error::StorageError;
@@ -189,8 +190,17 @@ impl<S: ObjectSource + ?Sized> ObjectSource for Checked<S> {
         }
     }
 
-    async fn address(&self, path: &str) -> Result<Option<Address>, StorageError> {
-        self.inner.address(path).await
+    /// Passed on without a second box, as in [`super::Metered`].
+    fn address<'this, 'path, 'future>(
+        &'this self,
+        path: &'path str,
+    ) -> BoxFuture<'future, Result<Option<Address>, StorageError>>
+    where
+        'this: 'future,
+        'path: 'future,
+        Self: 'future,
+    {
+        self.inner.address(path)
     }
 
     async fn check(&self) -> Result<(), StorageError> {

@@ -3,7 +3,7 @@
 use super::stub::Fault;
 use super::*;
 use crate::clock::ManualClock;
-use crate::metrics::Metrics;
+use crate::metrics::{Metrics, StorageLabels};
 use crate::storage::Metered;
 
 fn is_unavailable(error: &StorageError, expected: &str) {
@@ -140,17 +140,19 @@ async fn silence_has_an_end() {
 #[tokio::test]
 async fn a_store_that_hangs_is_spared_until_it_answers() {
     let (stub, storage) = start_with(|config| {
-        config.requests.lookup_attempt = Duration::from_millis(100);
-        config.requests.lookup = Duration::from_millis(100);
+        config.requests.lookup_attempt = Duration::from_millis(500);
+        config.requests.lookup = Duration::from_millis(500);
     })
     .await;
     let clock = Arc::new(ManualClock::at(time::OffsetDateTime::UNIX_EPOCH));
-    let storage = Metered::new(
-        Arc::new(storage),
-        Metrics::default(),
-        Arc::clone(&clock) as _,
-    );
+    let (metrics, shared) = (Metrics::default(), Arc::clone(&clock) as _);
+    let storage = Metered::new(Arc::new(storage), metrics.clone(), shared);
     stub.spoil_all(Call::Head, Fault::Silence);
+    let head = || storage.head(PATH);
+    let (first, second, other) = tokio::join!(head(), head(), storage.fetch(PATH, None));
+    is_timeout(&first.unwrap_err());
+    is_timeout(&second.unwrap_err());
+    assert_eq!(other.unwrap().map(|it| it.range), None, "it does not hang");
     for _ in 0..2 {
         is_timeout(&storage.head(PATH).await.unwrap_err());
     }
@@ -158,7 +160,15 @@ async fn a_store_that_hangs_is_spared_until_it_answers() {
     is_timeout(&storage.head(PATH).await.unwrap_err());
     is_timeout(&storage.fetch(PATH, None).await.unwrap_err());
     assert_eq!(stub.requests(Call::Head).len(), asked, "it is spared");
-    assert_eq!(stub.requests(Call::Get).len(), 0);
+    assert_eq!(stub.requests(Call::Get).len(), 1, "the first one");
+    let spared = |operation| StorageLabels {
+        operation,
+        outcome: "spared",
+    };
+    for operation in ["head", "fetch"] {
+        let calls = &metrics.storage_calls;
+        assert_eq!(calls.get_or_create(&spared(operation)).get(), 1);
+    }
     stub.mend();
     clock.advance(Duration::from_secs(1));
     for _ in 0..2 {
