@@ -59,8 +59,10 @@ async fn is_mended(app: &App, key: &str, bytes: &[u8]) {
     assert_eq!(heartbeat["status"], "ok");
 }
 
-/// Ways to damage the file of an object.
-const WAYS: &[(&str, fn(&Path))] = &[
+/// A name, and what it does to the file of an object.
+type Way = (&'static str, fn(&Path));
+
+const WAYS: &[Way] = &[
     ("truncated", |path| {
         let bytes = fs::read(path).unwrap();
         fs::write(path, &bytes[..bytes.len() - 5]).unwrap();

@@ -35,8 +35,8 @@ impl DetailJson {
 }
 
 /// Answers with every dependency by name, and whether objects were found damaged. If a required dependency does not
-/// answer, the status is 500, as Tecken's. One that the server can do without is a warning, so that a short outage of it
-/// does not take every node out of service.
+/// answer, the status is 500, as Tecken's. One that the server can do without is a warning, so that a short outage of
+/// it does not take every node out of service.
 pub(in crate::http) async fn heartbeat(health: Data<Health>) -> impl Responder {
     let mut checks = BTreeMap::new();
     let mut details = BTreeMap::new();

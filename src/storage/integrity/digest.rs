@@ -93,3 +93,61 @@ impl Digest {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use flate2::Compression;
+    use flate2::write::GzEncoder;
+
+    use super::*;
+
+    const TEXT: &[u8] = b"MODULE Linux x86_64 000000000000000000000000000000000 mill";
+
+    fn gzip(bytes: &[u8]) -> Vec<u8> {
+        let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+        encoder.write_all(bytes).unwrap();
+        encoder.finish().unwrap()
+    }
+
+    /// Compares bytes that come in two pieces; `None` if there is nothing to compare them with.
+    async fn compare(meta: &ObjectMeta, bytes: &[u8]) -> Option<io::Result<()>> {
+        let mut comparison = Comparison::new(meta)?;
+        for piece in bytes.chunks(bytes.len() / 2 + 1) {
+            if let Err(error) = comparison.add(piece).await {
+                return Some(Err(error));
+            }
+        }
+        Some(comparison.finish())
+    }
+
+    #[tokio::test]
+    async fn the_digest_is_that_of_the_original() {
+        let ours = ObjectMeta {
+            original_sha256: Some(Sha256::new(sha2::Sha256::digest(TEXT).into())),
+            ..ObjectMeta::default()
+        };
+        let teckens = ObjectMeta {
+            original_md5: Some(Md5::new(md5::Md5::digest(TEXT).into())),
+            ..ObjectMeta::default()
+        };
+        for plain in [ours, teckens] {
+            assert!(compare(&plain, TEXT).await.unwrap().is_ok());
+            assert!(compare(&plain, &TEXT[1..]).await.unwrap().is_err());
+            let is_gzipped = true;
+            let gzipped = ObjectMeta {
+                is_gzipped,
+                ..plain
+            };
+            let padded = [gzip(TEXT), vec![0; 99]].concat();
+            assert!(compare(&gzipped, &padded).await.unwrap().is_ok());
+            let other = gzip(&TEXT[1..]);
+            assert!(compare(&gzipped, &other).await.unwrap().is_err());
+            assert!(compare(&gzipped, &padded[..20]).await.unwrap().is_err());
+            assert!(compare(&gzipped, TEXT).await.unwrap().is_err());
+        }
+        let unknown = ObjectMeta::default();
+        assert!(compare(&unknown, TEXT).await.is_none());
+    }
+}

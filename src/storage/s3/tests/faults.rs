@@ -145,8 +145,8 @@ async fn a_store_that_hangs_is_spared_until_it_answers() {
     })
     .await;
     let clock = Arc::new(ManualClock::at(time::OffsetDateTime::UNIX_EPOCH));
-    let (metrics, shared) = (Metrics::default(), Arc::clone(&clock) as _);
-    let storage = Metered::new(Arc::new(storage), metrics.clone(), shared);
+    let (metrics, time) = (Metrics::default(), Arc::clone(&clock) as _);
+    let storage = Metered::new(Arc::new(storage), metrics.clone(), time);
     stub.spoil_all(Call::Head, Fault::Silence);
     let head = || storage.head(PATH);
     let (first, second, other) = tokio::join!(head(), head(), storage.fetch(PATH, None));

@@ -114,6 +114,15 @@ impl Stub {
         state.objects.insert(key.to_owned(), object);
     }
 
+    /// Changes a bit of an object and nothing else.
+    pub(super) fn flip(&self, key: &str, at: usize) {
+        let mut state = self.state.lock().unwrap();
+        let object = state.objects.get_mut(key).unwrap();
+        let mut body = object.body.to_vec();
+        body[at] ^= 0x10;
+        object.body = body.into();
+    }
+
     pub(super) fn object(&self, key: &str) -> Option<Bytes> {
         let state = self.state.lock().unwrap();
         state.objects.get(key).map(|object| object.body.clone())
