@@ -164,5 +164,6 @@ fn info() -> ObjectInfo {
         stored_size: 60_000,
         modified_at: time::macros::datetime!(2026-11-23 10:00 UTC),
         version: Some("5d41402abc4b2a76b9719d911017c592".to_owned()),
+        inode: None,
     }
 }

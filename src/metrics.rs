@@ -255,6 +255,12 @@ metrics! {
         pub storage_calls: Family<StorageLabels, Counter>,
         /// Time of storage calls.
         pub storage_call_seconds: HistogramFamily<OperationLabel> [CALL_SECONDS],
+        /// Objects found damaged.
+        pub storage_damage_found: Counter,
+        /// Damaged objects that no upload has replaced yet.
+        ///
+        /// As far as this process knows, and at most 1,000.
+        pub storage_damaged_objects: Gauge,
         /// Lookups in the caches by tier and result.
         pub cache_lookups: Family<CacheLabels, Counter>,
         /// Operations on the shared cache that failed.

@@ -92,7 +92,8 @@ impl BreakpadService {
     }
 
     /// Returns whether the storage that takes this uploader's files holds the file. `announced` is what the client says
-    /// of the file; one that does not say its type is told of the `.sym` file.
+    /// of the file; one that does not say its type is told of the `.sym` file. A damaged file does not count, so that
+    /// the client uploads it again.
     ///
     /// # Errors
     /// The names make no key, a file of the announced type would be refused, or the storage is unavailable.
@@ -109,11 +110,11 @@ impl BreakpadService {
                 Announced::File(described) => described.stored_name(&serve)?,
             };
             let target = catalog.upload_target(store);
-            let found = target.storage().head(&target.path(&key)).await;
-            Ok(found
-                .map_err(StoreError::Storage)
-                .map_err(UploadError::from)?
-                .is_some())
+            match target.storage().head(&target.path(&key)).await {
+                Ok(found) => Ok(found.is_some()),
+                Err(error) if error.is_damage() => Ok(false),
+                Err(error) => Err(UploadError::from(StoreError::Storage(error)).into()),
+            }
         };
         self.to_its_end(&uploader.email, asking).await
     }

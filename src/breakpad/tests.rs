@@ -75,6 +75,7 @@ impl ObjectSource for Endless {
             stored_size: 10,
             modified_at: NOW,
             version: None,
+            inode: None,
         };
         Ok(Some(Fetched {
             info,

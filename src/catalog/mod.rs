@@ -26,7 +26,7 @@ use symbols::{Store, Stores, SymbolKey};
 
 pub use builds::{Builds, BuildsError, KnownBuild};
 pub use modules::{Module, Modules, ModulesError, NamedBy};
-pub use origin::{Origin, Sourced, Unknown};
+pub use origin::{NoAnswer, Origin, Sourced};
 pub use source::{Layout, SymbolSource, UploadTarget};
 pub use spellings::{Spellings, SpellingsError};
 pub use spool::{SpoolError, SpoolLimit, Spooled, Spooler};
@@ -91,6 +91,14 @@ pub struct SourceAnswer {
 #[derive(Clone, Debug, thiserror::Error)]
 #[error("could not look up a symbol: {0}")]
 pub struct CatalogError(#[source] pub Arc<StorageError>);
+
+impl CatalogError {
+    /// Returns whether the source holds the file, and the object is damaged.
+    #[must_use]
+    pub fn is_damage(&self) -> bool {
+        self.0.is_damage()
+    }
+}
 
 /// All sources, and the remembered answers about them.
 #[derive(Debug)]
@@ -195,7 +203,10 @@ impl Catalog {
         for (source, store) in regular.chain(try_source) {
             let path = source.path(key);
             let remembered = self.memo.peek(&cache_key(source, &path)).await;
-            let held = Sourced::of(remembered, self.head(source, &path)).await;
+            let mut held = Sourced::of(remembered, self.head(source, &path)).await;
+            if source.objects().is_known_damaged(&path) {
+                held.answer = Err(NoAnswer::Damaged);
+            }
             answers.push(SourceAnswer {
                 storage: source.objects().name().to_owned(),
                 path,
@@ -219,20 +230,22 @@ impl Catalog {
         address.map_err(|error| CatalogError(Arc::new(error)))
     }
 
-    /// Opens a file that was found: all of it, or a range. `None` if it has been removed since; its remembered answer
-    /// is dropped then.
+    /// Opens a file that was found: all of it, or a range. `None` if it has been removed since. The remembered answer
+    /// is dropped then, and if the file is damaged.
     ///
     /// # Errors
-    /// The source could not be asked.
+    /// The source could not be asked, or holds a damaged object.
     pub async fn open(
         &self,
         found: &Found,
         range: Option<Range<u64>>,
     ) -> Result<Option<Fetched>, CatalogError> {
         let fetched = found.source.objects().fetch(&found.path, range).await;
+        if matches!(fetched, Ok(None) | Err(StorageError::Damaged { .. })) {
+            self.forget(&found.source, &found.path).await;
+        }
         let fetched = fetched.map_err(|error| CatalogError(Arc::new(error)))?;
         let Some(mut fetched) = fetched else {
-            self.forget(&found.source, &found.path).await;
             return Ok(None);
         };
         if found.is_unwrapped {

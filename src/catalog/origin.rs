@@ -3,6 +3,8 @@
 use std::time::Duration;
 
 use crate::cache::Remembered;
+use crate::db::DbError;
+use crate::storage::StorageError;
 
 /// Where an answer comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,18 +21,39 @@ pub enum Origin {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sourced<T> {
     /// What was found, if anything. The error carries no reason, since explanations are shown to clients.
-    pub answer: Result<Option<T>, Unknown>,
+    pub answer: Result<Option<T>, NoAnswer>,
     /// Where the answer comes from.
     pub origin: Origin,
 }
 
-/// The storage or the database could not be asked.
+/// Why there is no answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Unknown;
+pub enum NoAnswer {
+    /// The storage or the database could not be asked.
+    Unknown,
+    /// The storage holds the object, and it is damaged.
+    Damaged,
+}
+
+impl From<StorageError> for NoAnswer {
+    fn from(error: StorageError) -> Self {
+        if error.is_damage() {
+            Self::Damaged
+        } else {
+            Self::Unknown
+        }
+    }
+}
+
+impl From<DbError> for NoAnswer {
+    fn from(_: DbError) -> Self {
+        Self::Unknown
+    }
+}
 
 impl<T> Sourced<T> {
     /// The remembered answer if there is one, else the result of `ask`.
-    pub(super) async fn of<E>(
+    pub(super) async fn of<E: Into<NoAnswer>>(
         remembered: Option<Remembered<T>>,
         ask: impl Future<Output = Result<Option<T>, E>>,
     ) -> Self {
@@ -40,7 +63,7 @@ impl<T> Sourced<T> {
                 origin: age.map_or(Origin::SharedCache, Origin::Memory),
             },
             None => Self {
-                answer: ask.await.map_err(|_| Unknown),
+                answer: ask.await.map_err(Into::into),
                 origin: Origin::Asked,
             },
         }

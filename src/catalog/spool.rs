@@ -66,6 +66,18 @@ pub enum SpoolError {
     Panicked(#[from] JobPanicked),
 }
 
+impl SpoolError {
+    /// Returns whether the object is there and damaged.
+    #[must_use]
+    pub fn is_damage(&self) -> bool {
+        match self {
+            Self::Damaged(_) => true,
+            Self::Storage(error) => error.is_damage(),
+            _ => false,
+        }
+    }
+}
+
 /// Spools objects. Callers limit how many at a time.
 #[derive(Clone, Debug)]
 pub struct Spooler {
@@ -189,6 +201,7 @@ mod tests {
             stored_size: size as u64,
             modified_at: OffsetDateTime::UNIX_EPOCH,
             version: None,
+            inode: None,
         };
         Fetched {
             info,

@@ -63,9 +63,20 @@ impl DebuginfodError {
             Self::Busy => "busy",
             Self::Timeout => "timeout",
             Self::Temporary(_) => "temporary_file_failed",
+            Self::Storage(_) | Self::Catalog(_) if self.is_damage() => "object_damaged",
             Self::Storage(_) | Self::Catalog(_) => "storage_unavailable",
             Self::Builds(_) => "database_unavailable",
             Self::Panicked(_) => "internal",
+        }
+    }
+
+    /// Returns whether a stored object is not what was stored; [`Self::Damaged`] are files that were uploaded damaged.
+    #[must_use]
+    pub fn is_damage(&self) -> bool {
+        match self {
+            Self::Storage(error) => error.is_damage(),
+            Self::Catalog(error) => error.is_damage(),
+            _ => false,
         }
     }
 }

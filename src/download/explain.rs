@@ -5,7 +5,7 @@
 
 use super::code_id::{is_by_code_id, key_of};
 use super::{Candidate, DownloadError, DownloadService, Wanted, alternatives, is_hopeless};
-use crate::catalog::{Module, NamedBy, SourceAnswer, Sourced};
+use crate::catalog::{Module, NamedBy, NoAnswer, SourceAnswer, Sourced};
 use crate::db::DbError;
 use crate::db::files::HeldId;
 use symbols::{NameError, Stores, SymbolKey};
@@ -43,6 +43,8 @@ pub enum Verdict {
     Renamed(SymbolKey),
     /// No source holds it.
     Missing,
+    /// A source holds it, and the object is damaged.
+    Damaged,
     /// A source, or the database, could not be asked.
     Unknown,
 }
@@ -156,8 +158,8 @@ impl DownloadService {
         None
     }
 
-    /// Asks the sources for one name and notes their answers. The verdict is unknown if a source could not be asked
-    /// that comes before those that hold it, and `None` if no source holds it.
+    /// Asks the sources for one name and notes their answers. The verdict is unknown or damaged if a source comes
+    /// first that could not be asked or holds a damaged object, and `None` if no source holds it.
     async fn ask(
         &self,
         candidate: Candidate,
@@ -167,7 +169,8 @@ impl DownloadService {
         let sources = self.catalog.explain(&candidate.key, stores).await;
         let first = sources.iter().find(|source| source.held.answer != Ok(None));
         let verdict = first.map(|source| match source.held.answer {
-            Err(_) => Verdict::Unknown,
+            Err(NoAnswer::Damaged) => Verdict::Damaged,
+            Err(NoAnswer::Unknown) => Verdict::Unknown,
             Ok(_) if candidate.is_packed => Verdict::Packed,
             Ok(_) => Verdict::Held,
         });

@@ -204,6 +204,7 @@ mod tests {
                 stored_size,
                 modified_at: OffsetDateTime::UNIX_EPOCH,
                 version: None,
+                inode: None,
             },
             range: 0..stored_size,
             bytes: ObjectBytes::Stream(bytes),

@@ -65,6 +65,7 @@ impl Unpacked {
                 stored_size: self.length,
                 modified_at: self.cabinet.modified_at,
                 version: None,
+                inode: None,
                 meta: ObjectMeta::default(),
             },
             range,
@@ -282,6 +283,7 @@ mod tests {
             stored_size: 1,
             modified_at: OffsetDateTime::UNIX_EPOCH,
             version: None,
+            inode: None,
         };
         Unpacked::new(tempfile::tempfile().unwrap(), length, cabinet)
     }

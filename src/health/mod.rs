@@ -11,7 +11,7 @@ use tokio::sync::Mutex;
 use crate::cache::SharedCache;
 use crate::clock::SharedClock;
 use crate::db::DatabaseCheck;
-use crate::storage::Storage;
+use crate::storage::{Integrity, Storage};
 
 /// How long results are kept.
 const KEEP: Duration = Duration::from_secs(2);
@@ -36,6 +36,7 @@ pub struct Health {
     storage: Arc<dyn Storage>,
     database: Arc<dyn DatabaseCheck>,
     cache: Option<Arc<dyn SharedCache>>,
+    integrity: Arc<Integrity>,
     clock: SharedClock,
     last: Mutex<Option<(Duration, Vec<Check>)>>,
 }
@@ -47,12 +48,14 @@ impl Health {
         storage: Arc<dyn Storage>,
         database: Arc<dyn DatabaseCheck>,
         cache: Option<Arc<dyn SharedCache>>,
+        integrity: Arc<Integrity>,
         clock: SharedClock,
     ) -> Self {
         Self {
             storage,
             database,
             cache,
+            integrity,
             clock,
             last: Mutex::new(None),
         }
@@ -75,6 +78,12 @@ impl Health {
         let checks: Vec<_> = [storage, database].into_iter().chain(cache).collect();
         *last = Some((self.clock.elapsed(), checks.clone()));
         checks
+    }
+
+    /// How many objects are known to be damaged and wait for an upload that replaces them.
+    #[must_use]
+    pub fn damaged_objects(&self) -> u64 {
+        self.integrity.damaged_objects()
     }
 
     async fn ask_cache(&self) -> Option<Check> {

@@ -30,7 +30,7 @@ use crate::http::{BaseUrl, HttpServices, Observation};
 use crate::metrics::Metrics;
 use crate::missing::{MissingLog, MissingReport, MissingWorker};
 use crate::scratch::Scratch;
-use crate::storage::{self, Metered, ObjectSource, Storage};
+use crate::storage::{self, Checked, Integrity, Metered, ObjectSource, Storage};
 use crate::symbolication::PrebuildQueue;
 use crate::symbolication::symcaches::Symcaches;
 use crate::upload::StagedFiles;
@@ -77,15 +77,16 @@ impl Adaptors {
         })
     }
 
-    /// Wraps every storage so that its calls are counted and timed.
-    fn metered(self, metrics: &Metrics, clock: &SharedClock) -> Self {
+    /// Wraps every storage so that its calls are counted and timed, and its objects checked.
+    fn watched(self, metrics: &Metrics, clock: &SharedClock, integrity: &Arc<Integrity>) -> Self {
         let storage = Metered::new(self.storage, metrics.clone(), Arc::clone(clock));
-        let metered = |source| -> Arc<dyn ObjectSource> {
-            Arc::new(Metered::new(source, metrics.clone(), Arc::clone(clock)))
+        let watched = |source| -> Arc<dyn ObjectSource> {
+            let metered = Metered::new(source, metrics.clone(), Arc::clone(clock));
+            Arc::new(Checked::new(Arc::new(metered), Arc::clone(integrity)))
         };
         Self {
-            storage: Arc::new(storage),
-            sources: self.sources.into_iter().map(metered).collect(),
+            storage: Arc::new(Checked::new(Arc::new(storage), Arc::clone(integrity))),
+            sources: self.sources.into_iter().map(watched).collect(),
             database: self.database,
         }
     }
@@ -143,7 +144,8 @@ impl Server {
     /// The address cannot be listened on, or temporary files cannot be made.
     pub fn new(config: Config, adaptors: Adaptors, clock: SharedClock) -> anyhow::Result<Self> {
         let metrics = Metrics::default();
-        let adaptors = adaptors.metered(&metrics, &clock);
+        let integrity = Arc::new(Integrity::new(metrics.clone()));
+        let adaptors = adaptors.watched(&metrics, &clock, &integrity);
         let (storage, database) = (
             Arc::clone(&adaptors.storage),
             Arc::clone(&adaptors.database),
@@ -166,7 +168,7 @@ impl Server {
         let prebuild = prebuilds.then(|| PrebuildQueue::new(metrics.clone()));
         let receivers = ground.receivers(prebuild.clone())?;
         let check = Arc::clone(&database) as _;
-        let health = Health::new(storage, check, cache, Arc::clone(&clock));
+        let health = Health::new(storage, check, cache, integrity, Arc::clone(&clock));
         let services = HttpServices {
             auth: AuthService::new(Arc::clone(&database) as _, Arc::clone(&clock)),
             uploads: receivers.uploads,

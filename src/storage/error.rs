@@ -13,7 +13,7 @@ pub enum StorageError {
         /// The driver's message.
         reason: String,
     },
-    /// The storage did not answer, or not in time; the same call may succeed later.
+    /// The storage cannot be reached, or failed; the same call may succeed later.
     #[error("storage {storage} is unavailable: {reason}")]
     Unavailable {
         /// The storage's name.
@@ -21,9 +21,17 @@ pub enum StorageError {
         /// The driver's message.
         reason: String,
     },
-    /// The storage answered with an object that cannot be what was stored.
+    /// The storage did not answer in time. It may hang, and the next calls with it.
+    #[error("storage {storage} does not answer: {reason}")]
+    TimedOut {
+        /// The storage's name.
+        storage: String,
+        /// The driver's message.
+        reason: String,
+    },
+    /// The object is there and is not what was stored. Asking again does not help, storing it anew does.
     #[error("storage {storage} holds a damaged object at {path}: {reason}")]
-    Corrupt {
+    Damaged {
         /// The storage's name.
         storage: String,
         /// The object's path.
@@ -34,6 +42,12 @@ pub enum StorageError {
 }
 
 impl StorageError {
+    /// Returns whether the object is there and damaged.
+    #[must_use]
+    pub fn is_damage(&self) -> bool {
+        matches!(self, Self::Damaged { .. })
+    }
+
     /// Converts the failure of a file operation; a full disk becomes [`Self::Full`].
     #[must_use]
     pub fn from_io(storage: &str, error: &io::Error) -> Self {

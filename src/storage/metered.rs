@@ -1,17 +1,32 @@
-//! Counts and times the calls of a storage or of a source.
+//! Counts and times the calls of a storage or of a source, and spares one that hangs.
+//!
+//! After two lookups in a row that were not answered in time, lookups fail at once, except for one in each half second.
+//! Only silence counts: a store that refuses quickly keeps nobody waiting, and one that answered another call meanwhile
+//! does not hang. Storing is not spared, because every upload
+//! begins with lookups.
 
 use std::ops::Range;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use async_trait::async_trait;
+use futures_util::future::BoxFuture;
 
 use super::error::StorageError;
 use super::fetched::Fetched;
 use super::object::{Address, ObjectInfo, ObjectMeta};
 use super::payload::Payload;
 use super::traits::{ObjectSource, Storage};
+use crate::breaker::{Breaker, BreakerSettings};
 use crate::clock::{SharedClock, Stopwatch};
-use crate::metrics::{Metrics, OperationLabel, StorageLabels};
+use crate::metrics::{Gauge, Metrics, OperationLabel, StorageLabels};
+
+/// With it, lookups go on within a second of the store's return.
+const BREAKER: BreakerSettings = BreakerSettings {
+    failures: 2,
+    pause: Duration::from_millis(500),
+};
 
 /// A `dyn Storage` or a `dyn ObjectSource` whose calls are counted.
 #[derive(Debug)]
@@ -19,16 +34,23 @@ pub struct Metered<S: ?Sized> {
     inner: Arc<S>,
     metrics: Metrics,
     clock: SharedClock,
+    breaker: Breaker,
+    /// How many calls the storage has answered.
+    answered: AtomicU64,
 }
 
 impl<S: ?Sized> Metered<S> {
     /// Wraps a storage or a source.
     #[must_use]
     pub fn new(inner: Arc<S>, metrics: Metrics, clock: SharedClock) -> Self {
+        // A gauge of each storage's own: several that share one would overwrite each other's state.
+        let breaker = Breaker::new(BREAKER, Gauge::default());
         Self {
             inner,
             metrics,
             clock,
+            breaker,
+            answered: AtomicU64::new(0),
         }
     }
 
@@ -49,10 +71,51 @@ impl<S: ?Sized> Metered<S> {
             Ok(_) => "ok",
             Err(_) => "error",
         };
-        self.metrics
-            .storage_calls
+        self.count(operation, outcome);
+        result
+    }
+
+    fn count(&self, operation: &'static str, outcome: &'static str) {
+        let calls = &self.metrics.storage_calls;
+        calls
             .get_or_create(&StorageLabels { operation, outcome })
             .inc();
+    }
+}
+
+impl<S: ObjectSource + ?Sized> Metered<S> {
+    /// Makes a lookup, unless the storage hangs.
+    async fn look_up<T>(
+        &self,
+        operation: &'static str,
+        call: impl Future<Output = Result<T, StorageError>>,
+        is_absent: fn(&T) -> bool,
+    ) -> Result<T, StorageError> {
+        if !self.breaker.admits(self.clock.elapsed()) {
+            self.count(operation, "spared");
+            return Err(StorageError::TimedOut {
+                storage: self.inner.name().to_owned(),
+                reason: "it left the last lookups unanswered and is spared for a moment".to_owned(),
+            });
+        }
+        self.watch(operation, call, is_absent).await
+    }
+
+    /// Makes a call, and notes whether the storage answers.
+    async fn watch<T>(
+        &self,
+        operation: &'static str,
+        call: impl Future<Output = Result<T, StorageError>>,
+        is_absent: fn(&T) -> bool,
+    ) -> Result<T, StorageError> {
+        let answered_before = self.answered.load(Ordering::Relaxed);
+        let result = self.measure(operation, call, is_absent).await;
+        if !matches!(result, Err(StorageError::TimedOut { .. })) {
+            self.answered.fetch_add(1, Ordering::Relaxed);
+            self.breaker.succeeded();
+        } else if self.answered.load(Ordering::Relaxed) == answered_before {
+            self.breaker.failed(self.clock.elapsed());
+        }
         result
     }
 }
@@ -68,7 +131,7 @@ impl<S: ObjectSource + ?Sized> ObjectSource for Metered<S> {
     }
 
     async fn head(&self, path: &str) -> Result<Option<ObjectInfo>, StorageError> {
-        self.measure("head", self.inner.head(path), Option::is_none)
+        self.look_up("head", self.inner.head(path), Option::is_none)
             .await
     }
 
@@ -77,17 +140,25 @@ impl<S: ObjectSource + ?Sized> ObjectSource for Metered<S> {
         path: &str,
         range: Option<Range<u64>>,
     ) -> Result<Option<Fetched>, StorageError> {
-        self.measure("fetch", self.inner.fetch(path, range), Option::is_none)
+        self.look_up("fetch", self.inner.fetch(path, range), Option::is_none)
             .await
     }
 
-    /// Not counted: addresses are made locally.
-    async fn address(&self, path: &str) -> Result<Option<Address>, StorageError> {
-        self.inner.address(path).await
+    /// Not counted: addresses are made locally. Every redirect needs one, so it is passed on without a second box.
+    fn address<'this, 'path, 'future>(
+        &'this self,
+        path: &'path str,
+    ) -> BoxFuture<'future, Result<Option<Address>, StorageError>>
+    where
+        'this: 'future,
+        'path: 'future,
+        Self: 'future,
+    {
+        self.inner.address(path)
     }
 
     async fn check(&self) -> Result<(), StorageError> {
-        self.measure("check", self.inner.check(), |()| false).await
+        self.watch("check", self.inner.check(), |()| false).await
     }
 }
 

@@ -41,6 +41,9 @@ pub struct ObjectInfo {
     /// The storage's own name for exactly these bytes: S3's entity tag without its quotes, in visible ASCII.
     #[serde(default)]
     pub version: Option<String>,
+    /// The number of the file on disk. It tells copies apart on one machine only, so caches do not keep it.
+    #[serde(skip)]
+    pub inode: Option<u64>,
 }
 
 /// A URL from which clients can fetch an object themselves.

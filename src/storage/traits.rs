@@ -36,6 +36,12 @@ pub trait ObjectSource: Debug + Send + Sync {
 
     /// Checks that the place can be reached.
     async fn check(&self) -> Result<(), StorageError>;
+
+    /// Returns whether the object at a path was found damaged and has not been replaced since, as far as this process
+    /// knows. Only a source that checks its objects knows.
+    fn is_known_damaged(&self, _path: &str) -> bool {
+        false
+    }
 }
 
 /// A place whose objects can be read and written.

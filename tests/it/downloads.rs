@@ -349,9 +349,10 @@ async fn a_storage_failure_is_503_and_neither_remembered_nor_counted() {
         assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
         assert!(response.headers().contains_key("retry-after"));
         assert_eq!(text(response.headers(), "cache-control"), "no-store");
+        let sentence = response.text().await.unwrap();
         assert!(
-            !response.text().await.unwrap().contains("damaged"),
-            "inner details stay inside"
+            !sentence.contains("short") && !sentence.contains("objects"),
+            "inner details stay inside: {sentence}"
         );
     }
     fs::write(&path, whole).unwrap();

@@ -17,6 +17,7 @@ mod clients_breakpad;
 mod clients_mozilla;
 mod code_ids;
 mod conditions;
+mod damage;
 mod debuginfod;
 mod downloads;
 mod explain;

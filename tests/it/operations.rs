@@ -17,7 +17,7 @@ async fn heartbeats_and_version() {
     assert_eq!(alive.status(), StatusCode::OK);
     assert!(alive.text().await.unwrap().is_empty());
     let heartbeat: Value = app.get("/__heartbeat__").await.json().await.unwrap();
-    let mut checks = json!({"storage": "ok", "database": "ok"});
+    let mut checks = json!({"storage": "ok", "database": "ok", "objects": "ok"});
     if are_services() {
         checks["cache"] = "ok".into();
     }
@@ -45,7 +45,7 @@ async fn the_heartbeat_names_a_dependency_that_is_down() {
         (&json["status"], &json["checks"]),
         (
             &json!("error"),
-            &json!({"storage": "error", "database": "ok"})
+            &json!({"storage": "error", "database": "ok", "objects": "ok"})
         )
     );
     assert_eq!(

@@ -8,7 +8,7 @@ use tokio::time::Instant;
 
 use crate::support::gate::{Gate, Way};
 use crate::support::object_store;
-use crate::support::{App, ID, Zip, random_bytes, sym};
+use crate::support::{App, ID, Zip, eventually, random_bytes, sym};
 
 const KEY: &str = "a.pdb/44E4EC8C2F41492B9369D6B9A059577C2/a.sym";
 
@@ -107,11 +107,10 @@ async fn a_store_that_is_away_is_503_never_absence_and_comes_back_by_itself() {
             "what needs no store goes on"
         );
         gate.set(Way::Open);
-        assert_eq!(
-            app.status(&other).await,
-            StatusCode::NOT_FOUND,
-            "the failure was not remembered"
-        );
+        eventually("the failure is not remembered", async || {
+            app.status(&other).await == StatusCode::NOT_FOUND
+        })
+        .await;
         app.get(&format!("{other}?_refresh")).await;
     }
     let repeat = app.upload(archive(20)).await.status;

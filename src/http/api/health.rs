@@ -27,13 +27,26 @@ struct DetailJson {
     status: &'static str,
 }
 
-/// Answers with every dependency by name. If a required one does not answer, the status is 500, as Tecken's. A
-/// dependency that the server can do without is a warning, so that a short outage of it does not take every node out of
-/// service.
+impl DetailJson {
+    fn of(state: State) -> Self {
+        let (level, status) = (state.level(), state.name());
+        Self { level, status }
+    }
+}
+
+/// Answers with every dependency by name, and whether objects were found damaged. If a required dependency does not
+/// answer, the status is 500, as Tecken's. One that the server can do without is a warning, so that a short outage of
+/// it does not take every node out of service.
 pub(in crate::http) async fn heartbeat(health: Data<Health>) -> impl Responder {
     let mut checks = BTreeMap::new();
     let mut details = BTreeMap::new();
     let mut worst = State::Ok;
+    // Not a reason to take the node out of service: every other file is fine.
+    if health.damaged_objects() > 0 {
+        worst = State::Warning;
+        details.insert("objects", DetailJson::of(worst));
+    }
+    checks.insert("objects", worst.name());
     for check in health.checks().await {
         let state = State::of(&check);
         worst = worst.max(state);
@@ -45,8 +58,7 @@ pub(in crate::http) async fn heartbeat(health: Data<Health>) -> impl Responder {
                 problem,
                 "a dependency does not answer"
             );
-            let (level, status) = (state.level(), state.name());
-            details.insert(check.name, DetailJson { level, status });
+            details.insert(check.name, DetailJson::of(state));
         }
     }
     let mut response = match worst {

@@ -144,6 +144,12 @@ impl ApiError {
         Self::unavailable("database_unavailable", sentence, cause)
     }
 
+    /// The stored object is damaged. It stays so until it is uploaded again.
+    pub(super) fn damaged(cause: impl Error + 'static) -> Self {
+        let sentence = "The stored file is damaged. Upload it again, which replaces it";
+        Self::unavailable("object_damaged", sentence, cause)
+    }
+
     /// A dependency failed: the client gets the sentence, the log the cause.
     pub(super) fn unavailable(
         code: &'static str,

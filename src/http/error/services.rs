@@ -143,10 +143,8 @@ impl From<DownloadError> for ApiError {
                 let sentence = "Too many explanations are in progress. Try again later";
                 Self::new(StatusCode::SERVICE_UNAVAILABLE, "busy", sentence)
             }
-            DownloadError::Damaged(reason) => {
-                let sentence = "The stored file is damaged. Upload it again";
-                Self::unavailable("storage_unavailable", sentence, reason)
-            }
+            DownloadError::Damaged(reason) => Self::damaged(reason),
+            DownloadError::Unavailable(error) if error.is_damage() => Self::damaged(error.0),
             DownloadError::Unavailable(CatalogError(reason)) => {
                 let sentence = "The storage is unavailable. Try again later";
                 Self::unavailable("storage_unavailable", sentence, reason)
@@ -163,6 +161,7 @@ impl From<Arc<UnpackError>> for ApiError {
                 return Self::new(StatusCode::NOT_FOUND, "cabinet_refused", error.to_string());
             }
             UnpackError::Busy => ("busy", "Too many files are being unpacked. Try again later"),
+            UnpackError::Read(reason) if reason.is_damage() => return Self::damaged(error),
             UnpackError::Read(_) => (
                 "storage_unavailable",
                 "The storage is unavailable. Try again later",
@@ -184,6 +183,9 @@ impl From<ModulesError> for ApiError {
 
 impl From<DebuginfodError> for ApiError {
     fn from(error: DebuginfodError) -> Self {
+        if error.is_damage() {
+            return Self::damaged(error);
+        }
         let code = error.code();
         let refuse = |status| Self::new(status, code, error.to_string());
         let sentence = match error {

@@ -5,7 +5,7 @@ use serde::Serialize;
 use symbols::Store;
 
 use super::services::SymbolServices;
-use crate::catalog::{Module, Origin, SourceAnswer, Sourced};
+use crate::catalog::{Module, NoAnswer, Origin, SourceAnswer, Sourced};
 use crate::db::files::HeldId;
 use crate::db::missing::MissingRecord;
 use crate::download::{CandidateAnswer, DownloadError, Explanation, Verdict};
@@ -212,6 +212,12 @@ fn verdict_and_reason(explanation: &Explanation) -> (&'static str, String) {
             "missing",
             text("no storage holds it under any of its names"),
         ),
+        Verdict::Damaged => (
+            "damaged",
+            text(
+                "a storage holds it, and the object is damaged; upload it again, which replaces it",
+            ),
+        ),
         Verdict::Unknown => (
             "unknown",
             text("a source or the database could not be queried; try again later"),
@@ -252,7 +258,8 @@ fn answer_json<'sourced, T, J>(
     let (answer, found) = match &sourced.answer {
         Ok(Some(found)) => ("present", Some(describe(found))),
         Ok(None) => ("absent", None),
-        Err(_) => ("unknown", None),
+        Err(NoAnswer::Damaged) => ("damaged", None),
+        Err(NoAnswer::Unknown) => ("unknown", None),
     };
     let (from, age_seconds) = match sourced.origin {
         Origin::Memory(age) => ("memory", Some(age.as_secs_f64())),

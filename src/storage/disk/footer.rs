@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::fs::File;
 use std::io;
+use std::os::unix::fs::MetadataExt;
 
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
@@ -94,6 +95,7 @@ pub(super) fn read_info(file: &File, reading: Reading) -> Result<ObjectInfo, Rea
         stored_size: footer.stored_size,
         modified_at,
         version: None,
+        inode: Some(attributes.ino()),
     })
 }
 

@@ -81,6 +81,7 @@ impl DiskStorage {
         writer.flush()?;
         drop(writer);
         file.as_file().sync_all()?;
+        set_folder_aside(&target)?;
         file.persist(&target).map_err(|error| error.error)?;
         durable_dirs::sync(directory)
     }
@@ -94,6 +95,20 @@ impl DiskStorage {
             Ok(()) => durable_dirs::sync(target.parent().ok_or(io::ErrorKind::InvalidInput)?),
         }
     }
+}
+
+/// Makes way for an object where a folder lies in its place, which no rename replaces. A folder that is not empty is
+/// kept under a name that no symbol has: nobody knows whose files these are.
+fn set_folder_aside(target: &Path) -> io::Result<()> {
+    let is_folder = fs::symlink_metadata(target).is_ok_and(|it| it.is_dir());
+    if !is_folder || fs::remove_dir(target).is_ok() {
+        return Ok(());
+    }
+    let mut random = [0; 8];
+    getrandom::fill(&mut random).map_err(io::Error::other)?;
+    let mut aside = target.as_os_str().to_owned();
+    aside.push(format!("#{}", hex::encode(random)));
+    fs::rename(target, aside)
 }
 
 #[async_trait]

@@ -86,8 +86,13 @@ impl DiskSource {
             }
             Err(error) => return Err(error.into()),
         };
-        let info = read_info(&file, reading)?;
-        Ok(Some((file, info)))
+        match read_info(&file, reading) {
+            Err(ReadError::Io(error)) if error.raw_os_error() == Some(Errno::IO.raw_os_error()) => {
+                Err(ReadError::Damaged("the disk cannot read it".to_owned()))
+            }
+            Err(error) => Err(error),
+            Ok(info) => Ok(Some((file, info))),
+        }
     }
 
     /// Opens an object for reading.
@@ -124,7 +129,7 @@ impl DiskSource {
         .await;
         opened
             .map_err(|error| StorageError::from_io(NAME, &error))?
-            .map_err(|reason| StorageError::Corrupt {
+            .map_err(|reason| StorageError::Damaged {
                 storage: NAME.to_owned(),
                 path: path.to_owned(),
                 reason,

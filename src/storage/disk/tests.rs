@@ -86,7 +86,7 @@ async fn damage_is_an_error_and_not_absence() {
         fs::write(&path, &whole[..length]).unwrap();
         let error = storage.head("v1/a/AB/a.sym").await.unwrap_err();
         assert!(
-            matches!(error, StorageError::Corrupt { .. }),
+            matches!(error, StorageError::Damaged { .. }),
             "{length}: {error}"
         );
     }
@@ -95,7 +95,7 @@ async fn damage_is_an_error_and_not_absence() {
     fs::write(&path, &cut_in_the_middle).unwrap();
     assert!(matches!(
         storage.fetch("v1/a/AB/a.sym", None).await,
-        Err(StorageError::Corrupt { .. })
+        Err(StorageError::Damaged { .. })
     ));
 }
 
@@ -135,7 +135,7 @@ async fn only_files_are_objects_and_folders_may_be_linked() {
     .unwrap();
     for name in ["link", "passwd", "folder", "pipe"] {
         let read = storage.fetch(&format!("v1/a/AB/{name}.sym"), None).await;
-        assert!(matches!(read, Err(StorageError::Corrupt { .. })), "{name}");
+        assert!(matches!(read, Err(StorageError::Damaged { .. })), "{name}");
     }
     assert!(storage.head("v1/b/AB/a.sym").await.unwrap().is_some());
 }

@@ -119,8 +119,8 @@ impl Default for RequestConfig {
     fn default() -> Self {
         Self {
             connect: Duration::from_secs(3),
-            lookup_attempt: Duration::from_secs(3),
-            lookup: Duration::from_secs(8),
+            lookup_attempt: Duration::from_secs(2),
+            lookup: Duration::from_secs(3),
             put: Duration::from_secs(30),
             put_rate: ByteSize::mib(1),
             stall: Duration::from_secs(20),

@@ -41,7 +41,19 @@ where
             " (without the permission s3:ListBucket an absent object cannot be told from a forbidden one)",
         );
     }
+    if is_timeout(failure) {
+        return StorageError::TimedOut { storage, reason };
+    }
     StorageError::Unavailable { storage, reason }
+}
+
+/// Returns whether a store did not answer in time, or could not be connected to in time.
+fn is_timeout<E>(failure: &SdkError<E>) -> bool {
+    match failure {
+        SdkError::TimeoutError(_) => true,
+        SdkError::DispatchFailure(failure) => failure.is_timeout(),
+        _ => false,
+    }
 }
 
 /// A call that failed for a reason that this program found, such as an invalid answer.

@@ -91,6 +91,7 @@ pub(super) fn info(bucket: &str, headers: &Headers<'_>) -> Result<ObjectInfo, St
         stored_size,
         modified_at: modified_at.unwrap_or(OffsetDateTime::UNIX_EPOCH),
         version: headers.entity_tag.and_then(version),
+        inode: None,
     })
 }
 

@@ -222,7 +222,10 @@ impl Converter {
         match self.parts.spooler.spool(fetched, limit).await {
             Ok(spooled) => Ok(Ok(spooled)),
             Err(SpoolError::TooLarge(_)) => Ok(Err(Unusable::TOO_LARGE)),
-            Err(SpoolError::Damaged(_)) => Ok(Err(Unusable::NOT_INFLATED)),
+            // What was uploaded is no gzip file. Otherwise the storage has damaged it, which the next upload mends.
+            Err(SpoolError::Damaged(_)) if source.form == Form::GzippedNative => {
+                Ok(Err(Unusable::DAMAGED))
+            }
             Err(error) => Err(SymcacheFailure::Source(Arc::new(error))),
         }
     }
@@ -242,7 +245,7 @@ impl Converter {
                 length,
                 modified_at,
             })),
-            Err(UnpackError::Cabinet(_)) => Ok(Err(Unusable::NOT_INFLATED)),
+            Err(UnpackError::Cabinet(_)) => Ok(Err(Unusable::DAMAGED)),
             Err(UnpackError::TooLarge(_)) => Ok(Err(Unusable::TOO_LARGE)),
             Err(error) => Err(io::Error::other(error).into()),
         }

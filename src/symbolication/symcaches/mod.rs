@@ -124,10 +124,18 @@ impl Symcaches {
             // The catalog knows now that they have been replaced or removed.
             answer = self.try_open(debug_file, debug_id).await;
         }
-        if answer.is_err() {
-            self.metrics.symcache_lookups.count("failed");
+        match answer {
+            // Not remembered, since the next upload mends it.
+            Err(failure) if failure.is_damage() => {
+                self.metrics.symcache_lookups.count("unusable");
+                Ok(ModuleSymbols::Unusable(Unusable::DAMAGED))
+            }
+            Err(failure) => {
+                self.metrics.symcache_lookups.count("failed");
+                Err(failure)
+            }
+            Ok(symbols) => Ok(symbols),
         }
-        answer
     }
 
     /// Tells what this node knows of a module's symcache; `None` if no source holds its symbols. Nothing is converted.

@@ -62,8 +62,8 @@ impl Unusable {
         line: None,
     };
 
-    /// A file that is stored gzipped and cannot be inflated.
-    pub(super) const NOT_INFLATED: Self = Self {
+    /// A file that is damaged before its first line.
+    pub(super) const DAMAGED: Self = Self {
         reason: UnusableReason::Damaged,
         line: None,
     };
@@ -172,6 +172,17 @@ pub enum SymcacheFailure {
     /// A conversion failed unexpectedly.
     #[error("a conversion failed unexpectedly")]
     Panicked,
+}
+
+impl SymcacheFailure {
+    /// Returns whether the symbols are there, and the storage has damaged them.
+    pub(super) fn is_damage(&self) -> bool {
+        match self {
+            Self::Catalog(error) => error.is_damage(),
+            Self::Source(error) => error.is_damage(),
+            Self::TimedOut | Self::Changed | Self::Temporary(_) | Self::Panicked => false,
+        }
+    }
 }
 
 impl From<io::Error> for SymcacheFailure {

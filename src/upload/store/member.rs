@@ -6,7 +6,7 @@ use time::OffsetDateTime;
 
 use crate::db::build_ids::BuildIdRecord;
 use crate::db::uploads::FileRecord;
-use crate::storage::{ObjectInfo, ObjectMeta};
+use crate::storage::{ObjectInfo, ObjectMeta, Storage, StorageError};
 use crate::upload::verify::{Entry, MemberFacts};
 use symbols::elf::ElfFile;
 use symbols::header::SymHeader;
@@ -43,6 +43,29 @@ pub(super) enum Stored {
         /// Its record, in case there is none yet.
         file: Box<FileRecord>,
     },
+}
+
+/// What lies at a member's path before the upload.
+#[derive(Clone, Debug)]
+pub(super) enum Existing {
+    Nothing,
+    /// An object.
+    Object(ObjectInfo),
+    /// An object that is damaged. The digest beside it proves nothing, so it is replaced whatever that is, and there is
+    /// nothing left of it to be protected.
+    Damaged,
+}
+
+impl Existing {
+    /// Asks the storage.
+    pub(super) async fn at(path: &str, storage: &dyn Storage) -> Result<Self, StorageError> {
+        match storage.head(path).await {
+            Ok(None) => Ok(Self::Nothing),
+            Ok(Some(info)) => Ok(Self::Object(info)),
+            Err(error) if error.is_damage() => Ok(Self::Damaged),
+            Err(error) => Err(error),
+        }
+    }
 }
 
 /// Returns whether a file was stored so recently that caches may still remember it as absent.
@@ -99,18 +122,22 @@ impl Member {
     pub(super) fn record(
         self,
         stored_size: u64,
-        replaced: Option<&ObjectInfo>,
+        replaced: &Existing,
         stored_at: OffsetDateTime,
     ) -> FileRecord {
         let header = self.header;
+        let replaced_sha256 = match replaced {
+            Existing::Object(info) => info.meta.original_sha256,
+            Existing::Nothing | Existing::Damaged => None,
+        };
         FileRecord {
             key: self.key,
-            is_update: replaced.is_some(),
+            is_update: !matches!(replaced, Existing::Nothing),
             is_compressed: self.gzipped,
             stored_size,
             original_size: self.entry.size,
             sha256: self.sha256,
-            replaced_sha256: replaced.and_then(|replaced| replaced.meta.original_sha256),
+            replaced_sha256,
             debug_file: header.debug_file,
             debug_id: header.debug_id,
             code_file: header.code_file,

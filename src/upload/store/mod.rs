@@ -26,7 +26,7 @@ use crate::metrics::Metrics;
 use crate::scratch::Scratch;
 use symbols::{Store, SymbolKey};
 
-use member::Stored;
+use member::{Existing, Stored};
 use room::MemberRoom;
 
 pub use error::StoreError;
@@ -125,14 +125,20 @@ impl MemberStore {
         target: Arc<UploadTarget>,
     ) -> Result<Stored, StoreError> {
         let path = target.path(&member.key);
-        let existing = target.storage().head(&path).await?;
-        if let Some(existing) = existing.as_ref().filter(|it| member.is_same_as(it)) {
+        let existing = Existing::at(&path, target.storage()).await?;
+        if let Existing::Object(existing) = &existing
+            && member.is_same_as(existing)
+        {
             // The upload that stored it may have failed before it notified the other nodes.
             if is_recent(existing.modified_at, self.clock.now()) {
                 self.catalog.forget(target.source(), &path).await;
             }
             let name = member.entry.name.clone();
-            let file = Box::new(member.record(existing.stored_size, None, existing.modified_at));
+            let file = Box::new(member.record(
+                existing.stored_size,
+                &Existing::Nothing,
+                existing.modified_at,
+            ));
             return Ok(Stored::Held { name, file });
         }
         let (entry, gzipped) = (member.entry.clone(), member.gzipped);
@@ -149,7 +155,7 @@ impl MemberStore {
         let now: OffsetDateTime = self.clock.now();
         Ok(Stored::File(Box::new(member.record(
             stored_size,
-            existing.as_ref(),
+            &existing,
             now,
         ))))
     }
@@ -192,8 +198,10 @@ impl MemberStore {
     /// The member's key, if the file is stored already with other contents.
     async fn change(&self, member: Member, store: Store) -> Result<Option<SymbolKey>, StoreError> {
         let source = self.catalog.upload_target(store);
-        let existing = source.storage().head(&source.path(&member.key)).await?;
-        let differs = existing.is_some_and(|existing| !member.is_same_as(&existing));
-        Ok(differs.then_some(member.key))
+        let existing = Existing::at(&source.path(&member.key), source.storage()).await?;
+        match existing {
+            Existing::Object(existing) if !member.is_same_as(&existing) => Ok(Some(member.key)),
+            Existing::Object(_) | Existing::Nothing | Existing::Damaged => Ok(None),
+        }
     }
 }

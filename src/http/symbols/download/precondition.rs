@@ -121,6 +121,7 @@ mod tests {
             stored_size: 10,
             modified_at: datetime!(2026-11-23 00:27:02.9 UTC),
             version: Some("tag".to_owned()),
+            inode: None,
         };
         Representation::of(&info, false)
     }

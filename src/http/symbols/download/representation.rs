@@ -196,6 +196,7 @@ mod tests {
             stored_size: 10,
             modified_at: datetime!(2026-11-23 00:27:02.114_900_7 UTC),
             version: None,
+            inode: None,
         }
     }
 

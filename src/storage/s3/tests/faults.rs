@@ -2,10 +2,17 @@
 
 use super::stub::Fault;
 use super::*;
+use crate::clock::ManualClock;
+use crate::metrics::{Metrics, StorageLabels};
+use crate::storage::Metered;
 
 fn is_unavailable(error: &StorageError, expected: &str) {
     assert!(matches!(error, StorageError::Unavailable { .. }), "{error}");
     assert!(error.to_string().contains(expected), "{error}");
+}
+
+fn is_timeout(error: &StorageError) {
+    assert!(matches!(error, StorageError::TimedOut { .. }), "{error}");
 }
 
 #[tokio::test]
@@ -123,11 +130,50 @@ async fn silence_has_an_end() {
     for call in [Call::Head, Call::Get, Call::Put, Call::HeadBucket] {
         stub.spoil_all(call, Fault::Silence);
     }
-    is_unavailable(&storage.head(PATH).await.unwrap_err(), "timeout");
+    is_timeout(&storage.head(PATH).await.unwrap_err());
     assert!(stub.requests(Call::Head).len() > 1, "it was tried again");
-    is_unavailable(&storage.fetch(PATH, None).await.unwrap_err(), "timeout");
-    is_unavailable(&put(&storage, b"x").await.unwrap_err(), "timeout");
-    is_unavailable(&storage.check().await.unwrap_err(), "timeout");
+    is_timeout(&storage.fetch(PATH, None).await.unwrap_err());
+    is_timeout(&put(&storage, b"x").await.unwrap_err());
+    is_timeout(&storage.check().await.unwrap_err());
+}
+
+#[tokio::test]
+async fn a_store_that_hangs_is_spared_until_it_answers() {
+    let (stub, storage) = start_with(|config| {
+        config.requests.lookup_attempt = Duration::from_millis(500);
+        config.requests.lookup = Duration::from_millis(500);
+    })
+    .await;
+    let clock = Arc::new(ManualClock::at(time::OffsetDateTime::UNIX_EPOCH));
+    let (metrics, time) = (Metrics::default(), Arc::clone(&clock) as _);
+    let storage = Metered::new(Arc::new(storage), metrics.clone(), time);
+    stub.spoil_all(Call::Head, Fault::Silence);
+    let head = || storage.head(PATH);
+    let (first, second, other) = tokio::join!(head(), head(), storage.fetch(PATH, None));
+    is_timeout(&first.unwrap_err());
+    is_timeout(&second.unwrap_err());
+    assert_eq!(other.unwrap().map(|it| it.range), None, "it does not hang");
+    for _ in 0..2 {
+        is_timeout(&storage.head(PATH).await.unwrap_err());
+    }
+    let asked = stub.requests(Call::Head).len();
+    is_timeout(&storage.head(PATH).await.unwrap_err());
+    is_timeout(&storage.fetch(PATH, None).await.unwrap_err());
+    assert_eq!(stub.requests(Call::Head).len(), asked, "it is spared");
+    assert_eq!(stub.requests(Call::Get).len(), 1, "the first one");
+    let spared = |operation| StorageLabels {
+        operation,
+        outcome: "spared",
+    };
+    for operation in ["head", "fetch"] {
+        let calls = &metrics.storage_calls;
+        assert_eq!(calls.get_or_create(&spared(operation)).get(), 1);
+    }
+    stub.mend();
+    clock.advance(Duration::from_secs(1));
+    for _ in 0..2 {
+        assert_eq!(storage.head(PATH).await.unwrap(), None);
+    }
 }
 
 #[tokio::test]

@@ -1,5 +1,6 @@
 //! The storage on a server of the tests' own, and on a real one where there is one.
 
+mod damage;
 mod faults;
 mod parts;
 mod stub;

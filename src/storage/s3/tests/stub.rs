@@ -96,6 +96,11 @@ impl Stub {
         state.faults.push((call, 0, usize::MAX, fault));
     }
 
+    /// Ends all faults.
+    pub(super) fn mend(&self) {
+        self.state.lock().unwrap().faults.clear();
+    }
+
     /// Stores an object as another program did.
     pub(super) fn store(&self, key: &str, headers: &[(&str, &str)], body: impl Into<Bytes>) {
         let headers = headers
@@ -107,6 +112,15 @@ impl Stub {
         };
         let mut state = self.state.lock().unwrap();
         state.objects.insert(key.to_owned(), object);
+    }
+
+    /// Changes a bit of an object and nothing else.
+    pub(super) fn flip(&self, key: &str, at: usize) {
+        let mut state = self.state.lock().unwrap();
+        let object = state.objects.get_mut(key).unwrap();
+        let mut body = object.body.to_vec();
+        body[at] ^= 0x10;
+        object.body = body.into();
     }
 
     pub(super) fn object(&self, key: &str) -> Option<Bytes> {
