@@ -1,13 +1,14 @@
 //! Makes the services of the adaptors and the configuration.
 //!
-//! [`Ground`] holds what several services share. Each of its methods makes one service, and hands it no more than it needs.
+//! [`Ground`] holds what several services share. Each of its methods makes one service, and hands it no more than it
+//! needs.
 
 use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::Context;
 
-use super::Adaptors;
+use super::adaptors::Adaptors;
 use crate::background::Background;
 use crate::breakpad::BreakpadService;
 use crate::cache::MemoFactory;
