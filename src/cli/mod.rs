@@ -2,6 +2,7 @@
 
 mod healthcheck;
 mod serve;
+mod symbolicate;
 mod token;
 mod upload;
 
@@ -41,6 +42,8 @@ enum Command {
     Token(token::TokenCommand),
     /// Sends zips or directories of symbols to a server
     Upload(upload::UploadArguments),
+    /// Turns addresses in a file into functions, files and lines
+    Symbolicate(symbolicate::SymbolicateArguments),
     /// Asks the server of this configuration whether it is alive; exits with 1 if not
     Healthcheck,
     /// Converts a file with debug information; the server runs this as a child process
@@ -95,6 +98,7 @@ fn run(arguments: Arguments) -> anyhow::Result<()> {
             Command::Migrate => migrate(&config).await,
             Command::Token(command) => token::run(command, &config).await,
             Command::Upload(arguments) => upload::run(arguments, &config).await,
+            Command::Symbolicate(arguments) => Box::pin(symbolicate::run(arguments, &config)).await,
             Command::Healthcheck => healthcheck::run(&config).await,
             Command::ConvertNative { .. } | Command::Version => Ok(()),
         }

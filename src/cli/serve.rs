@@ -39,7 +39,7 @@ pub(super) async fn serve(config: Config) -> anyhow::Result<()> {
         data_dir = config.data_dir,
         "ready"
     );
-    server.run(stop).await?;
+    Box::pin(server.run(stop)).await?;
     tracing::info!(event = "stopped", "stopped");
     Ok(())
 }

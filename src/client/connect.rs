@@ -1,4 +1,4 @@
-//! Where uploads go, and the HTTP client that takes them there.
+//! Where requests go, and the HTTP client that takes them there.
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -6,8 +6,8 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 use reqwest::{Client, Url, redirect};
 
-/// The server's base URL, which may have a path, with `upload/` behind it.
-pub(super) fn endpoint_of(base: &str) -> anyhow::Result<Url> {
+/// The server's base URL, which may have a path, with a path behind it.
+pub(super) fn endpoint_of(base: &str, path: &[&str]) -> anyhow::Result<Url> {
     const EXPECTED: &str =
         "the URL must be the server's address, as in https://symbols.example.com";
     let mut url = Url::parse(base).context(EXPECTED)?;
@@ -17,7 +17,7 @@ pub(super) fn endpoint_of(base: &str) -> anyhow::Result<Url> {
     url.set_query(None);
     url.set_fragment(None);
     if let Ok(mut segments) = url.path_segments_mut() {
-        segments.pop_if_empty().extend(["upload", ""]);
+        segments.pop_if_empty().extend(path);
     }
     Ok(url)
 }
@@ -68,10 +68,13 @@ mod tests {
                 "https://example.com/symbols/upload/",
             ),
         ] {
-            assert_eq!(endpoint_of(base).unwrap().as_str(), endpoint);
+            assert_eq!(
+                endpoint_of(base, &["upload", ""]).unwrap().as_str(),
+                endpoint
+            );
         }
         for base in ["", "example.com", "localhost:8000", "ftp://example.com"] {
-            assert!(endpoint_of(base).is_err(), "{base}");
+            assert!(endpoint_of(base, &["upload", ""]).is_err(), "{base}");
         }
     }
 

@@ -1,4 +1,5 @@
-//! The client behind `symbold upload`: symbols on this machine's disk end up on a server.
+//! The client behind `symbold upload`: symbols on this machine's disk end up on a server. `symbolicate.rs` is the one
+//! behind `symbold symbolicate --url`.
 //!
 //! Each path is a zip file, which is sent as it is, or a directory, which is zipped first. All paths are looked at
 //! before the first byte is sent, so that a wrong path or a bad name is found at once. Then one path after the
@@ -14,6 +15,7 @@ mod bundle;
 mod connect;
 mod progress;
 mod send;
+mod symbolicate;
 #[cfg(test)]
 mod testing;
 mod tree;
@@ -29,6 +31,8 @@ use archive::Archive;
 use progress::Progress;
 use send::{Receipt, Sender};
 use tree::SymbolTree;
+
+pub use symbolicate::symbolicate;
 
 /// What to send, where to, and how often to try.
 #[derive(Clone)]

@@ -1,11 +1,15 @@
 //! Progress on standard error: bars on a terminal, one plain line for each step elsewhere, nothing when quiet.
 
 use std::io::{self, IsTerminal};
+use std::time::Duration;
 
 use bytesize::ByteSize;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::count_of_files;
+
+/// How often a sign of life moves.
+const TICK: Duration = Duration::from_millis(100);
 
 const FILES: &str = "{msg} [{bar:30}] {pos} of {len}";
 const BYTES: &str = "{msg} [{bar:30}] {decimal_bytes} of {decimal_total_bytes}, {decimal_bytes_per_sec}, {eta} left";
@@ -34,6 +38,16 @@ impl Progress {
     pub(super) fn bytes(self, step: String, bytes: u64) -> ProgressBar {
         let line = format!("{step}, {}", ByteSize(bytes).display().si());
         self.bar(step, &line, bytes, BYTES)
+    }
+
+    /// A sign of life while something is waited for. It vanishes when dropped.
+    pub(super) fn waiting(self, step: String) -> ProgressBar {
+        if self.quiet || !self.terminal {
+            return ProgressBar::hidden();
+        }
+        let spinner = ProgressBar::new_spinner().with_message(step);
+        spinner.enable_steady_tick(TICK);
+        spinner
     }
 
     /// Prints a line, unless quiet. No bar may be alive.

@@ -48,7 +48,7 @@ pub(super) struct Sender<'a> {
 impl<'a> Sender<'a> {
     /// Checks the URL and the token and prepares the client. Nothing is sent.
     pub(super) fn new(options: &'a UploadOptions, progress: Progress) -> anyhow::Result<Self> {
-        let endpoint = endpoint_of(&options.url)?;
+        let endpoint = endpoint_of(&options.url, &["upload", ""])?;
         let client = client_for(&endpoint, options.connect_timeout)?;
         let mut token = HeaderValue::from_str(&options.token)
             .ok()

@@ -51,6 +51,7 @@ pub use base_url::BaseUrl;
 pub use config::{Network, ServerConfig};
 pub use middleware::{Observation, observe};
 pub use sendfile::Outlet;
+pub use symbolicate::{read_jobs, write_answers};
 pub use unreadable::unreadable;
 
 use self::symbolicate::Symbolication;

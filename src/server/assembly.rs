@@ -22,7 +22,7 @@ use crate::download::{DownloadService, Unpacker};
 use crate::metrics::Metrics;
 use crate::missing::{MissingLog, MissingWorker};
 use crate::scratch::Scratch;
-use crate::storage::{StorageConfig, StorageKind};
+use crate::storage::{Integrity, StorageConfig, StorageKind};
 use crate::symbolication::symcaches::{StoredForm, SymcacheParts, Symcaches};
 use crate::symbolication::{PrebuildQueue, SymbolicationService};
 use crate::upload::{StagedFiles, UploadParts, UploadService};
@@ -46,7 +46,27 @@ pub(super) struct Receivers {
     pub(super) breakpad: BreakpadService,
 }
 
-impl Ground<'_> {
+impl<'config> Ground<'config> {
+    /// Makes what services share of opened adaptors.
+    pub(super) fn new(
+        config: &'config Config,
+        adaptors: Adaptors,
+        memos: &MemoFactory,
+        clock: SharedClock,
+        metrics: Metrics,
+    ) -> anyhow::Result<Self> {
+        Ok(Self {
+            database: Arc::clone(&adaptors.database),
+            catalog: catalog(&config.storage, adaptors, memos),
+            log: MissingLog::new(&config.missing, Arc::clone(&clock), metrics.clone()),
+            scratch: open_scratch(config)?,
+            cpu: CpuPool::new(0).context("cannot start the threads for CPU work")?,
+            config,
+            clock,
+            metrics,
+        })
+    }
+
     /// The services that receive files; stored ones wait in `prebuild` for their conversion.
     pub(super) fn receivers(&self, prebuild: Option<PrebuildQueue>) -> anyhow::Result<Receivers> {
         let Self {
@@ -154,11 +174,7 @@ impl Ground<'_> {
 }
 
 /// The catalog of all sources.
-pub(super) fn catalog(
-    settings: &StorageConfig,
-    adaptors: Adaptors,
-    memos: &MemoFactory,
-) -> Arc<Catalog> {
+fn catalog(settings: &StorageConfig, adaptors: Adaptors, memos: &MemoFactory) -> Arc<Catalog> {
     let Adaptors {
         storage,
         sources,
@@ -177,4 +193,30 @@ pub(super) fn catalog(
         memos,
         Background::current(),
     ))
+}
+
+/// The folder for temporary files.
+fn open_scratch(config: &Config) -> anyhow::Result<Arc<Scratch>> {
+    let folder = Path::new(&config.data_dir).join("incoming");
+    let scratch = Scratch::open(&folder);
+    let scratch = scratch.with_context(|| format!("cannot use {}", folder.display()))?;
+    Ok(Arc::new(scratch))
+}
+
+/// Symbolication for a command, without a server around it. Other nodes are not told of anything, and nothing is counted
+/// as missing.
+///
+/// # Errors
+/// Temporary files cannot be made.
+pub fn symbolication(
+    config: &Config,
+    adaptors: Adaptors,
+    clock: SharedClock,
+) -> anyhow::Result<SymbolicationService> {
+    let metrics = Metrics::default();
+    let integrity = Arc::new(Integrity::new(metrics.clone()));
+    let adaptors = adaptors.watched(&metrics, &clock, &integrity);
+    let memos = MemoFactory::new(&config.cache, None, &metrics, &clock);
+    let ground = Ground::new(config, adaptors, &memos, clock, metrics)?;
+    Ok(ground.symbolication(ground.symcaches()?))
 }

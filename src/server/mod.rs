@@ -11,7 +11,6 @@ mod connection;
 mod listening;
 
 use std::net::{SocketAddr, TcpListener};
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -24,12 +23,10 @@ use crate::auth::AuthService;
 use crate::cache::{self, MemoFactory};
 use crate::clock::SharedClock;
 use crate::config::Config;
-use crate::cpu::CpuPool;
 use crate::health::Health;
 use crate::http::{BaseUrl, HttpServices, Observation};
 use crate::metrics::Metrics;
-use crate::missing::{MissingLog, MissingReport, MissingWorker};
-use crate::scratch::Scratch;
+use crate::missing::{MissingReport, MissingWorker};
 use crate::storage::Integrity;
 use crate::symbolication::PrebuildQueue;
 use crate::symbolication::symcaches::Symcaches;
@@ -38,19 +35,12 @@ use crate::upload::StagedFiles;
 use assembly::Ground;
 
 pub use adaptors::{Adaptors, open_database};
+pub use assembly::symbolication;
 
 pub use listening::SILENCED;
 
 /// How long writing the last counts may take.
 const FLUSH_DEADLINE: Duration = Duration::from_secs(10);
-
-/// The folder for temporary files.
-fn open_scratch(config: &Config) -> anyhow::Result<Arc<Scratch>> {
-    let folder = Path::new(&config.data_dir).join("incoming");
-    let scratch = Scratch::open(&folder);
-    let scratch = scratch.with_context(|| format!("cannot use {}", folder.display()))?;
-    Ok(Arc::new(scratch))
-}
 
 fn listen(address: &str) -> anyhow::Result<TcpListener> {
     TcpListener::bind(address).with_context(|| {
@@ -89,16 +79,13 @@ impl Server {
         let cache =
             cache::open(&config.cache, &metrics, &clock).context("setting cache.redis_url")?;
         let memos = MemoFactory::new(&config.cache, cache.clone(), &metrics, &clock);
-        let ground = Ground {
-            catalog: assembly::catalog(&config.storage, adaptors, &memos),
-            scratch: open_scratch(&config)?,
-            cpu: CpuPool::new(0).context("cannot start the threads for CPU work")?,
-            log: MissingLog::new(&config.missing, Arc::clone(&clock), metrics.clone()),
-            config: &config,
-            database: Arc::clone(&database),
-            clock: Arc::clone(&clock),
-            metrics: metrics.clone(),
-        };
+        let ground = Ground::new(
+            &config,
+            adaptors,
+            &memos,
+            Arc::clone(&clock),
+            metrics.clone(),
+        )?;
         let symcaches = ground.symcaches()?;
         let prebuilds = config.symbolication.prebuild;
         let prebuild = prebuilds.then(|| PrebuildQueue::new(metrics.clone()));

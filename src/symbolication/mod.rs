@@ -151,6 +151,20 @@ impl SymbolicationService {
         Ok(answers)
     }
 
+    /// Opens the symbols of every module that jobs ask for, one after the other, and tells before each of them how many
+    /// are done and how many there are. Failures are left for the question itself.
+    pub async fn prepare(&self, jobs: &[Job], mut tell: impl FnMut(&ModuleName, usize, usize)) {
+        let asked = module::asked(jobs);
+        for (done, (module, _)) in asked.iter().enumerate() {
+            tell(module, done, asked.len());
+            drop(
+                self.symcaches
+                    .open(&module.debug_file, &module.debug_id)
+                    .await,
+            );
+        }
+    }
+
     /// Asks every module in which an address lies.
     async fn ask(
         &self,

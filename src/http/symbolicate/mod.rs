@@ -78,6 +78,22 @@ pub(super) struct Symbolication {
     pub(super) clock: SharedClock,
 }
 
+/// Reads a request of version 5 that did not come over HTTP.
+///
+/// # Errors
+/// It is not one; the sentence is the one that clients get.
+pub fn read_jobs(
+    request: &[u8],
+) -> Result<Vec<Job>, impl std::error::Error + Send + Sync + 'static> {
+    request::jobs(request)
+}
+
+/// Writes an answer of version 5; `None` if it is too large.
+#[must_use]
+pub fn write_answers(answers: &[JobAnswer]) -> Option<Vec<u8>> {
+    answer::write(&AnswerJson::new(answers, None))
+}
+
 /// Answers a request of version 4.
 pub(super) async fn v4(
     request: HttpRequest,

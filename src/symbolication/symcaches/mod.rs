@@ -283,9 +283,9 @@ impl Maker {
     }
 
     async fn make(&self, source: Source) -> Result<Opened, SymcacheFailure> {
-        let (opened, origin) = if let Some(opened) = self.from_disk(&source).await? {
+        let (opened, origin) = if let Some(opened) = self.on_disk(&source).await? {
             (opened, "disk")
-        } else if let Some(opened) = self.from_store(&source).await? {
+        } else if let Some(opened) = self.in_store(&source).await? {
             (opened, "store")
         } else {
             (self.convert(source).await?, "converted")
@@ -298,7 +298,7 @@ impl Maker {
     }
 
     /// The symcache in the node's directory. A damaged one is removed.
-    async fn from_disk(&self, source: &Source) -> Result<Option<Opened>, SymcacheFailure> {
+    async fn on_disk(&self, source: &Source) -> Result<Option<Opened>, SymcacheFailure> {
         let (directory, name, digest) = (
             Arc::clone(&self.directory),
             source.file_name(),
@@ -319,7 +319,7 @@ impl Maker {
     }
 
     /// The symcache that some node has stored.
-    async fn from_store(&self, source: &Source) -> Result<Option<Opened>, SymcacheFailure> {
+    async fn in_store(&self, source: &Source) -> Result<Option<Opened>, SymcacheFailure> {
         let Some(mut spooled) = self.stored.fetch(source).await else {
             return Ok(None);
         };
