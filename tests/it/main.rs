@@ -13,6 +13,7 @@ mod addresses;
 mod architecture;
 mod cabinets;
 mod cli;
+mod cli_symbolicate;
 mod clients_breakpad;
 mod clients_mozilla;
 mod code_ids;

@@ -68,8 +68,8 @@ pub(super) struct Request<'text> {
 }
 
 impl Text {
-    /// Reads a text. Modules without an id take that of `named`, or of another line.
-    pub(super) fn read(text: &str, named: Vec<NamedModule>) -> Self {
+    /// Reads a text. Modules without an id take that of `given`, or of another line.
+    pub(super) fn read(text: &str, given: Vec<NamedModule>) -> Self {
         let mut lines: Vec<Line> = text.lines().map(Line::read).collect();
         let mut ids: HashMap<String, DebugId> = HashMap::new();
         for address in lines.iter().filter_map(|line| line.address.as_ref()) {
@@ -78,7 +78,7 @@ impl Text {
             }
         }
         let mut names = HashMap::new();
-        for NamedModule { name, id } in named {
+        for NamedModule { name, id } in given {
             ids.insert(stem(&name).to_owned(), id);
             names.insert(stem(&name).to_owned(), name);
         }
@@ -252,8 +252,8 @@ mod tests {
     #[test]
     fn ids_come_from_other_lines_and_from_the_command_line() {
         let text = format!("a.so/{ID}+0x10\nhead\na.so+0x20\nxul.dll+0x30\nb.so+0x40\na.so+0x10");
-        let named = vec![NamedModule::parse(&format!("xul.pdb/{ID}")).unwrap()];
-        let text = Text::read(&text, named);
+        let given = vec![NamedModule::parse(&format!("xul.pdb/{ID}")).unwrap()];
+        let text = Text::read(&text, given);
         assert_eq!(text.without_id(), ["b.so"]);
         let frames: Vec<_> = text.lines().iter().map(|line| line.frame).collect();
         assert_eq!(frames, [Some(0), None, Some(1), Some(2), None, Some(3)]);
