@@ -203,8 +203,8 @@ fn open_scratch(config: &Config) -> anyhow::Result<Arc<Scratch>> {
     Ok(Arc::new(scratch))
 }
 
-/// Symbolication for a command, without a server around it. Other nodes are not told of anything, and nothing is counted
-/// as missing.
+/// Symbolication for a command, without a server around it. Other nodes are not told of anything, and nothing is
+/// counted as missing.
 ///
 /// # Errors
 /// Temporary files cannot be made.

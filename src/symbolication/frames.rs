@@ -94,6 +94,8 @@ impl<'data> Names<'data> {
 
 #[cfg(test)]
 mod tests {
+    use std::num::NonZeroU32;
+
     use symbolicate::{Limits, Symcache, convert_sym};
 
     use super::*;
@@ -122,7 +124,7 @@ mod tests {
         let (first, last) = (&symbols[0].1, &symbols[1].1);
         assert_eq!((&*first.function, first.function_offset), ("function", 0));
         assert_eq!(last.function_offset, 0xf);
-        assert_eq!(last.place.line.map(|line| line.get()), Some(7));
+        assert_eq!(last.place.line.map(NonZeroU32::get), Some(7));
         assert!(Arc::ptr_eq(&first.function, &last.function));
     }
 

@@ -19,7 +19,7 @@ pub(super) enum Oracle {
     /// The server at this URL.
     Server(String),
     /// The storage of this configuration, read by this process. A server may run beside it.
-    Storage(SymbolicationService),
+    Storage(Box<SymbolicationService>),
 }
 
 impl Oracle {
@@ -28,7 +28,7 @@ impl Oracle {
         let adaptors = Adaptors::open(config).await?;
         let clock = Arc::new(SystemClock::new());
         let symbolication = server::symbolication(config, adaptors, clock)?;
-        Ok(Self::Storage(symbolication))
+        Ok(Self::Storage(Box::new(symbolication)))
     }
 
     /// Returns the JSON of the answer.

@@ -1,9 +1,9 @@
 //! Text with addresses, as profilers, logs and crash reporters print them.
 //!
 //! A line names at most one address: a module, `+` and an offset. `0x` stands before hexadecimal offsets, as in
-//! `libxul.so+0x1234`; others are decimal. A blank or a parenthesis may stand before the `+`, as in `libc.so.6(+0x29d90)`.
-//! Of a path the last part counts. The debug id stands behind the module, as in `xul.pdb/44E4…C2+0x1064`, or in another
-//! line of the text, or on the command line.
+//! `libxul.so+0x1234`; others are decimal. A blank or a parenthesis may stand before the `+`, as in
+//! `libc.so.6(+0x29d90)`. Of a path the last part counts. The debug id stands behind the module, as in
+//! `xul.pdb/44E4…C2+0x1064`, or in another line of the text, or on the command line.
 
 use std::collections::HashMap;
 
@@ -71,16 +71,15 @@ impl Text {
     /// Reads a text. Modules without an id take that of `given`, or of another line.
     pub(super) fn read(text: &str, given: Vec<NamedModule>) -> Self {
         let mut lines: Vec<Line> = text.lines().map(Line::read).collect();
-        let mut ids: HashMap<String, DebugId> = HashMap::new();
+        let mut known: HashMap<String, (String, DebugId)> = HashMap::new();
         for address in lines.iter().filter_map(|line| line.address.as_ref()) {
             if let Some(id) = &address.id {
-                ids.insert(stem(&address.module).to_owned(), id.clone());
+                let module = (address.module.clone(), id.clone());
+                known.insert(stem(&address.module).to_owned(), module);
             }
         }
-        let mut names = HashMap::new();
         for NamedModule { name, id } in given {
-            ids.insert(stem(&name).to_owned(), id);
-            names.insert(stem(&name).to_owned(), name);
+            known.insert(stem(&name).to_owned(), (name, id));
         }
         let mut modules = Vec::new();
         let mut frames = 0;
@@ -88,11 +87,11 @@ impl Text {
             let Some(address) = &mut line.address else {
                 continue;
             };
-            if address.id.is_none() {
-                address.id = ids.get(stem(&address.module)).cloned();
-                if let Some(name) = names.get(stem(&address.module)) {
-                    address.module.clone_from(name);
-                }
+            if address.id.is_none()
+                && let Some((name, id)) = known.get(stem(&address.module))
+            {
+                address.module.clone_from(name);
+                address.id = Some(id.clone());
             }
             if let Some(id) = &address.id {
                 line.frame = Some(frames);

@@ -288,10 +288,10 @@ async fn what_is_too_large_depends_on_the_setting_and_is_not_stored() {
 #[tokio::test(flavor = "multi_thread")]
 async fn all_who_wait_share_one_conversion_that_goes_on_without_them() {
     let cluster = Cluster::start().await;
-    let functions: String = (0..20_000)
+    let functions: Vec<_> = (0..20_000)
         .map(|at| format!("FUNC {at:x}00 10 0 name{at}\n"))
         .collect();
-    let symbols = format!("MODULE windows x86_64 {ID} a.pdb\n{functions}");
+    let symbols = format!("MODULE windows x86_64 {ID} a.pdb\n{}", functions.concat());
     cluster.put(Store::Regular, symbols.into_bytes()).await;
     let node = cluster.node("a");
     assert!(node.open().now_or_never().is_none(), "it takes a while");

@@ -67,82 +67,46 @@ fn what_is_no_json_is_refused() {
     assert_eq!(latin1.code(), "bad_json");
 }
 
-#[test]
-fn the_first_problem_of_the_first_wrong_job_is_told() {
-    let good = job(r#"[["a","0"]]"#, "[[[0,1]]]");
+/// Modules, and what is wrong with them first.
+const WRONG_MODULES: &[(&str, &str)] = &[
+    (r#"[["a","0"]]"#, "[[[0,1]]]");
     for (modules, stacks, problem) in [
         ("1", "1", "has invalid modules: modules must be a list"),
         (
-            r#"[["a"]]"#,
-            "[[]]",
-            "has invalid modules: module index 0 does not have a debug_filename and debug_id",
-        ),
-        (
-            r#"[["a","0"],["a/b",1]]"#,
-            "[[]]",
-            "has invalid modules: module index 1 has an invalid debug_filename",
-        ),
-        (
-            r#"[["a\n","0"]]"#,
-            "[[]]",
-            "has invalid modules: module index 0 has an invalid debug_filename",
-        ),
-        (
-            r#"[["a","g"]]"#,
-            "1",
-            "has invalid modules: module index 0 has an invalid debug_id",
-        ),
-        (
-            "[]",
-            "{}",
-            "has invalid stacks: stacks must be a list of lists",
-        ),
-        ("[]", "[]", "has invalid stacks: no stacks specified"),
-        ("[]", "[[],1]", "has invalid stacks: stack 1 is not a list"),
-        (
-            "[]",
-            "[[[-1,1],[0]]]",
-            "has invalid stacks: stack 0 frame 1 is not a list of two items",
-        ),
-        (
-            "[]",
-            "[[[-2,1]]]",
-            "has invalid stacks: stack 0 frame 0 has an invalid module_index",
-        ),
-        (
-            "[]",
-            "[[[true,1]]]",
-            "has invalid stacks: stack 0 frame 0 has an invalid module_index",
-        ),
-        (
-            "[]",
-            "[[[0,\"1\"]]]",
-            "has invalid stacks: stack 0 frame 0 has a module_index that isn't in modules",
-        ),
-        (
-            "[]",
-            "[[[-1,1.0]]]",
-            "has invalid stacks: stack 0 frame 0 has an invalid module_offset",
-        ),
-        (
-            "[]",
-            "[[[-1,1e3]]]",
-            "has invalid stacks: stack 0 frame 0 has an invalid module_offset",
-        ),
-        (
-            "[]",
-            "[[[-1,null]]]",
-            "has invalid stacks: stack 0 frame 0 has an invalid module_offset",
-        ),
-        (
-            "[]",
-            "[[[-1,18446744073709551616]]]",
-            "has invalid stacks: stack 0 frame 0 has an invalid module_offset",
-        ),
-    ] {
-        let bad = job(modules, stacks);
-        let text = format!("{{\"jobs\":[{good},{bad},1]}}");
-        assert_eq!(error_of(&text), format!("job 1 {problem}"));
+            r#"[["a"]]"#, "module index 0 does not have a debug_filename and debug_id"),
+    (r#"[["a","0"],["a/b",1]]"#, "module index 1 has an invalid debug_filename"),
+    (r#"[["a\n","0"]]"#, "module index 0 has an invalid debug_filename"),
+    (r#"[["a","g"]]"#, "module index 0 has an invalid debug_id"),
+];
+
+/// Stacks, and what is wrong with them first.
+const WRONG_STACKS: &[(&str, &str)] = &[
+    ("{}", "stacks must be a list of lists"),
+    ("[]", "no stacks specified"),
+    ("[[],1]", "stack 1 is not a list"),
+    ("[[[-1,1],[0]]]", "stack 0 frame 1 is not a list of two items"),
+    ("[[[-2,1]]]", "stack 0 frame 0 has an invalid module_index"),
+    ("[[[true,1]]]", "stack 0 frame 0 has an invalid module_index"),
+    ("[[[0,\"1\"]]]", "stack 0 frame 0 has a module_index that isn't in modules"),
+    ("[[[-1,1.0]]]", "stack 0 frame 0 has an invalid module_offset"),
+    ("[[[-1,1e3]]]", "stack 0 frame 0 has an invalid module_offset"),
+    ("[[[-1,null]]]", "stack 0 frame 0 has an invalid module_offset"),
+    ("[[[-1,18446744073709551616]]]", "stack 0 frame 0 has an invalid module_offset"),
+];
+
+#[test]
+fn the_first_problem_of_the_first_wrong_job_is_told() {
+    let good = job(r#"[["a","0"]]"#, "[[[0,1]]]");
+    let told = |bad: String| error_of(&format!("{{\"jobs\":[{good},{bad},1]}}"));
+    for (modules, problem) in WRONG_MODULES {
+        for stacks in ["1", "[[]]"] {
+            let sentence = told(job(modules, stacks));
+            assert_eq!(sentence, format!("job 1 has invalid modules: {problem}"));
+        }
+    }
+    for (stacks, problem) in WRONG_STACKS {
+        let sentence = told(job("[]", stacks));
+        assert_eq!(sentence, format!("job 1 has invalid stacks: {problem}"));
     }
     assert_eq!(error_of("[]"), "job 0 is invalid");
     assert_eq!(
