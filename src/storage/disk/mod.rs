@@ -12,6 +12,7 @@
 
 mod config;
 mod footer;
+mod inventory;
 mod source;
 #[cfg(test)]
 mod tests;

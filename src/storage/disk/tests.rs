@@ -3,9 +3,11 @@
 use std::os::unix::fs::symlink;
 
 use bytes::Bytes;
+use futures_util::StreamExt;
 
 use super::*;
 use crate::storage::contract;
+use crate::storage::{Inventory, SetAside};
 
 fn open() -> (tempfile::TempDir, DiskStorage) {
     let root = tempfile::tempdir().unwrap();
@@ -24,6 +26,55 @@ async fn a_directory_that_is_only_read_keeps_the_contract_of_sources() {
     let (root, storage) = open();
     let source = DiskSource::open(root.path()).unwrap();
     contract::check_source(&source, &storage).await;
+}
+
+#[tokio::test]
+async fn a_directory_keeps_the_contract_of_inventories() {
+    let (root, storage) = open();
+    let source = DiskSource::open(root.path()).unwrap();
+    contract::check_inventory(&source, &storage).await;
+}
+
+#[tokio::test]
+async fn everything_that_is_no_folder_is_listed_and_can_be_set_aside() {
+    let (root, storage) = open();
+    let text = Bytes::from_static(b"text");
+    let stored = storage.put("v1/a/AB/a.sym", text.into(), ObjectMeta::default());
+    stored.await.unwrap();
+    let source = DiskSource::open(root.path()).unwrap();
+    let at = |path: &str| root.path().join(path);
+    let elsewhere = tempfile::tempdir().unwrap();
+    fs::rename(at("v1/a"), elsewhere.path().join("a")).unwrap();
+    symlink(elsewhere.path().join("a"), at("v1/a")).unwrap();
+    symlink("/nowhere", at("v1/a/AB/nowhere.sym")).unwrap();
+    symlink("/etc/passwd", at("v1/a/AB/passwd.sym")).unwrap();
+    symlink(at("v1"), at("v1/ring")).unwrap();
+    let listed: Vec<_> = source.list("v1").collect().await;
+    let (listed, failed): (Vec<_>, Vec<_>) = listed.into_iter().partition(Result::is_ok);
+    assert_eq!(failed.len(), 1, "the ring: {failed:?}");
+    let mut listed: Vec<_> = listed.into_iter().map(Result::unwrap).collect();
+    listed.sort_by_key(|listed| listed.path.clone());
+    let names: Vec<_> = listed.iter().map(|it| it.path.as_str()).collect();
+    let folder = "v1/a/AB";
+    let expected = ["a.sym", "nowhere.sym", "passwd.sym"].map(|name| format!("{folder}/{name}"));
+    assert_eq!(names, expected);
+    let moved = source.set_aside(&listed[2]).await.unwrap();
+    assert_eq!(
+        moved,
+        SetAside::At(".damaged/v1/a/AB/passwd.sym".to_owned())
+    );
+    assert!(!at("v1/a/AB/passwd.sym").is_symlink());
+    assert!(at(".damaged/v1/a/AB/passwd.sym").is_symlink());
+}
+
+#[tokio::test]
+async fn a_directory_without_its_disk_is_not_an_empty_one() {
+    let (root, storage) = open();
+    let source = DiskSource::open(root.path()).unwrap();
+    drop(storage);
+    fs::remove_dir_all(root.path()).unwrap();
+    let listed: Vec<_> = source.list("v1").collect().await;
+    assert!(matches!(&listed[..], [Err(_)]), "{listed:?}");
 }
 
 #[tokio::test]
