@@ -30,6 +30,7 @@ pub mod service_url;
 pub mod storage;
 pub mod telemetry;
 pub mod upload;
+pub mod verification;
 
 /// The version of this program.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");

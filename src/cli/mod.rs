@@ -4,6 +4,7 @@ mod healthcheck;
 mod serve;
 mod token;
 mod upload;
+mod verify;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -40,6 +41,8 @@ enum Command {
     Token(token::TokenCommand),
     /// Sends zips or directories of symbols to a server
     Upload(upload::UploadArguments),
+    /// Compares every stored object with its recorded digest, beside a running server; exits with 1 if damage is left
+    Verify(verify::VerifyArguments),
     /// Asks the server of this configuration whether it is alive; exits with 1 if not
     Healthcheck,
     /// Shows the version
@@ -84,6 +87,7 @@ fn run(arguments: Arguments) -> anyhow::Result<()> {
             Command::Migrate => migrate(&config).await,
             Command::Token(command) => token::run(command, &config).await,
             Command::Upload(arguments) => upload::run(arguments, &config).await,
+            Command::Verify(arguments) => Box::pin(verify::run(arguments, &config)).await,
             Command::Healthcheck => healthcheck::run(&config).await,
             Command::Version => Ok(()),
         }
