@@ -9,8 +9,8 @@ use time::OffsetDateTime;
 use super::error::StorageError;
 use super::traits::ObjectSource;
 
-/// The folder into which damaged objects are moved, with their whole paths below it. No symbol lies there, since no part
-/// of a prefix begins with a dot.
+/// The folder into which damaged objects are moved, with their whole paths below it. No symbol lies there, since no
+/// part of a prefix begins with a dot.
 pub const DAMAGED: &str = ".damaged";
 
 /// Entries of a listing. An error means that a part of the listing could not be read; what comes after it is still

@@ -2,9 +2,9 @@
 //!
 //! A storage knows paths and bytes and nothing of the product. The seam has two sides: an [`ObjectSource`] is read, and
 //! a [`Storage`] is an object source that is also written to; an [`Inventory`] is one that maintenance walks. Each kind
-//! has a folder of its own; [`open`], [`open_source`] and [`open_inventory`] pick by configuration. `contract` holds the
-//! suite that every source passes, and on top of it those for storages and inventories. An object is visible whole or
-//! not at all, and a `put` that has returned is durable.
+//! has a folder of its own; [`open`], [`open_source`] and [`open_inventory`] pick by configuration. `contract` holds
+//! the suite that every source passes, and on top of it those for storages and inventories. An object is visible whole
+//! or not at all, and a `put` that has returned is durable.
 
 mod config;
 mod disk;
