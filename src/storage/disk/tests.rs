@@ -28,6 +28,76 @@ async fn a_directory_that_is_only_read_keeps_the_contract_of_sources() {
     contract::check_source(&source, &storage).await;
 }
 
+/// The directories that a storage syncs, with whether an object's name was in them at that moment.
+type Synced = Arc<std::sync::Mutex<Vec<(String, bool)>>>;
+
+/// A storage that tells how it syncs the way to an object.
+fn recording(root: &Path, object: &'static str) -> (DiskStorage, Synced) {
+    let synced = Synced::default();
+    let record = Arc::clone(&synced);
+    let storage = DiskStorage::open_with(root, |root| {
+        let base = root.to_owned();
+        DurableNames::with(root, move |directory| {
+            durable_dirs::sync(directory)?;
+            let name = directory.strip_prefix(&base).unwrap().to_string_lossy();
+            let is_there = base.join(object).exists();
+            record.lock().unwrap().push((name.into_owned(), is_there));
+            Ok(())
+        })
+    });
+    (storage.unwrap(), synced)
+}
+
+fn taken(synced: &Synced) -> Vec<(String, bool)> {
+    std::mem::take(&mut *synced.lock().unwrap())
+}
+
+#[tokio::test]
+async fn every_name_on_the_way_to_an_object_is_synced_once_it_is_there() {
+    const PATH: &str = "v1/a/AB/a.sym";
+    let root = tempfile::tempdir().unwrap();
+    let (storage, synced) = recording(root.path(), PATH);
+    let put = async || {
+        let text = Bytes::from_static(b"text").into();
+        storage
+            .put(PATH, text, ObjectMeta::default())
+            .await
+            .unwrap();
+    };
+    put().await;
+    let step = |name: &str, is_there| (name.to_owned(), is_there);
+    let folders = ["", "v1", "v1/a"].map(|name| step(name, false));
+    let last = step("v1/a/AB", true);
+    assert_eq!(
+        taken(&synced),
+        [&folders[..], std::slice::from_ref(&last)].concat()
+    );
+    storage.make_durable(PATH).await.unwrap();
+    assert_eq!(taken(&synced), [], "this process has synced it");
+    put().await;
+    assert_eq!(taken(&synced), [last], "its folders are known");
+}
+
+#[tokio::test]
+async fn an_object_that_another_process_has_put_is_synced_before_it_is_skipped() {
+    const PATH: &str = "v1/a/AB/a.sym";
+    let (root, other) = open();
+    let text = Bytes::from_static(b"text").into();
+    let put = other.put(PATH, text, ObjectMeta::default());
+    put.await.unwrap();
+    let (storage, synced) = recording(root.path(), PATH);
+    let all = ["", "v1", "v1/a", "v1/a/AB"].map(|name| (name.to_owned(), true));
+    storage.make_durable(PATH).await.unwrap();
+    assert_eq!(taken(&synced), all, "not even its folders are known");
+    storage.make_durable(PATH).await.unwrap();
+    assert_eq!(taken(&synced), []);
+    let text = Bytes::from_static(b"other").into();
+    let put = other.put(PATH, text, ObjectMeta::default());
+    put.await.unwrap();
+    storage.make_durable(PATH).await.unwrap();
+    assert_eq!(taken(&synced), all[3..], "it was replaced");
+}
+
 #[tokio::test]
 async fn a_directory_keeps_the_contract_of_inventories() {
     let (root, storage) = open();

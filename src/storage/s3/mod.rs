@@ -201,6 +201,11 @@ impl Storage for S3Storage {
         }
     }
 
+    /// What a store shows, it keeps.
+    async fn make_durable(&self, _path: &str) -> Result<(), StorageError> {
+        Ok(())
+    }
+
     async fn delete(&self, path: &str) -> Result<(), StorageError> {
         self.bucket.delete(path).await
     }
