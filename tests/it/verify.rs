@@ -2,54 +2,27 @@
 
 use std::fs;
 use std::path::Path;
-use std::process::{Command, Output};
 
 use aws_sdk_s3::primitives::ByteStream;
 use reqwest::StatusCode;
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::cli::{Running, symbold};
-use crate::support::{ID, eventually, object_store, sym, variable};
+use crate::support::{ID, Site, eventually, object_store, sym, symbold};
 
 const KEY: &str = "mill.pdb/44E4EC8C2F41492B9369D6B9A059577C2/mill.sym";
 
-/// A server of a test's own, and the folder that it runs in.
-struct Site {
-    folder: TempDir,
-    variables: Vec<(&'static str, String)>,
-}
-
-impl Site {
-    fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = symbold(self.folder.path());
-        command.envs(self.variables.iter().map(|(name, value)| (name, value)));
-        command.args(arguments);
-        command
+/// Uploads two modules.
+fn upload(site: &Site, url: &str) {
+    let symbols = site.path("symbols");
+    for module in ["mill", "other"] {
+        let folder = symbols.join(format!("{module}.pdb")).join(ID);
+        fs::create_dir_all(&folder).unwrap();
+        let text = sym(&format!("{module}.pdb"), ID, 100);
+        fs::write(folder.join(format!("{module}.sym")), text).unwrap();
     }
-
-    fn run(&self, arguments: &[&str]) -> (Option<i32>, String, String) {
-        let Output {
-            status,
-            stdout,
-            stderr,
-        } = self.command(arguments).output().unwrap();
-        let text = |bytes| String::from_utf8(bytes).unwrap();
-        (status.code(), text(stdout), text(stderr))
-    }
-
-    /// Uploads two modules.
-    fn upload(&self, url: &str) {
-        let symbols = self.folder.path().join("symbols");
-        for module in ["mill", "other"] {
-            let folder = symbols.join(format!("{module}.pdb")).join(ID);
-            fs::create_dir_all(&folder).unwrap();
-            let text = sym(&format!("{module}.pdb"), ID, 100);
-            fs::write(folder.join(format!("{module}.sym")), text).unwrap();
-        }
-        let (status, _, said) = self.run(&["upload", "symbols", "--url", url]);
-        assert_eq!(status, Some(0), "{said}");
-    }
+    let (status, _, said) = site.run(&["upload", "symbols", "--url", url]);
+    assert_eq!(status, Some(0), "{said}");
 }
 
 async fn status(url: &str, path: &str) -> StatusCode {
@@ -68,8 +41,8 @@ async fn missing(url: &str) -> usize {
 
 /// Damages an object that a running server has sent already, verifies, repairs, and uploads anew.
 async fn damage_is_found_set_aside_and_stored_anew(site: Site, damage: impl AsyncFnOnce()) {
-    let server = Running::start(&mut site.command(&[]));
-    site.upload(&server.url);
+    let server = site.serve();
+    upload(&site, &server.url);
     assert_eq!(status(&server.url, KEY).await, StatusCode::OK);
     let (code, found, said) = site.run(&["verify"]);
     assert_eq!((code, said.as_str()), (Some(0), ""), "{found}");
@@ -98,7 +71,7 @@ async fn damage_is_found_set_aside_and_stored_anew(site: Site, damage: impl Asyn
         missing(&server.url).await == 1
     })
     .await;
-    site.upload(&server.url);
+    upload(&site, &server.url);
     assert_eq!(status(&server.url, KEY).await, StatusCode::OK);
     let (code, found, _) = site.run(&["verify"]);
     assert_eq!(code, Some(0));
@@ -115,12 +88,8 @@ fn flip(bytes: &mut [u8]) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn damage_on_disk_is_found_and_repaired_beside_a_server() {
-    let folder = TempDir::new().unwrap();
-    let file = folder.path().join("data/objects/v1").join(KEY);
-    let site = Site {
-        folder,
-        variables: Vec::new(),
-    };
+    let site = Site::embedded();
+    let file = site.path("data/objects/v1").join(KEY);
     let damage = async || {
         let mut bytes = fs::read(&file).unwrap();
         flip(&mut bytes);
@@ -131,22 +100,11 @@ async fn damage_on_disk_is_found_and_repaired_beside_a_server() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn damage_in_a_bucket_is_found_and_repaired_beside_a_server() {
-    let Some(endpoint) = variable("TEST_S3_ENDPOINT") else {
-        eprintln!("left out: verifying S3 (TEST_S3_ENDPOINT is not set; make test runs it)");
+    let Some(site) = Site::on_services("verifying S3").await else {
         return;
     };
-    let folder = TempDir::new().unwrap();
-    let bucket = format!("verify-{}", std::process::id());
-    let client = object_store::client(&endpoint).await;
-    client.create_bucket().bucket(&bucket).send().await.unwrap();
-    let credentials = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_REGION"];
-    let mut variables = vec![
-        ("SYMBOLD_STORAGE__KIND", "s3".to_owned()),
-        ("SYMBOLD_STORAGE__ENDPOINT", endpoint),
-        ("SYMBOLD_STORAGE__BUCKET", bucket.clone()),
-        ("SYMBOLD_STORAGE__ACCESS", "proxy".to_owned()),
-    ];
-    variables.extend(credentials.map(|name| (name, variable(name).unwrap())));
+    let client = object_store::client(site.variable("SYMBOLD_STORAGE__ENDPOINT")).await;
+    let bucket = site.variable("SYMBOLD_STORAGE__BUCKET").to_owned();
     let key = format!("v1/{KEY}");
     // Other bytes with the metadata of the first ones.
     let damage = async || {
@@ -164,7 +122,6 @@ async fn damage_in_a_bucket_is_found_and_repaired_beside_a_server() {
         let put = put.set_metadata(metadata).set_content_encoding(encoding);
         put.body(ByteStream::from(bytes)).send().await.unwrap();
     };
-    let site = Site { folder, variables };
     damage_is_found_set_aside_and_stored_anew(site, damage).await;
 }
 
