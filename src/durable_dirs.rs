@@ -17,7 +17,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 const KNOWN: usize = 1 << 16;
 
 /// Creates a directory and its parents, each durable before anything is put into it. One that is there already is
-/// made durable, too, unless its parent belongs to others. The path is absolute.
+/// made durable, too, unless this process may not sync its parent. The path is absolute.
 ///
 /// # Errors
 /// A directory cannot be created or synced, or a file is in the way.
@@ -27,7 +27,7 @@ pub fn make(directory: &Path) -> io::Result<()> {
     };
     if directory.is_dir() {
         return match sync(parent) {
-            Err(error) if error.kind() == ErrorKind::PermissionDenied => Ok(()),
+            Err(error) if is_refused(error.kind()) => Ok(()),
             synced => synced,
         };
     }
@@ -42,6 +42,18 @@ pub fn make(directory: &Path) -> io::Result<()> {
 /// The directory cannot be opened or synced.
 pub fn sync(directory: &Path) -> io::Result<()> {
     File::open(directory)?.sync_all()
+}
+
+/// Returns whether a directory cannot be synced by this process, or not at all, as on the read-only file system of a
+/// container.
+fn is_refused(error: ErrorKind) -> bool {
+    matches!(
+        error,
+        ErrorKind::PermissionDenied
+            | ErrorKind::ReadOnlyFilesystem
+            | ErrorKind::InvalidInput
+            | ErrorKind::Unsupported
+    )
 }
 
 /// Creates a directory; another thread or process may have done so meanwhile.

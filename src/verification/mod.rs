@@ -138,7 +138,7 @@ impl Verification {
     async fn find_out(&self, layout: &Layout, entry: Result<Listed, StorageError>) -> Finding {
         let listed = match entry {
             Ok(listed) => listed,
-            Err(error) => return Finding::Unreadable(Problem::new("", error)),
+            Err(error) => return Finding::Unreadable(Problem::new("", error.to_string())),
         };
         let path = listed.path.as_str();
         if layout.key(path).is_none() {
@@ -158,7 +158,7 @@ impl Verification {
         }
         match self.read(&self.checked, path).await {
             Err(StorageError::Damaged { reason, .. }) => self.confirm(&listed, reason).await,
-            Err(error) => Finding::Unreadable(Problem::new(path, error)),
+            Err(error) => Finding::Unreadable(Problem::new(path, error.to_string())),
             Ok(finding) => finding,
         }
     }
@@ -198,7 +198,7 @@ impl Verification {
                 return Finding::Unreadable(Problem::new(path, reason));
             }
             Err(StorageError::Damaged { reason, .. }) => reason,
-            Err(error) => return Finding::Unreadable(Problem::new(path, error)),
+            Err(error) => return Finding::Unreadable(Problem::new(path, error.to_string())),
         };
         if self.settings.repair == Repair::Nothing {
             return Finding::Damaged(Problem::new(path, reason));

@@ -59,10 +59,10 @@ pub struct Problem {
 }
 
 impl Problem {
-    pub(super) fn new(path: &str, reason: impl ToString) -> Self {
+    pub(super) fn new(path: &str, reason: impl Into<String>) -> Self {
         Self {
             path: path.to_owned(),
-            reason: reason.to_string(),
+            reason: reason.into(),
         }
     }
 }

@@ -24,9 +24,9 @@ impl DiskSource {
     /// What a walk came across; `None` for a folder, and for what has gone since.
     fn listed(
         &self,
-        entry: Result<walkdir::DirEntry, walkdir::Error>,
+        entry: &Result<walkdir::DirEntry, walkdir::Error>,
     ) -> Option<Result<Listed, StorageError>> {
-        let listed = match &entry {
+        let listed = match entry {
             Ok(entry) if entry.file_type().is_dir() => return None,
             Ok(entry) => self.describe(entry.path()),
             Err(error) => match error.path() {
@@ -109,7 +109,7 @@ impl Inventory for DiskSource {
                         return Ok(None);
                     }
                     let listed: Vec<_> = seen
-                        .into_iter()
+                        .iter()
                         .filter_map(|entry| source.listed(entry))
                         .collect();
                     Ok(Some((listed, (source, walk))))

@@ -103,7 +103,7 @@ async fn pass(mut client: TcpStream, service: String, mut way: watch::Receiver<W
 }
 
 async fn answer_garbage(client: &mut TcpStream) -> std::io::Result<()> {
-    client.read(&mut [0; 4096]).await?;
+    client.read_u8().await?;
     client.write_all(&random_bytes(1000, 7)).await
 }
 

@@ -270,7 +270,7 @@ impl State {
         }
         if rest.next().is_some() {
             let next = format!("<NextContinuationToken>{last}</NextContinuationToken>");
-            body += &format!("<IsTruncated>true</IsTruncated>{next}");
+            write!(body, "<IsTruncated>true</IsTruncated>{next}").unwrap();
         }
         ok(body + "</ListBucketResult>")
     }
