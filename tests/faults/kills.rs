@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::ledger::Ledger;
 use crate::support::{Site, random_bytes};
-use crate::{how_many, tell, token};
+use crate::{how_many, tell};
 
 /// The longest time from the first acknowledgement until a server is killed, in milliseconds.
 const LONGEST: u64 = 600;
@@ -12,7 +12,7 @@ const LONGEST: u64 = 600;
 async fn nothing_acknowledged_is_lost(site: Site, what: &str) {
     let rounds = how_many("FAULTS_ROUNDS", 2);
     drop(site.serve());
-    let ledger = Ledger::new(token(&site));
+    let ledger = Ledger::new(site.token());
     for round in 0..rounds {
         let before = ledger.len();
         let server = site.serve();

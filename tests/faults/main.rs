@@ -27,7 +27,7 @@ mod support;
 
 use std::io::Write;
 
-use support::{Site, variable};
+use support::variable;
 
 /// How often, or how many seconds: what a variable says, or as much as a short run has time for.
 fn how_many(name: &str, short: u64) -> u64 {
@@ -39,13 +39,4 @@ fn how_many(name: &str, short: u64) -> u64 {
 fn tell(line: &str) {
     // Not `eprintln`, whose text the test harness keeps to itself when a test passes.
     drop(std::io::stderr().write_all(format!("faults: {line}\n").as_bytes()));
-}
-
-/// Makes a token that may upload.
-fn token(site: &Site) -> String {
-    let create = ["token", "create", "--email", "ci@example.com"];
-    let arguments = [&create[..], &["--permission", "upload_symbols"]].concat();
-    let (code, secret, said) = site.run(&arguments);
-    assert_eq!(code, Some(0), "{said}");
-    secret.trim().to_owned()
 }

@@ -13,7 +13,7 @@ use tempfile::TempDir;
 
 use crate::ledger::Ledger;
 use crate::support::{Site, random_bytes};
-use crate::{how_many, tell, token};
+use crate::{how_many, tell};
 
 /// A disk that can lose its power.
 struct Disk {
@@ -81,7 +81,7 @@ async fn nothing_acknowledged_is_lost(disk: Disk, variable: &'static str, what: 
     let place = disk.mounted().join("symbold").display().to_string();
     site.variables.push((variable, place));
     drop(site.serve());
-    let ledger = Ledger::new(token(&site));
+    let ledger = Ledger::new(site.token());
     for round in 0..rounds {
         let before = ledger.len();
         let server = site.serve();

@@ -10,7 +10,7 @@ use reqwest::{Client, StatusCode};
 use tokio::time::{Instant, sleep};
 
 use crate::support::{ID, PATIENCE, Running, Site, Zip, random_bytes, sym};
-use crate::{how_many, tell, token};
+use crate::{how_many, tell};
 
 /// How much memory may come together between the middle of a run and its end, in KiB.
 const GROWTH: u64 = 32 * 1024;
@@ -150,7 +150,7 @@ async fn memory_and_files_stay_level(mut site: Site, what: &str) {
     let load = Arc::new(Load {
         client,
         url: server.url.clone(),
-        token: token(&site),
+        token: site.token(),
         uploaded: AtomicU64::new(0),
         requests: AtomicU64::new(0),
         end: Instant::now() + seconds,

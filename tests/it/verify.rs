@@ -40,8 +40,9 @@ async fn missing(url: &str) -> usize {
 }
 
 /// Damages an object that a running server has sent already, verifies, repairs, and uploads anew.
-async fn damage_is_found_set_aside_and_stored_anew(site: Site, damage: impl AsyncFnOnce()) {
+async fn damage_is_found_set_aside_and_stored_anew(mut site: Site, damage: impl AsyncFnOnce()) {
     let server = site.serve();
+    site.variables.push(("SYMBOLD_TOKEN", site.token()));
     upload(&site, &server.url);
     assert_eq!(status(&server.url, KEY).await, StatusCode::OK);
     let (code, found, said) = site.run(&["verify"]);

@@ -162,4 +162,13 @@ impl Site {
         let text = |bytes| String::from_utf8(bytes).unwrap();
         (status.code(), text(stdout), text(stderr))
     }
+
+    /// Makes a token that may upload.
+    pub(crate) fn token(&self) -> String {
+        let create = ["token", "create", "--email", "ci@example.com"];
+        let arguments = [&create[..], &["--permission", "upload_symbols"]].concat();
+        let (code, secret, said) = self.run(&arguments);
+        assert_eq!(code, Some(0), "{said}");
+        secret.trim().to_owned()
+    }
 }
