@@ -2,11 +2,14 @@
 
 .DEFAULT_GOAL := help
 
-.PHONY: help build run test test-embedded bench check format lint docs fuzz fuzz-seeds fuzz-check clean
+.PHONY: help build run test test-embedded faults bench check format lint docs fuzz fuzz-seeds fuzz-check clean
 
-# What `make fuzz` runs, and for how long.
+# What `make fuzz` runs, and for how long; the latter is for `make faults`, too.
 TARGET ?= archive
 SECONDS ?= 120
+
+# How often `make faults` kills a server or cuts its power.
+ROUNDS ?= 50
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -22,6 +25,10 @@ test: ## Run every test, on the embedded defaults and on a PostgreSQL, a Redis a
 
 test-embedded: ## Run the tests that need no other server; the others say that they were left out
 	cargo test --workspace --locked
+
+faults: ## Kill servers, cut their power, spoil what they depend on, and load them: ROUNDS=50 SECONDS=120
+	FAULTS_ROUNDS=$(ROUNDS) FAULTS_SECONDS=$(SECONDS) tests/with-services cargo test --locked --test faults -- \
+		--test-threads=1
 
 bench: ## Compare ways of doing things, beside servers of their own: FULL=1 for whole inputs, STUDY=gzip for one study
 	BENCH_FULL=$(FULL) tests/with-services cargo bench --workspace --locked --bench studies -- $(STUDY)

@@ -31,6 +31,7 @@ pub mod storage;
 pub mod symbolication;
 pub mod telemetry;
 pub mod upload;
+pub mod verification;
 
 /// The version of this program.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");

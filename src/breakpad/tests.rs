@@ -99,6 +99,10 @@ impl Storage for Endless {
         Ok(())
     }
 
+    async fn make_durable(&self, _: &str) -> Result<(), StorageError> {
+        Ok(())
+    }
+
     async fn delete(&self, _: &str) -> Result<(), StorageError> {
         Ok(())
     }

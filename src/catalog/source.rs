@@ -38,6 +38,25 @@ impl Layout {
             [prefix, debug_file, id, file_name].join("/")
         }
     }
+
+    /// The key whose path this is; `None` for what no lookup reaches.
+    #[must_use]
+    pub fn key(&self, path: &str) -> Option<SymbolKey> {
+        let Self::Breakpad { prefix } = self;
+        let below = match prefix.as_str() {
+            "" => path,
+            prefix => path.strip_prefix(prefix)?.strip_prefix('/')?,
+        };
+        let key = SymbolKey::parse(below).ok()?;
+        (self.path(&key) == path).then_some(key)
+    }
+
+    /// The folder below which all symbols lie; empty for the root.
+    #[must_use]
+    pub fn folder(&self) -> &str {
+        let Self::Breakpad { prefix } = self;
+        prefix
+    }
 }
 
 impl Layout {
@@ -146,5 +165,25 @@ mod tests {
         let path = |prefix| Layout::breakpad(prefix).symcache_path(&key, "1-9", &digest);
         assert_eq!(path(""), symcache);
         assert_eq!(path("try/v1"), format!("try/v1/{symcache}"));
+    }
+
+    #[test]
+    fn a_path_leads_back_to_its_key_and_no_other_path_does() {
+        let key = SymbolKey::new("a.pdb", "AB0", "a.sym").unwrap();
+        for layout in [Layout::breakpad("try/v1"), Layout::breakpad("")] {
+            assert_eq!(layout.key(&layout.path(&key)).as_ref(), Some(&key));
+        }
+        let layout = Layout::breakpad("v1");
+        for path in [
+            "v1",
+            "v1/a.pdb/AB0",
+            "v1/a.pdb/ab0/a.sym",
+            "v1/a.pdb/AB0/a.sym/b",
+            "v1/a.pdb/AB0/a.sym#0123",
+            "v11/a.pdb/AB0/a.sym",
+            "a.pdb/AB0/a.sym",
+        ] {
+            assert_eq!(layout.key(path), None, "{path}");
+        }
     }
 }

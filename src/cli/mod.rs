@@ -5,6 +5,7 @@ mod serve;
 mod symbolicate;
 mod token;
 mod upload;
+mod verify;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -44,6 +45,8 @@ enum Command {
     Upload(upload::UploadArguments),
     /// Turns addresses in a file into functions, files and lines
     Symbolicate(symbolicate::SymbolicateArguments),
+    /// Compares every stored object with its recorded digest, beside a running server; exits with 1 if damage is left
+    Verify(verify::VerifyArguments),
     /// Asks the server of this configuration whether it is alive; exits with 1 if not
     Healthcheck,
     /// Converts a file with debug information; the server runs this as a child process
@@ -99,6 +102,7 @@ fn run(arguments: Arguments) -> anyhow::Result<()> {
             Command::Token(command) => token::run(command, &config).await,
             Command::Upload(arguments) => upload::run(arguments, &config).await,
             Command::Symbolicate(arguments) => Box::pin(symbolicate::run(arguments, &config)).await,
+            Command::Verify(arguments) => Box::pin(verify::run(arguments, &config)).await,
             Command::Healthcheck => healthcheck::run(&config).await,
             Command::ConvertNative { .. } | Command::Version => Ok(()),
         }

@@ -1,10 +1,11 @@
 //! The contracts of object sources and of storages, as tests that each kind runs.
 
 use bytes::Bytes;
-use futures_util::TryStreamExt;
+use futures_util::{StreamExt, TryStreamExt, stream};
 use symbols::{Md5, Sha256};
 
-use super::{Fetched, ObjectMeta, ObjectSource, Part, Payload, Storage, StorageError};
+use super::{Fetched, Inventory, Listed, ObjectMeta, ObjectSource, Part, Payload, SetAside};
+use super::{Storage, StorageError};
 
 const PATH: &str = "v1/xul.pdb/44E4EC8C2F41492B9369D6B9A059577C2/xul.sym";
 
@@ -18,6 +19,14 @@ pub(crate) async fn check_source(source: &dyn ObjectSource, writer: &dyn Storage
     ranges_are_read_as_far_as_the_object_reaches(source, writer).await;
     addresses_are_urls(source).await;
     source.check().await.unwrap();
+}
+
+/// Runs the suite of inventories on one that walks what `writer` stores; `writer` is empty.
+pub(crate) async fn check_inventory(inventory: &dyn Inventory, writer: &dyn Storage) {
+    an_empty_folder_has_no_entries(inventory).await;
+    everything_below_a_folder_is_listed_once(inventory, writer).await;
+    what_is_set_aside_is_absent_and_kept(inventory, writer).await;
+    a_copy_that_was_replaced_is_not_touched(inventory, writer).await;
 }
 
 /// Runs the suite of object sources, and that of storages on top, on an empty storage.
@@ -190,4 +199,66 @@ async fn addresses_are_urls(source: &dyn ObjectSource) {
     assert!(address.url.starts_with("http"), "{}", address.url);
     let path = "/v1/a%20b%2B%C3%BC.pdb/AB/%E6%B1%89%3F.sym";
     assert!(address.url.contains(path), "{}", address.url);
+}
+
+async fn list(inventory: &dyn Inventory, folder: &str) -> Vec<Listed> {
+    inventory.list(folder).try_collect().await.unwrap()
+}
+
+async fn an_empty_folder_has_no_entries(inventory: &dyn Inventory) {
+    assert_eq!(list(inventory, "v1").await, []);
+}
+
+/// More objects than a page of any storage has.
+const MANY: usize = 1_050;
+
+async fn everything_below_a_folder_is_listed_once(inventory: &dyn Inventory, writer: &dyn Storage) {
+    let below = |number| format!("walked/a b&c+{}/AB{number}/汉.sym", number % 7);
+    let mut expected: Vec<String> = (0..MANY).map(below).collect();
+    let beside = ["walked2/a/AB/a.sym", "other/walked/AB/a.sym", "walked.sym"];
+    let all = expected.iter().map(String::as_str).chain(beside);
+    stream::iter(all)
+        .for_each_concurrent(16, |path| put(writer, path, path.as_bytes()))
+        .await;
+    let listed = list(inventory, "walked").await;
+    let mut paths: Vec<_> = listed.iter().map(|entry| entry.path.clone()).collect();
+    paths.sort_unstable();
+    expected.sort_unstable();
+    assert_eq!(paths, expected);
+    let entry = &listed[0];
+    let info = inventory.head(&entry.path).await.unwrap().unwrap();
+    assert!(entry.size >= info.stored_size);
+    let difference = entry.modified_at - info.modified_at;
+    assert!(
+        difference.abs() < time::Duration::seconds(1),
+        "{difference}"
+    );
+}
+
+async fn what_is_set_aside_is_absent_and_kept(inventory: &dyn Inventory, writer: &dyn Storage) {
+    let path = "aside/c++filt 100%.pdb/AB/a b.sym";
+    for bytes in [b"first".as_slice(), b"and second"] {
+        put(writer, path, bytes).await;
+        let listed = list(inventory, "aside").await.remove(0);
+        let moved = inventory.set_aside(&listed).await.unwrap();
+        let SetAside::At(kept) = moved else {
+            panic!("nobody replaced it")
+        };
+        assert_eq!(kept, format!(".damaged/{path}"));
+        assert_eq!(inventory.head(path).await.unwrap(), None);
+        assert_eq!(list(inventory, "aside").await, []);
+        assert_eq!(read(inventory, &kept).await, bytes);
+        let again = inventory.set_aside(&listed).await.unwrap();
+        assert_eq!(again, SetAside::Replaced, "it has gone");
+    }
+}
+
+async fn a_copy_that_was_replaced_is_not_touched(inventory: &dyn Inventory, writer: &dyn Storage) {
+    let path = "replaced/a.pdb/AB/a.sym";
+    put(writer, path, b"damaged").await;
+    let listed = list(inventory, "replaced").await.remove(0);
+    put(writer, path, b"stored anew").await;
+    let moved = inventory.set_aside(&listed).await.unwrap();
+    assert_eq!(moved, SetAside::Replaced);
+    assert_eq!(read(inventory, path).await, "stored anew");
 }

@@ -174,6 +174,11 @@ impl<S: Storage + ?Sized> Storage for Metered<S> {
             .await
     }
 
+    /// Not counted: it is a part of the lookup before it, and asks no store.
+    async fn make_durable(&self, path: &str) -> Result<(), StorageError> {
+        self.inner.make_durable(path).await
+    }
+
     async fn delete(&self, path: &str) -> Result<(), StorageError> {
         self.measure("delete", self.inner.delete(path), |()| false)
             .await

@@ -1,9 +1,10 @@
 //! Where the files of symbols lie: objects with metadata, by path.
 //!
 //! A storage knows paths and bytes and nothing of the product. The seam has two sides: an [`ObjectSource`] is read, and
-//! a [`Storage`] is an object source that is also written to. Each kind has a folder of its own; [`open`] and
-//! [`open_source`] pick by configuration. `contract` holds the suite that every source passes, and on top of it the one
-//! for storages. An object is visible whole or not at all, and a `put` that has returned is durable.
+//! a [`Storage`] is an object source that is also written to; an [`Inventory`] is one that maintenance walks. Each kind
+//! has a folder of its own; [`open`], [`open_source`] and [`open_inventory`] pick by configuration. `contract` holds
+//! the suite that every source passes, and on top of it those for storages and inventories. An object is visible whole
+//! or not at all, and a `put` that has returned is durable.
 
 mod config;
 mod disk;
@@ -11,6 +12,7 @@ mod error;
 mod fetched;
 mod file_part;
 mod integrity;
+mod inventory;
 mod metered;
 mod object;
 mod payload;
@@ -29,6 +31,7 @@ pub use error::StorageError;
 pub use fetched::{Fetched, ObjectBytes};
 pub use file_part::FilePart;
 pub use integrity::{Checked, Integrity};
+pub use inventory::{DAMAGED, Inventory, Listed, Listing, SetAside};
 pub use metered::Metered;
 pub use object::{Address, ObjectInfo, ObjectMeta, ObjectStream};
 pub use payload::{Part, Payload};
@@ -54,6 +57,21 @@ pub async fn open_source(
     kind: &StorageKind,
     data_dir: &Path,
 ) -> Result<Arc<dyn ObjectSource>, StorageError> {
+    Ok(match kind {
+        StorageKind::Disk(disk) => Arc::new(DiskSource::open(&data_dir.join(&disk.directory))?),
+        StorageKind::S3(s3) => Arc::new(S3Storage::open(s3).await?),
+    })
+}
+
+/// Opens the storage of the configuration for a walk over its objects. Nothing is made or locked, so that it may be
+/// done beside running servers.
+///
+/// # Errors
+/// The place does not exist or cannot be reached; the message names the setting to look at.
+pub async fn open_inventory(
+    kind: &StorageKind,
+    data_dir: &Path,
+) -> Result<Arc<dyn Inventory>, StorageError> {
     Ok(match kind {
         StorageKind::Disk(disk) => Arc::new(DiskSource::open(&data_dir.join(&disk.directory))?),
         StorageKind::S3(s3) => Arc::new(S3Storage::open(s3).await?),

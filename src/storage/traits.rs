@@ -51,6 +51,11 @@ pub trait Storage: ObjectSource {
     async fn put(&self, path: &str, payload: Payload, meta: ObjectMeta)
     -> Result<(), StorageError>;
 
+    /// Makes an object durable that a lookup has found, as if it had been put now. Another writer may have made it
+    /// visible and be about to make it durable, or have been killed in between. Once an object is known to be durable
+    /// this costs nothing.
+    async fn make_durable(&self, path: &str) -> Result<(), StorageError>;
+
     /// Removes the object at a path, if there is one. When it returns, no call finds it; readers that have it open
     /// keep it.
     async fn delete(&self, path: &str) -> Result<(), StorageError>;

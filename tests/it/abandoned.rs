@@ -14,9 +14,8 @@ use symbold::db::{Database, SqliteDatabase};
 use symbold::server::Adaptors;
 use time::macros::datetime;
 
-use crate::cli::{Running, symbold};
 use crate::support::faults::{Faults, wrap};
-use crate::support::{App, ID, Zip, eventually, sym};
+use crate::support::{App, ID, Running, Zip, eventually, sym, symbold};
 
 const KEY: &str = "a.pdb/44E4EC8C2F41492B9369D6B9A059577C2/a.sym";
 

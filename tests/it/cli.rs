@@ -1,24 +1,14 @@
 //! The program itself, as people start it.
 
 use std::fs;
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Command, Output, Stdio};
 
 use tempfile::TempDir;
 
-use crate::support::{ID, sym};
-
-/// The program with nothing of this machine's environment and everything under a folder.
-pub(crate) fn symbold(folder: &Path) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_symbold"));
-    command.env_clear().current_dir(folder);
-    command.env("SYMBOLD_SERVER__LISTEN", "127.0.0.1:0");
-    // What is tested is not how fast this machine is.
-    command.env("SYMBOLD_DATABASE__TIMEOUT", "1min");
-    command
-}
+use crate::support::{ID, Running, sym, symbold};
 
 fn run(folder: &Path, arguments: &[&str]) -> Output {
     symbold(folder).args(arguments).output().unwrap()
@@ -31,66 +21,6 @@ fn stdout(output: &Output) -> String {
 
 fn stderr(output: &Output) -> String {
     String::from_utf8(output.stderr.clone()).unwrap()
-}
-
-/// A server that runs until it is dropped or told to stop.
-pub(crate) struct Running {
-    child: Child,
-    pub(crate) url: String,
-    /// The line of the log that tells the address.
-    started: String,
-}
-
-impl Running {
-    pub(crate) fn start(command: &mut Command) -> Self {
-        let mut child = command
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let log = BufReader::new(child.stderr.as_mut().unwrap());
-        let mut lines = log.lines().map_while(Result::ok);
-        let started = lines
-            .find(|line| line.contains("http://"))
-            .expect("the server logs its address");
-        let (_, rest) = started.split_once("http://").unwrap();
-        let address = rest.split(['"', ' ']).next().unwrap();
-        let url = format!("http://{address}");
-        Self {
-            child,
-            url,
-            started,
-        }
-    }
-
-    fn terminate(&self) {
-        let killed = Command::new("kill")
-            .arg(self.child.id().to_string())
-            .status()
-            .unwrap();
-        assert!(killed.success());
-    }
-
-    /// Tells it to stop and gives its exit code and what it said.
-    pub(crate) fn stop(mut self) -> (Option<i32>, String) {
-        self.terminate();
-        let status = self.child.wait().unwrap();
-        let mut said = String::new();
-        self.child
-            .stdout
-            .take()
-            .unwrap()
-            .read_to_string(&mut said)
-            .unwrap();
-        (status.code(), said)
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        drop(self.child.kill());
-        drop(self.child.wait());
-    }
 }
 
 #[test]

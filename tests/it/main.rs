@@ -49,4 +49,5 @@ mod uploads_early;
 mod uploads_refused;
 mod uploads_warnings;
 mod uploads_wire;
+mod verify;
 mod windows;

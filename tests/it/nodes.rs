@@ -273,7 +273,7 @@ async fn a_redis_that_cannot_be_reached_is_a_warning() {
             json,
             json!({
                 "status": "warning",
-                "checks": {"storage": "ok", "database": "ok", "cache": "warning"},
+                "checks": {"storage": "ok", "database": "ok", "cache": "warning", "objects": "ok"},
                 "details": {"cache": {"level": 30, "status": "warning"}},
             })
         );

@@ -69,7 +69,8 @@ async fn a_store_that_is_away_is_503_never_absence_and_comes_back_by_itself() {
     assert_eq!(app.upload(archive(10)).await.status, StatusCode::CREATED);
     let redirected = async || app.get_gzipped(&format!("/{KEY}")).await.status();
     assert_eq!(redirected().await, StatusCode::FOUND);
-    for way in [Way::Cut, Way::Silent] {
+    let ways = [Way::Cut, Way::Silent, Way::Halved, Way::Garbage];
+    for way in ways {
         gate.set(way);
         let other = format!("/{way:?}.pdb/{ID}/other.sym");
         let start = Instant::now();
@@ -117,9 +118,19 @@ async fn a_store_that_is_away_is_503_never_absence_and_comes_back_by_itself() {
     assert_eq!(repeat, StatusCode::CREATED, "the repeat converges");
     let counted = app.missing().await;
     assert!(
-        counted.len() == 2 && counted.iter().all(|row| row["count"] == 2),
+        counted.len() == ways.len() && counted.iter().all(|row| row["count"] == 2),
         "only answers of 404 were counted: {counted:?}"
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_slow_store_is_slow_and_nothing_fails() {
+    let Some((app, gate)) = behind_a_gate(Access::Proxy).await else {
+        return;
+    };
+    gate.set(Way::Slow);
+    assert_eq!(app.upload(archive(10)).await.status, StatusCode::CREATED);
+    assert_eq!(app.fetch(KEY).await, sym("a.pdb", ID, 10));
 }
 
 /// More bytes than the kernel buffers of an answer that the client does not read.

@@ -246,14 +246,14 @@ async fn every_call_fails_in_turn(
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_storage_fails_at_any_moment() {
-    // A lookup of each of four files, and three of them are stored.
-    every_call_fails_in_turn(Overwrite::Allow, |place| &place.storage_faults, 7).await;
+    // A lookup of each of four files; three of them are stored, and the one that is skipped is made durable.
+    every_call_fails_in_turn(Overwrite::Allow, |place| &place.storage_faults, 8).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_storage_fails_at_any_moment_where_files_are_protected() {
     // All four are looked up before the first is stored, too.
-    every_call_fails_in_turn(Overwrite::SameUploader, |place| &place.storage_faults, 11).await;
+    every_call_fails_in_turn(Overwrite::SameUploader, |place| &place.storage_faults, 12).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -15,11 +15,12 @@ use crate::durable_dirs;
 /// on fails at once when another process is doing the same. And closing a plain handle of the file would release the
 /// locks that SQLite holds on it elsewhere in this process (<https://sqlite.org/howtocorrupt.html>, 2.2).
 pub(super) fn prepare(path: &Path) -> io::Result<()> {
-    if path.try_exists()? {
-        return Ok(());
-    }
     let folder = path.parent().ok_or(ErrorKind::IsADirectory)?;
     durable_dirs::make(folder)?;
+    if path.try_exists()? {
+        // Whoever made it may have been killed before it had done so.
+        return durable_dirs::sync(folder);
+    }
     let file = NamedTempFile::new_in(folder)?.into_temp_path();
     turn_on_write_ahead_log(&file).map_err(io::Error::other)?;
     match file.persist_noclobber(path) {

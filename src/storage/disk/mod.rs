@@ -2,8 +2,9 @@
 //!
 //! A file is the object's bytes, then its metadata as JSON, then a trailer of 16 bytes with the length of the metadata.
 //! Bytes and metadata thus appear and change in one rename, and a reader that has the file open keeps its version.
-//! Writing: temporary file, fsync, rename, fsync of the directory and of every directory just made; an acknowledged
-//! object survives a power cut.
+//! Writing: fsync of the parent of every directory that this process has not synced yet, temporary file, fsync, rename,
+//! fsync of the directory; an acknowledged object survives a power cut. So does one that an upload skips because it is
+//! there: its directory is synced unless this process has done so since the file was given its name.
 //!
 //! A [`DiskSource`] reads such a directory, and a [`DiskStorage`] also writes to it.
 //!
@@ -12,6 +13,7 @@
 
 mod config;
 mod footer;
+mod inventory;
 mod source;
 #[cfg(test)]
 mod tests;
@@ -30,7 +32,7 @@ use super::object::{Address, ObjectInfo, ObjectMeta};
 use super::payload::Payload;
 use super::traits::{ObjectSource, Storage};
 use crate::blocking;
-use crate::durable_dirs;
+use crate::durable_dirs::{self, DurableNames};
 use crate::scratch::Scratch;
 use footer::{Footer, footer};
 use source::{NAME, cannot_open};
@@ -51,6 +53,7 @@ pub struct DiskStorage {
     source: DiskSource,
     /// Where new objects are written first.
     scratch: Arc<Scratch>,
+    names: Arc<DurableNames>,
 }
 
 impl DiskStorage {
@@ -59,11 +62,20 @@ impl DiskStorage {
     /// # Errors
     /// The directory cannot be created or written to.
     pub fn open(root: &Path) -> Result<Self, StorageError> {
+        Self::open_with(root, DurableNames::below)
+    }
+
+    fn open_with(
+        root: &Path,
+        names: impl FnOnce(&Path) -> DurableNames,
+    ) -> Result<Self, StorageError> {
         let open = || {
-            fs::create_dir_all(root)?;
+            durable_dirs::make(&std::path::absolute(root)?)?;
             let scratch = Scratch::open(&root.join(INCOMING))?;
+            let source = DiskSource::at(root, Some(INCOMING))?;
             Ok(Self {
-                source: DiskSource::at(root, Some(INCOMING))?,
+                names: Arc::new(names(source.root())),
+                source,
                 scratch: Arc::new(scratch),
             })
         };
@@ -73,7 +85,7 @@ impl DiskStorage {
     fn write(&self, path: &str, payload: &Payload, meta: ObjectMeta) -> io::Result<()> {
         let target = self.source.file_path(path);
         let directory = target.parent().ok_or(io::ErrorKind::InvalidInput)?;
-        durable_dirs::make(directory)?;
+        self.names.make(directory)?;
         let file = self.scratch.named_file()?;
         let mut writer = BufWriter::with_capacity(WRITTEN, file.as_file());
         let stored_size = io::copy(&mut payload.reader(), &mut writer)?;
@@ -81,9 +93,10 @@ impl DiskStorage {
         writer.flush()?;
         drop(writer);
         file.as_file().sync_all()?;
+        let attributes = file.as_file().metadata()?;
         set_folder_aside(&target)?;
         file.persist(&target).map_err(|error| error.error)?;
-        durable_dirs::sync(directory)
+        self.names.sync_new(&target, &attributes)
     }
 
     /// Removes a file. Directories stay: another writer may be about to use them.
@@ -156,6 +169,12 @@ impl Storage for DiskStorage {
         let (storage, path) = (self.clone(), path.to_owned());
         let written = blocking::run(move || storage.write(&path, &payload, meta)).await;
         written.map_err(|error| StorageError::from_io(NAME, &error))
+    }
+
+    async fn make_durable(&self, path: &str) -> Result<(), StorageError> {
+        let (names, file) = (Arc::clone(&self.names), self.source.file_path(path));
+        let synced = blocking::run(move || names.sync_found(&file)).await;
+        synced.map_err(|error| StorageError::from_io(NAME, &error))
     }
 
     async fn delete(&self, path: &str) -> Result<(), StorageError> {

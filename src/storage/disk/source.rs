@@ -55,6 +55,10 @@ impl DiskSource {
         })
     }
 
+    pub(super) fn root(&self) -> &Path {
+        &self.root
+    }
+
     pub(super) fn file_path(&self, path: &str) -> PathBuf {
         self.root.join(path)
     }

@@ -3,9 +3,11 @@
 use std::os::unix::fs::symlink;
 
 use bytes::Bytes;
+use futures_util::StreamExt;
 
 use super::*;
 use crate::storage::contract;
+use crate::storage::{Inventory, SetAside};
 
 fn open() -> (tempfile::TempDir, DiskStorage) {
     let root = tempfile::tempdir().unwrap();
@@ -24,6 +26,125 @@ async fn a_directory_that_is_only_read_keeps_the_contract_of_sources() {
     let (root, storage) = open();
     let source = DiskSource::open(root.path()).unwrap();
     contract::check_source(&source, &storage).await;
+}
+
+/// The directories that a storage syncs, with whether an object's name was in them at that moment.
+type Synced = Arc<std::sync::Mutex<Vec<(String, bool)>>>;
+
+/// A storage that tells how it syncs the way to an object.
+fn recording(root: &Path, object: &'static str) -> (DiskStorage, Synced) {
+    let synced = Synced::default();
+    let record = Arc::clone(&synced);
+    let storage = DiskStorage::open_with(root, |root| {
+        let base = root.to_owned();
+        DurableNames::with(root, move |directory| {
+            durable_dirs::sync(directory)?;
+            let name = directory.strip_prefix(&base).unwrap().to_string_lossy();
+            let is_there = base.join(object).exists();
+            record.lock().unwrap().push((name.into_owned(), is_there));
+            Ok(())
+        })
+    });
+    (storage.unwrap(), synced)
+}
+
+fn taken(synced: &Synced) -> Vec<(String, bool)> {
+    std::mem::take(&mut *synced.lock().unwrap())
+}
+
+#[tokio::test]
+async fn every_name_on_the_way_to_an_object_is_synced_once_it_is_there() {
+    const PATH: &str = "v1/a/AB/a.sym";
+    let root = tempfile::tempdir().unwrap();
+    let (storage, synced) = recording(root.path(), PATH);
+    let put = async || {
+        let text = Bytes::from_static(b"text").into();
+        storage
+            .put(PATH, text, ObjectMeta::default())
+            .await
+            .unwrap();
+    };
+    put().await;
+    let step = |name: &str, is_there| (name.to_owned(), is_there);
+    let folders = ["", "v1", "v1/a"].map(|name| step(name, false));
+    let last = step("v1/a/AB", true);
+    assert_eq!(
+        taken(&synced),
+        [&folders[..], std::slice::from_ref(&last)].concat()
+    );
+    storage.make_durable(PATH).await.unwrap();
+    assert_eq!(taken(&synced), [], "this process has synced it");
+    put().await;
+    assert_eq!(taken(&synced), [last], "its folders are known");
+}
+
+#[tokio::test]
+async fn an_object_that_another_process_has_put_is_synced_before_it_is_skipped() {
+    const PATH: &str = "v1/a/AB/a.sym";
+    let (root, other) = open();
+    let text = Bytes::from_static(b"text").into();
+    let put = other.put(PATH, text, ObjectMeta::default());
+    put.await.unwrap();
+    let (storage, synced) = recording(root.path(), PATH);
+    let all = ["", "v1", "v1/a", "v1/a/AB"].map(|name| (name.to_owned(), true));
+    storage.make_durable(PATH).await.unwrap();
+    assert_eq!(taken(&synced), all, "not even its folders are known");
+    storage.make_durable(PATH).await.unwrap();
+    assert_eq!(taken(&synced), []);
+    let text = Bytes::from_static(b"other").into();
+    let put = other.put(PATH, text, ObjectMeta::default());
+    put.await.unwrap();
+    storage.make_durable(PATH).await.unwrap();
+    assert_eq!(taken(&synced), all[3..], "it was replaced");
+}
+
+#[tokio::test]
+async fn a_directory_keeps_the_contract_of_inventories() {
+    let (root, storage) = open();
+    let source = DiskSource::open(root.path()).unwrap();
+    contract::check_inventory(&source, &storage).await;
+}
+
+#[tokio::test]
+async fn everything_that_is_no_folder_is_listed_and_can_be_set_aside() {
+    let (root, storage) = open();
+    let text = Bytes::from_static(b"text");
+    let stored = storage.put("v1/a/AB/a.sym", text.into(), ObjectMeta::default());
+    stored.await.unwrap();
+    let source = DiskSource::open(root.path()).unwrap();
+    let at = |path: &str| root.path().join(path);
+    let elsewhere = tempfile::tempdir().unwrap();
+    fs::rename(at("v1/a"), elsewhere.path().join("a")).unwrap();
+    symlink(elsewhere.path().join("a"), at("v1/a")).unwrap();
+    symlink("/nowhere", at("v1/a/AB/nowhere.sym")).unwrap();
+    symlink("/etc/passwd", at("v1/a/AB/passwd.sym")).unwrap();
+    symlink(at("v1"), at("v1/ring")).unwrap();
+    let listed: Vec<_> = source.list("v1").collect().await;
+    let (listed, failed): (Vec<_>, Vec<_>) = listed.into_iter().partition(Result::is_ok);
+    assert_eq!(failed.len(), 1, "the ring: {failed:?}");
+    let mut listed: Vec<_> = listed.into_iter().map(Result::unwrap).collect();
+    listed.sort_by_key(|listed| listed.path.clone());
+    let names: Vec<_> = listed.iter().map(|it| it.path.as_str()).collect();
+    let folder = "v1/a/AB";
+    let expected = ["a.sym", "nowhere.sym", "passwd.sym"].map(|name| format!("{folder}/{name}"));
+    assert_eq!(names, expected);
+    let moved = source.set_aside(&listed[2]).await.unwrap();
+    assert_eq!(
+        moved,
+        SetAside::At(".damaged/v1/a/AB/passwd.sym".to_owned())
+    );
+    assert!(!at("v1/a/AB/passwd.sym").is_symlink());
+    assert!(at(".damaged/v1/a/AB/passwd.sym").is_symlink());
+}
+
+#[tokio::test]
+async fn a_directory_without_its_disk_is_not_an_empty_one() {
+    let (root, storage) = open();
+    let source = DiskSource::open(root.path()).unwrap();
+    drop(storage);
+    fs::remove_dir_all(root.path()).unwrap();
+    let listed: Vec<_> = source.list("v1").collect().await;
+    assert!(matches!(&listed[..], [Err(_)]), "{listed:?}");
 }
 
 #[tokio::test]

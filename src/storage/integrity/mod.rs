@@ -225,6 +225,10 @@ impl<S: Storage + ?Sized> Storage for Checked<S> {
         Ok(())
     }
 
+    async fn make_durable(&self, path: &str) -> Result<(), StorageError> {
+        self.inner.make_durable(path).await
+    }
+
     async fn delete(&self, path: &str) -> Result<(), StorageError> {
         self.inner.delete(path).await?;
         self.integrity.mended(self.place(path));

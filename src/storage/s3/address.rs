@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use aws_sdk_s3::Client;
 use aws_sdk_s3::presigning::PresigningConfig;
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, PercentEncode, utf8_percent_encode};
 
 use super::config::{Access, S3Config};
 use super::error;
@@ -79,8 +79,13 @@ fn below(base: &str, path: &str) -> String {
     let mut address = String::with_capacity(base.len() + 1 + path.len());
     address.push_str(base);
     address.push('/');
-    address.extend(utf8_percent_encode(path, ESCAPED));
+    address.extend(escaped(path));
     address
+}
+
+/// A path as it stands in a URL.
+pub(super) fn escaped(path: &str) -> PercentEncode<'_> {
+    utf8_percent_encode(path, ESCAPED)
 }
 
 /// Signs a request for an object. This sends no request, unless the credentials have to be renewed.

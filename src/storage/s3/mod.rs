@@ -3,10 +3,10 @@
 //! One client with one pool of connections serves every call of a storage. Every call has a deadline and is tried up
 //! to three times; bodies pass through in pieces, in both directions, and are read again from their temporary file
 //! when a request has to be repeated. What other stores understand differently is not used: no conditional requests,
-//! no listing, no `aws-chunked` bodies, and checksums only where the configuration asks for them.
+//! no `aws-chunked` bodies, and checksums only where the configuration asks for them. Only `symbold verify` lists.
 //!
-//! `client` connects, `object` translates headers, `upload` stores, `address` says where clients
-//! can fetch an object themselves, and `error` tells absence from failure and puts failures into words.
+//! `client` connects, `object` translates headers, `upload` stores, `inventory` lists and sets aside, `address` says
+//! where clients can fetch an object themselves, and `error` tells absence from failure and puts failures into words.
 
 mod address;
 mod body;
@@ -14,6 +14,7 @@ mod bucket;
 mod client;
 mod config;
 mod error;
+mod inventory;
 mod object;
 mod upload;
 
@@ -30,6 +31,7 @@ use self::address::Addresses;
 use self::bucket::Bucket;
 use super::error::StorageError;
 use super::fetched::{Fetched, ObjectBytes};
+use super::inventory::{Inventory, Listed, Listing, SetAside};
 use super::object::{Address, ObjectInfo, ObjectMeta};
 use super::payload::Payload;
 use super::traits::{ObjectSource, Storage};
@@ -199,17 +201,23 @@ impl Storage for S3Storage {
         }
     }
 
+    /// What a store shows, it keeps.
+    async fn make_durable(&self, _path: &str) -> Result<(), StorageError> {
+        Ok(())
+    }
+
     async fn delete(&self, path: &str) -> Result<(), StorageError> {
-        let request = self
-            .bucket
-            .client
-            .delete_object()
-            .bucket(&*self.bucket.name)
-            .key(path);
-        match request.send().await {
-            Ok(_) => Ok(()),
-            Err(failure) if error::is_absent_for_sure(&failure) => Ok(()),
-            Err(failure) => Err(error::unavailable(&self.bucket.name, "delete", &failure)),
-        }
+        self.bucket.delete(path).await
+    }
+}
+
+#[async_trait]
+impl Inventory for S3Storage {
+    fn list(&self, folder: &str) -> Listing {
+        self.bucket.list(folder)
+    }
+
+    async fn set_aside(&self, listed: &Listed) -> Result<SetAside, StorageError> {
+        self.bucket.set_aside(listed).await
     }
 }

@@ -133,6 +133,8 @@ impl MemberStore {
             if is_recent(existing.modified_at, self.clock.now()) {
                 self.catalog.forget(target.source(), &path).await;
             }
+            // And the one that stores it right now may not have made it durable yet.
+            target.storage().make_durable(&path).await?;
             let name = member.entry.name.clone();
             let file = Box::new(member.record(
                 existing.stored_size,

@@ -16,8 +16,7 @@ use symbold::config::Config;
 use tempfile::TempDir;
 use tokio_postgres::{Client, NoTls};
 
-use crate::cli::{Running, symbold};
-use crate::support::{App, ID, OwnPostgres, Zip, eventually, sym};
+use crate::support::{App, ID, OwnPostgres, Running, Zip, eventually, sym, symbold};
 
 const KEY: &str = "a.pdb/44E4EC8C2F41492B9369D6B9A059577C2/a.sym";
 

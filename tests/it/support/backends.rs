@@ -29,11 +29,26 @@ pub(crate) fn needs_embedded_storage(test: &str) -> bool {
     are_services()
 }
 
-/// Puts a server on its own part of the services.
+/// Puts a server on its own part of the services, in a run on services.
 pub(crate) async fn arrange(config: &mut Config, data: &Path) {
-    if !are_services() {
-        return;
+    if are_services() {
+        use_services(config, data).await;
     }
+}
+
+/// Tells whether there are services, and says that a test is left out without them.
+pub(crate) fn have_services(test: &str) -> bool {
+    let names = ["TEST_POSTGRES_URL", "TEST_REDIS_URL", "TEST_S3_ENDPOINT"];
+    let missing = names.into_iter().find(|name| variable(name).is_none());
+    if let Some(name) = missing {
+        let line = format!("left out: {test} ({name} is not set; make test runs it)\n");
+        drop(std::io::stderr().write_all(line.as_bytes()));
+    }
+    missing.is_none()
+}
+
+/// Puts a server on its own part of the services.
+pub(crate) async fn use_services(config: &mut Config, data: &Path) {
     let name = data.file_name().unwrap().to_string_lossy();
     let name = format!("it{}", hex::encode(name.as_bytes()));
     let service = |name: &str| variable(name).unwrap_or_else(|| panic!("{name} is not set"));

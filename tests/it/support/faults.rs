@@ -175,6 +175,11 @@ impl Storage for FaultyStorage {
         self.faults.around(storage_fault, call).await
     }
 
+    async fn make_durable(&self, path: &str) -> Result<(), StorageError> {
+        let call = self.sound.make_durable(path);
+        self.faults.around(storage_fault, call).await
+    }
+
     async fn delete(&self, path: &str) -> Result<(), StorageError> {
         self.sound.delete(path).await
     }

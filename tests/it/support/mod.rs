@@ -2,6 +2,7 @@
 
 mod app;
 pub(crate) mod backends;
+mod binary;
 pub(crate) mod faults;
 pub(crate) mod gate;
 pub(crate) mod minidump;
@@ -15,6 +16,7 @@ mod zip;
 
 pub(crate) use app::{Answer, App, PATIENCE, bytes_of, eventually};
 pub(crate) use backends::variable;
+pub(crate) use binary::{Running, Site, symbold};
 pub(crate) use program::{Program, SOURCE};
 pub(crate) use raw::{RawAnswer, RawConnection};
 pub(crate) use services::{OwnPostgres, OwnRedis};

@@ -69,13 +69,19 @@ fn what_is_no_json_is_refused() {
 
 /// Modules, and what is wrong with them first.
 const WRONG_MODULES: &[(&str, &str)] = &[
-    (r#"[["a","0"]]"#, "[[[0,1]]]");
-    for (modules, stacks, problem) in [
-        ("1", "1", "has invalid modules: modules must be a list"),
-        (
-            r#"[["a"]]"#, "module index 0 does not have a debug_filename and debug_id"),
-    (r#"[["a","0"],["a/b",1]]"#, "module index 1 has an invalid debug_filename"),
-    (r#"[["a\n","0"]]"#, "module index 0 has an invalid debug_filename"),
+    ("1", "modules must be a list"),
+    (
+        r#"[["a"]]"#,
+        "module index 0 does not have a debug_filename and debug_id",
+    ),
+    (
+        r#"[["a","0"],["a/b",1]]"#,
+        "module index 1 has an invalid debug_filename",
+    ),
+    (
+        r#"[["a\n","0"]]"#,
+        "module index 0 has an invalid debug_filename",
+    ),
     (r#"[["a","g"]]"#, "module index 0 has an invalid debug_id"),
 ];
 
@@ -84,14 +90,35 @@ const WRONG_STACKS: &[(&str, &str)] = &[
     ("{}", "stacks must be a list of lists"),
     ("[]", "no stacks specified"),
     ("[[],1]", "stack 1 is not a list"),
-    ("[[[-1,1],[0]]]", "stack 0 frame 1 is not a list of two items"),
+    (
+        "[[[-1,1],[0]]]",
+        "stack 0 frame 1 is not a list of two items",
+    ),
     ("[[[-2,1]]]", "stack 0 frame 0 has an invalid module_index"),
-    ("[[[true,1]]]", "stack 0 frame 0 has an invalid module_index"),
-    ("[[[0,\"1\"]]]", "stack 0 frame 0 has a module_index that isn't in modules"),
-    ("[[[-1,1.0]]]", "stack 0 frame 0 has an invalid module_offset"),
-    ("[[[-1,1e3]]]", "stack 0 frame 0 has an invalid module_offset"),
-    ("[[[-1,null]]]", "stack 0 frame 0 has an invalid module_offset"),
-    ("[[[-1,18446744073709551616]]]", "stack 0 frame 0 has an invalid module_offset"),
+    (
+        "[[[true,1]]]",
+        "stack 0 frame 0 has an invalid module_index",
+    ),
+    (
+        "[[[0,\"1\"]]]",
+        "stack 0 frame 0 has a module_index that isn't in modules",
+    ),
+    (
+        "[[[-1,1.0]]]",
+        "stack 0 frame 0 has an invalid module_offset",
+    ),
+    (
+        "[[[-1,1e3]]]",
+        "stack 0 frame 0 has an invalid module_offset",
+    ),
+    (
+        "[[[-1,null]]]",
+        "stack 0 frame 0 has an invalid module_offset",
+    ),
+    (
+        "[[[-1,18446744073709551616]]]",
+        "stack 0 frame 0 has an invalid module_offset",
+    ),
 ];
 
 #[test]

@@ -2,6 +2,7 @@
 
 mod damage;
 mod faults;
+mod inventory;
 mod parts;
 mod stub;
 mod wire;

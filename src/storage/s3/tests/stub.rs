@@ -1,9 +1,11 @@
 //! An S3 server of the tests' own: objects in memory, every request recorded, faults by script.
 
 use std::collections::{BTreeMap, HashMap};
+use std::fmt::Write;
 use std::sync::{Arc, Mutex};
 
 use bytes::{Bytes, BytesMut};
+use percent_encoding::percent_decode_str;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Notify;
@@ -13,6 +15,9 @@ use super::wire::{Answer, Call, Request, error, error_body, ok, range_of, read_h
 
 /// The one bucket.
 pub(super) const BUCKET: &str = "symbols";
+
+/// How many keys a page of a listing has.
+const PAGE: usize = 100;
 
 /// What goes wrong.
 #[derive(Clone, Copy, Debug)]
@@ -240,7 +245,36 @@ fn object(request: &Request) -> Object {
     }
 }
 
+fn decoded(text: &str) -> String {
+    percent_decode_str(text).decode_utf8().unwrap().into_owned()
+}
+
 impl State {
+    /// A page of a listing. Its token is the key that it ended with.
+    fn page(&self, request: &Request) -> Answer {
+        let prefix = decoded(request.parameter("prefix"));
+        let after = decoded(request.parameter("continuation-token"));
+        let below = self.objects.iter();
+        let mut rest = below.filter(|(key, _)| key.starts_with(&prefix) && **key > after);
+        let mut body = String::from("<ListBucketResult>");
+        let mut last = String::new();
+        for (key, object) in rest.by_ref().take(PAGE) {
+            let (size, name) = (object.body.len(), key.replace('&', "&amp;"));
+            write!(
+                body,
+                "<Contents><Key>{name}</Key><Size>{size}</Size><ETag>&quot;stub&quot;</ETag>\
+                 <LastModified>2015-10-21T07:28:00.000Z</LastModified></Contents>"
+            )
+            .unwrap();
+            last = name;
+        }
+        if rest.next().is_some() {
+            let next = format!("<NextContinuationToken>{last}</NextContinuationToken>");
+            write!(body, "<IsTruncated>true</IsTruncated>{next}").unwrap();
+        }
+        ok(body + "</ListBucketResult>")
+    }
+
     fn take(&mut self, request: &Request, fault: Option<Fault>) -> Answer {
         self.requests.push(request.clone());
         match fault {
@@ -254,7 +288,7 @@ impl State {
         let id = request.parameter("uploadId").to_owned();
         match request.call {
             Call::HeadBucket => ok(""),
-            Call::List => ok("<ListBucketResult></ListBucketResult>"),
+            Call::List => self.page(request),
             Call::Head | Call::Get => match self.objects.get(&request.key) {
                 Some(object) => {
                     let mut answer = range_of(&object.body, request.headers.get("range"));
@@ -266,6 +300,15 @@ impl State {
             Call::Put => {
                 self.objects.insert(request.key.clone(), object(request));
                 ok("")
+            }
+            Call::Copy => {
+                let source = decoded(&request.headers["x-amz-copy-source"]);
+                let source = source.strip_prefix(&format!("{BUCKET}/")).unwrap();
+                let Some(object) = self.objects.get(source).cloned() else {
+                    return error(404, "NoSuchKey");
+                };
+                self.objects.insert(request.key.clone(), object);
+                ok("<CopyObjectResult><ETag>\"stub\"</ETag></CopyObjectResult>")
             }
             Call::BeginParts => {
                 let id = format!("upload-{}", self.requests.len());
