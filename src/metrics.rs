@@ -104,6 +104,13 @@ pub struct KindLabel {
     pub kind: &'static str,
 }
 
+/// How well its requests prove that a symbol is missed.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct StandingLabel {
+    /// `once`, `repeated` or `lasting`.
+    pub standing: &'static str,
+}
+
 /// The version that runs.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct BuildLabels {
@@ -235,6 +242,10 @@ metrics! {
         ///
         /// Equal ones count as one.
         pub missing_pending: Gauge,
+        /// Rows of missing symbols deleted because there were too many.
+        ///
+        /// By how the symbol was asked for: `once`, `repeated` within a day, or `lasting` over days.
+        pub missing_trimmed: Family<StandingLabel, Counter>,
     }
 }
 

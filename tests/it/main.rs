@@ -22,6 +22,7 @@ mod explain;
 mod golden;
 mod hostile_downloads;
 mod missing;
+mod missing_floods;
 mod nodes;
 mod operations;
 mod overwriting;
