@@ -29,6 +29,7 @@ use crate::cpu::CpuPool;
 use crate::db::{self, Database};
 use crate::debuginfod::DebuginfodService;
 use crate::download::{DownloadService, Unpacker};
+use crate::durable_dirs;
 use crate::health::Health;
 use crate::http::{BaseUrl, HttpServices, Observation};
 use crate::metrics::Metrics;
@@ -104,7 +105,8 @@ pub async fn open_database(config: &Config) -> anyhow::Result<Arc<dyn Database>>
 
 fn make_data_dir(config: &Config) -> anyhow::Result<()> {
     let data_dir = &config.data_dir;
-    std::fs::create_dir_all(data_dir).with_context(|| format!("cannot make data_dir {data_dir}"))
+    durable_dirs::make(Path::new(data_dir))
+        .with_context(|| format!("cannot make data_dir {data_dir}"))
 }
 
 /// The folder for temporary files.

@@ -27,6 +27,7 @@ mod nodes;
 mod operations;
 mod overwriting;
 mod postgres;
+mod private_files;
 mod refusals;
 mod resilience;
 mod services;

@@ -60,7 +60,7 @@ impl DiskStorage {
     /// The directory cannot be created or written to.
     pub fn open(root: &Path) -> Result<Self, StorageError> {
         let open = || {
-            fs::create_dir_all(root)?;
+            durable_dirs::make(root)?;
             let scratch = Scratch::open(&root.join(INCOMING))?;
             Ok(Self {
                 source: DiskSource::at(root, Some(INCOMING))?,
