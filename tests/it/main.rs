@@ -26,6 +26,7 @@ mod missing_floods;
 mod nodes;
 mod operations;
 mod overwriting;
+mod panics;
 mod postgres;
 mod private_files;
 mod refusals;

@@ -16,6 +16,7 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use super::MissingConfig;
+use crate::background::survive;
 use crate::clock::SharedClock;
 use crate::db::missing::{MissingDemand, MissingPlace};
 use crate::db::{DbError, MissingRecords};
@@ -108,10 +109,10 @@ impl Pruner {
             let mut hourly = tokio::time::interval(EXPIRE_EVERY);
             loop {
                 tokio::select! {
-                    _ = hourly.tick() => self.expire().await,
+                    _ = hourly.tick() => drop(survive("pruning", self.expire()).await),
                     () = self.written.many() => {}
                 }
-                self.trim().await;
+                survive("pruning", self.trim()).await;
             }
         };
         stop.run_until_cancelled(prune).await;

@@ -31,6 +31,8 @@ pub(crate) enum Fault {
     Refused,
     /// Everything, and then the answer was lost.
     AnswerLost,
+    /// Nothing, for a mistake in the program.
+    Panics,
 }
 
 /// Which calls fail, of those that uploads make.
@@ -96,6 +98,7 @@ impl Faults {
         match self.next() {
             None => call.await,
             Some(Fault::Refused) => Err(error()),
+            Some(Fault::Panics) => panic!("the test wants it so"),
             Some(Fault::AnswerLost) => {
                 call.await?;
                 Err(error())
