@@ -24,6 +24,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("moka", &["cache", "missing/guard"]),
     ("strict_zip", &["upload"]),
     ("tar", &["debuginfod"]),
+    ("tikv_jemallocator", &["main"]),
     (
         "reqwest",
         &[
