@@ -365,8 +365,8 @@ async fn an_entry_may_go_when_it_is_believed_no_more() {
         created.unwrap()
     };
     let second = Duration::from_secs(1);
-    assert_eq!(left(None, second), ABSENT_FOR - second);
-    assert_eq!(left(Some(1), second), PRESENT_FOR - second);
+    assert_eq!(left(None, second) + second, ABSENT_FOR);
+    assert_eq!(left(Some(1), second) + second, PRESENT_FOR);
     assert_eq!(left(None, 2 * ABSENT_FOR), Duration::ZERO);
 }
 
