@@ -2,7 +2,12 @@
 //!
 //! The HTTP workers have runtimes of their own, and drop a handler when its client disconnects. Work that must not be
 //! left half done runs on the main runtime instead.
+//!
+//! Tasks that run as long as the process does their work in steps, and a panic ends one [step](survive) alone.
 
+use std::panic::AssertUnwindSafe;
+
+use futures_util::FutureExt;
 use tokio::runtime::Handle;
 use tracing::Instrument;
 
@@ -47,6 +52,20 @@ impl Background {
     }
 }
 
+/// Runs one step of a task that has to go on. A panic ends this step alone: it is logged under the task's name, and
+/// there is no result.
+pub async fn survive<T>(task: &'static str, step: impl Future<Output = T>) -> Option<T> {
+    let result = AssertUnwindSafe(step).catch_unwind().await;
+    if result.is_err() {
+        tracing::error!(
+            event = "task_panicked",
+            task,
+            "a background task failed unexpectedly and goes on"
+        );
+    }
+    result.ok()
+}
+
 #[cfg(test)]
 mod tests {
     use std::future::pending;
@@ -74,6 +93,16 @@ mod tests {
         drop(running);
         go_on.send(()).unwrap();
         is_done.await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_panic_costs_one_step() {
+        let step = |text: &'static str| async move {
+            tokio::task::yield_now().await;
+            text.parse::<u8>().unwrap()
+        };
+        assert_eq!(survive("counting", step("no number")).await, None);
+        assert_eq!(survive("counting", step("7")).await, Some(7));
     }
 
     #[tokio::test]

@@ -38,6 +38,12 @@ impl CpuPool {
             .num_threads(threads)
             .thread_name(|index| format!("cpu-{index}"))
             .start_handler(|_| lower_priority())
+            .panic_handler(|_| {
+                tracing::error!(
+                    event = "pool_panicked",
+                    "a job's caller could not be told of its end, or its result could not be dropped"
+                );
+            })
             .build()?;
         Ok(Self {
             threads: Arc::new(threads),
@@ -64,7 +70,7 @@ impl CpuPool {
             if sender.is_closed() {
                 return;
             }
-            // A panic that reached the pool would end the process.
+            // The caller is told after the panic, not by it: a second panic meanwhile would end the process.
             if let Ok(result) = catch_unwind(AssertUnwindSafe(job)) {
                 // Sending fails if the caller has stopped waiting, and the result is not needed then.
                 drop(sender.send(result));
@@ -108,6 +114,56 @@ mod tests {
             pool.run(|| panic!("expected by this test")).await,
             Err::<(), _>(JobPanicked)
         );
+        assert_eq!(pool.run(|| 7).await, Ok(7));
+    }
+
+    /// A caller whose runtime has broken down.
+    struct BrokenDown(std::sync::mpsc::Sender<()>);
+
+    impl std::task::Wake for BrokenDown {
+        fn wake(self: Arc<Self>) {
+            self.0.send(()).unwrap();
+            panic!("expected by this test");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_caller_that_cannot_be_woken_costs_its_own_job_alone() {
+        let pool = CpuPool::new(1).unwrap();
+        for panics in [false, true] {
+            let (release, gate) = std::sync::mpsc::channel::<()>();
+            let (waking, woken) = std::sync::mpsc::channel::<()>();
+            let waker = Arc::new(BrokenDown(waking)).into();
+            let mut job = Box::pin(pool.run(move || {
+                gate.recv().unwrap();
+                assert!(!panics, "expected by this test");
+            }));
+            let polled = job
+                .as_mut()
+                .poll(&mut std::task::Context::from_waker(&waker));
+            assert!(polled.is_pending());
+            release.send(()).unwrap();
+            woken.recv().unwrap();
+            assert_eq!(pool.run(|| 7).await, Ok(7));
+        }
+    }
+
+    /// Panics where no job is running any more.
+    struct PanicsWhenDropped;
+
+    impl Drop for PanicsWhenDropped {
+        fn drop(&mut self) {
+            panic!("expected by this test");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_result_that_cannot_be_dropped_costs_nothing_else() {
+        let pool = CpuPool::new(1).unwrap();
+        let (release, gate) = std::sync::mpsc::channel::<()>();
+        let abandoned = pool.run(move || gate.recv().map(|()| PanicsWhenDropped));
+        assert!(futures_util::FutureExt::now_or_never(abandoned).is_none());
+        release.send(()).unwrap();
         assert_eq!(pool.run(|| 7).await, Ok(7));
     }
 

@@ -1,27 +1,34 @@
-//! Names that survive a power cut.
+//! Names that survive a power cut, and directories that only the server's user may enter.
 //!
 //! A synced file can still vanish with its name: the name belongs to the directory, and the directory's own name to its
 //! parent. Code that promises durability syncs them too. A name that is there already proves nothing: whoever made it
 //! may not have synced it yet, or may have been killed before that.
 
 use std::fmt::{self, Debug, Formatter};
-use std::fs::{self, File, Metadata};
+use std::fs::{self, DirBuilder, File, Metadata};
 use std::hash::{BuildHasher, RandomState};
 use std::io::{self, ErrorKind};
-use std::os::unix::fs::MetadataExt;
-use std::path::{Path, PathBuf};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt};
+use std::path::{self, Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
+
+/// The mode of directories. What lies in them has mode 0600.
+const OWNER_ONLY: u32 = 0o700;
 
 /// How many names are remembered, at 8 bytes each. The table is direct-mapped: two names that share a slot are synced
 /// more often than necessary, and nothing else.
 const KNOWN: usize = 1 << 16;
 
-/// Creates a directory and its parents, each durable before anything is put into it. One that is there already is
-/// made durable, too, unless this process may not sync its parent. The path is absolute.
+/// Creates a directory and its parents with mode 0700, each durable before anything is put into it. One that is there
+/// already is made durable, too, unless this process may not sync its parent.
 ///
 /// # Errors
 /// A directory cannot be created or synced, or a file is in the way.
 pub fn make(directory: &Path) -> io::Result<()> {
+    make_absolute(&path::absolute(directory)?)
+}
+
+fn make_absolute(directory: &Path) -> io::Result<()> {
     let Some(parent) = directory.parent() else {
         return Ok(());
     };
@@ -31,7 +38,7 @@ pub fn make(directory: &Path) -> io::Result<()> {
             synced => synced,
         };
     }
-    make(parent)?;
+    make_absolute(parent)?;
     create(directory)?;
     sync(parent)
 }
@@ -56,9 +63,9 @@ fn is_refused(error: ErrorKind) -> bool {
     )
 }
 
-/// Creates a directory; another thread or process may have done so meanwhile.
+/// Creates a directory with mode 0700; another thread or process may have done so meanwhile.
 fn create(directory: &Path) -> io::Result<()> {
-    match fs::create_dir(directory) {
+    match DirBuilder::new().mode(OWNER_ONLY).create(directory) {
         Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(()),
         created => created,
     }
@@ -175,9 +182,20 @@ impl Debug for DurableNames {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt;
     use std::sync::{Arc, Mutex};
 
     use super::*;
+
+    #[test]
+    fn directories_are_for_their_owner_alone() {
+        let root = tempfile::tempdir().unwrap();
+        make(&root.path().join("a/b")).unwrap();
+        for made in ["a", "a/b"] {
+            let mode = fs::metadata(root.path().join(made)).unwrap().permissions();
+            assert_eq!(mode.mode() & 0o777, 0o700, "{made}");
+        }
+    }
 
     #[test]
     fn directories_are_made_once_and_files_are_in_the_way() {

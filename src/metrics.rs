@@ -130,6 +130,13 @@ pub struct VersionLabel {
     pub version: &'static str,
 }
 
+/// How well its requests prove that a symbol is missed.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct StandingLabel {
+    /// `once`, `repeated` or `lasting`.
+    pub standing: &'static str,
+}
+
 /// The version that runs.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct BuildLabels {
@@ -309,6 +316,10 @@ metrics! {
         ///
         /// Equal ones count as one.
         pub missing_pending: Gauge,
+        /// Rows of missing symbols deleted because there were too many.
+        ///
+        /// By how the symbol was asked for: `once`, `repeated` within a day, or `lasting` over days.
+        pub missing_trimmed: Family<StandingLabel, Counter>,
     }
 }
 

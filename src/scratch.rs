@@ -3,16 +3,19 @@
 //! A [`Scratch`] is a directory of one process. Most files in it have no name and are gone when the process ends, even
 //! if it is killed. A file that is renamed into place later needs a name, so it is made in the process's own folder.
 //! The process holds a lock on the folder's `lock` file until it ends. A starting process removes the folders whose
-//! lock is free, and leaves those of running processes alone.
+//! lock is free or gone, and leaves those of running processes alone. Only the user of the process may enter the
+//! folders and open the files.
 
-use std::fs::{self, File};
-use std::io;
+use std::fs::{self, DirEntry, File, OpenOptions, Permissions};
+use std::io::{self, ErrorKind};
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 use std::sync::Arc;
 
 use tempfile::{NamedTempFile, TempDir};
 
 use crate::blocking;
+use crate::durable_dirs;
 
 /// A directory for temporary files of this process.
 #[derive(Debug)]
@@ -30,9 +33,9 @@ impl Scratch {
     /// # Errors
     /// `parent` cannot be created or written to.
     pub fn open(parent: &Path) -> io::Result<Self> {
-        fs::create_dir_all(parent)?;
+        durable_dirs::make(parent)?;
         // One process at a time, so that none sees a folder that is made but not locked yet.
-        let turn = File::create(parent.join("lock"))?;
+        let turn = lock_file(parent)?;
         turn.lock()?;
         let abandoned = remove_abandoned(parent)?;
         let mut random = [0; 16];
@@ -41,8 +44,9 @@ impl Scratch {
         let folder = tempfile::Builder::new()
             .prefix(&name)
             .rand_bytes(0)
+            .permissions(Permissions::from_mode(0o700))
             .tempdir_in(parent)?;
-        let lock = File::create_new(folder.path().join("lock"))?;
+        let lock = lock_file(folder.path())?;
         lock.try_lock()?;
         Ok(Self {
             name,
@@ -90,31 +94,50 @@ impl Scratch {
     }
 }
 
-/// Removes the folders of dead processes and returns their names.
+/// Opens the file in a folder on which locks are held, making it if need be.
+fn lock_file(folder: &Path) -> io::Result<File> {
+    OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o600)
+        .open(folder.join("lock"))
+}
+
+/// Removes the folders of dead processes and returns their names. The caller has its turn, so no folder is just being
+/// made.
 fn remove_abandoned(parent: &Path) -> io::Result<Vec<String>> {
     let mut abandoned = Vec::new();
     for entry in fs::read_dir(parent)? {
         let entry = entry?;
-        let path = entry.path();
-        if !is_abandoned(&path) {
+        if !is_abandoned(&entry) {
             continue;
         }
         abandoned.push(entry.file_name().to_string_lossy().into_owned());
-        if let Err(error) = fs::remove_dir_all(&path) {
-            tracing::warn!(
+        match fs::remove_dir_all(entry.path()) {
+            Err(error) if error.kind() != ErrorKind::NotFound => tracing::warn!(
                 event = "scratch_left",
-                path = %path.display(),
+                path = %entry.path().display(),
                 %error,
                 "could not remove left-over temporary files"
-            );
+            ),
+            // A process that is ending removes its own.
+            _ => {}
         }
     }
     Ok(abandoned)
 }
 
-/// Returns whether a folder has a lock file that no running process has locked.
-fn is_abandoned(folder: &Path) -> bool {
-    File::open(folder.join("lock")).is_ok_and(|lock| lock.try_lock().is_ok())
+/// Returns whether an entry is the folder of a process that has ended: nobody holds its lock, or the lock file is gone,
+/// since whoever removed it was removing the folder. A lock that cannot be tried may be a living process's.
+fn is_abandoned(entry: &DirEntry) -> bool {
+    if !entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+        return false;
+    }
+    match File::open(entry.path().join("lock")) {
+        Ok(lock) => lock.try_lock().is_ok(),
+        Err(error) => error.kind() == ErrorKind::NotFound,
+    }
 }
 
 #[cfg(test)]
@@ -145,6 +168,37 @@ mod tests {
             1,
             "only the common lock"
         );
+    }
+
+    #[test]
+    fn folders_without_a_lock_go_whatever_is_in_them_and_nothing_else_does() {
+        let parent = tempfile::tempdir().unwrap();
+        let elsewhere = tempfile::tempdir().unwrap();
+        let path = |name: &str| parent.path().join(name);
+        fs::create_dir(path("empty")).unwrap();
+        fs::create_dir_all(path("full/deep")).unwrap();
+        fs::write(path("full/half-written"), "x").unwrap();
+        fs::write(path("file"), "not a folder").unwrap();
+        fs::write(elsewhere.path().join("kept"), "x").unwrap();
+        std::os::unix::fs::symlink(elsewhere.path(), path("link")).unwrap();
+        let living = Scratch::open(parent.path()).unwrap();
+        let mut abandoned = living.abandoned().to_vec();
+        abandoned.sort();
+        assert_eq!(abandoned, ["empty", "full"]);
+        assert!(!path("empty").exists() && !path("full").exists());
+        assert!(path("file").exists());
+        assert!(path("link/kept").exists());
+    }
+
+    #[test]
+    fn a_lock_that_cannot_be_tried_may_be_a_living_ones() {
+        let parent = tempfile::tempdir().unwrap();
+        let folder = parent.path().join("unknown");
+        fs::create_dir(&folder).unwrap();
+        // It leads to itself, so it can never be opened.
+        std::os::unix::fs::symlink("lock", folder.join("lock")).unwrap();
+        Scratch::open(parent.path()).unwrap();
+        assert!(folder.exists());
     }
 
     #[test]

@@ -6,6 +6,8 @@ use std::time::Duration;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use crate::background::survive;
+
 use super::{BatchId, Buffer, Count, Destination, Report, WriteError};
 
 /// The most keys in a batch.
@@ -65,19 +67,24 @@ impl<D: Destination> BatchWriter<D> {
         loop {
             tokio::select! {
                 () = stop.cancelled() => break,
-                _ = flush.tick() => self.flush().await,
+                _ = flush.tick() => self.flush_and_survive().await,
             }
         }
         for _ in 0..LAST_ATTEMPTS {
             if self.pending() == 0 {
                 return;
             }
-            self.flush().await;
+            self.flush_and_survive().await;
         }
         let keys = self.pending();
         if keys > 0 {
             self.destination.report(Report::Lost { keys });
         }
+    }
+
+    /// If the flush panics, the counts that it has taken out of the buffer are lost.
+    async fn flush_and_survive(&mut self) {
+        survive("writing counts", self.flush()).await;
     }
 
     /// How many keys wait to be written.

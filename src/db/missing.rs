@@ -138,6 +138,47 @@ pub struct MissingFilter {
     pub is_resolved: Option<bool>,
 }
 
+/// How often and when the symbol of a row was asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MissingDemand {
+    /// The row's number.
+    pub id: i64,
+    /// How often, in all.
+    pub count: u64,
+    /// When first.
+    pub created_at: OffsetDateTime,
+    /// When last.
+    pub modified_at: OffsetDateTime,
+}
+
+impl MissingDemand {
+    /// The row's place among all rows.
+    #[must_use]
+    pub fn place(&self) -> MissingPlace {
+        MissingPlace {
+            modified_at: self.modified_at,
+            id: self.id,
+        }
+    }
+}
+
+/// A place among the rows, ordered by when they were last asked for and then by number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct MissingPlace {
+    /// When last asked for.
+    pub modified_at: OffsetDateTime,
+    /// The row's number.
+    pub id: i64,
+}
+
+impl MissingPlace {
+    /// The place before all rows.
+    pub const START: Self = Self {
+        modified_at: OffsetDateTime::UNIX_EPOCH,
+        id: 0,
+    };
+}
+
 /// A page of rows.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MissingPage {
@@ -201,4 +242,18 @@ pub trait MissingRecords: Debug + Send + Sync {
     /// Deletes rows last asked for before the given time and returns how many there were. Writers whose last batch is
     /// as old are forgotten, too.
     async fn expire_missing(&self, before: OffsetDateTime) -> Result<u64, DbError>;
+
+    /// How many rows there are.
+    async fn missing_total(&self) -> Result<u64, DbError>;
+
+    /// At most `limit` rows behind a place, the one last asked for longest ago first.
+    async fn missing_by_age(
+        &self,
+        after: MissingPlace,
+        limit: u32,
+    ) -> Result<Vec<MissingDemand>, DbError>;
+
+    /// Deletes these rows, but none that was asked for since it was read. Returns how many were deleted. Other writers
+    /// wait meanwhile, so callers name a few hundred at a time.
+    async fn remove_missing(&self, rows: &[MissingDemand]) -> Result<u64, DbError>;
 }

@@ -2,10 +2,12 @@
 //!
 //! A request adds to a count in memory (see [`crate::counting`]), and a worker writes the counts within a second. The
 //! number of different symbols in memory is limited. While the database cannot be reached, new symbols beyond the limit
-//! are dropped, and the drops counted. [`report`] reads the written counts.
+//! are dropped, and the drops counted. The rows in the database are limited, too, see `pruner`. [`report`] reads the
+//! written counts.
 
 mod cab_pairs;
 mod guard;
+mod pruner;
 pub mod report;
 mod worker;
 
@@ -49,6 +51,9 @@ pub struct MissingConfig {
     /// Symbols that were not asked for within this time are deleted.
     #[serde(with = "humantime_serde")]
     pub keep: Duration,
+    /// How many rows are kept. Beyond that, the least asked for and oldest are deleted; every node may add a twentieth
+    /// until it looks.
+    pub max_rows: u64,
 }
 
 impl Default for MissingConfig {
@@ -58,6 +63,7 @@ impl Default for MissingConfig {
             flush_every: Duration::from_millis(500),
             pending_limit: 100_000,
             keep: Duration::from_hours(30 * 24),
+            max_rows: 1_000_000,
         }
     }
 }
@@ -66,11 +72,14 @@ impl Section for MissingConfig {
     fn violations(&self) -> Vec<Violation> {
         violations(
             "missing",
-            &[(
-                "flush_every",
-                !self.flush_every.is_zero(),
-                "must be longer than zero",
-            )],
+            &[
+                (
+                    "flush_every",
+                    !self.flush_every.is_zero(),
+                    "must be longer than zero",
+                ),
+                ("max_rows", self.max_rows > 0, "must be more than zero"),
+            ],
         )
     }
 }

@@ -8,6 +8,7 @@ use anyhow::Context;
 use crate::clock::SharedClock;
 use crate::config::Config;
 use crate::db::{self, Database};
+use crate::durable_dirs;
 use crate::metrics::Metrics;
 use crate::storage::{self, Checked, Integrity, Metered, ObjectSource, Storage};
 
@@ -79,5 +80,6 @@ pub async fn open_database(config: &Config) -> anyhow::Result<Arc<dyn Database>>
 
 fn make_data_dir(config: &Config) -> anyhow::Result<()> {
     let data_dir = &config.data_dir;
-    std::fs::create_dir_all(data_dir).with_context(|| format!("cannot make data_dir {data_dir}"))
+    durable_dirs::make(Path::new(data_dir))
+        .with_context(|| format!("cannot make data_dir {data_dir}"))
 }

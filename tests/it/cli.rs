@@ -10,11 +10,11 @@ use tempfile::TempDir;
 
 use crate::support::{ID, Running, sym, symbold};
 
-fn run(folder: &Path, arguments: &[&str]) -> Output {
+pub(crate) fn run(folder: &Path, arguments: &[&str]) -> Output {
     symbold(folder).args(arguments).output().unwrap()
 }
 
-fn stdout(output: &Output) -> String {
+pub(crate) fn stdout(output: &Output) -> String {
     assert!(output.status.success(), "{output:?}");
     String::from_utf8(output.stdout.clone()).unwrap()
 }
@@ -50,7 +50,7 @@ fn a_redis_that_is_away_is_a_warning_without_its_password() {
     assert!(!said.contains("s3cret"), "{said}");
 }
 
-fn folder_of_symbols(folder: &Path) -> std::path::PathBuf {
+pub(crate) fn folder_of_symbols(folder: &Path) -> std::path::PathBuf {
     let symbols = folder.join("symbols");
     let module = symbols.join("xul.pdb").join(ID);
     fs::create_dir_all(&module).unwrap();

@@ -8,7 +8,7 @@ use std::process::{Command, Output, Stdio};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::cli::{Running, symbold};
+use crate::support::{Running, symbold};
 
 const ID: &str = "44E4EC8C2F41492B9369D6B9A059577C2";
 

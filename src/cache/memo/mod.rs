@@ -8,6 +8,7 @@
 //! the others: what is kept says when it was asked, and [`Coherence`] decides whether it still holds.
 
 mod counters;
+mod lifetime;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,6 +23,7 @@ use super::{CacheKey, Coherence, Reading, SharedCache, Token};
 use crate::clock::SharedClock;
 
 pub use counters::LookupCounters;
+use lifetime::Lifetime;
 
 /// An entry's weight beside its key, in bytes: the value and the cache's own bookkeeping, roughly.
 const ENTRY_WEIGHT: usize = 400;
@@ -107,7 +109,7 @@ where
             .max_capacity(settings.capacity)
             .weigher(weigh)
             // Only so that memory is given back: what counts is the entry's own time, by our clock.
-            .time_to_live(settings.present_for.max(settings.absent_for))
+            .expire_after(Lifetime::by(Arc::clone(&clock)))
             .build();
         let coherence = match &shared {
             Some(shared) => Arc::clone(shared.coherence()),

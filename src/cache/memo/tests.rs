@@ -5,6 +5,7 @@ use std::future::{Ready, ready};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use futures_util::future::join_all;
+use moka::Expiry;
 use time::macros::datetime;
 use tokio::sync::Notify;
 
@@ -347,4 +348,51 @@ async fn peeking_changes_nothing() {
         0
     );
     assert_eq!((bench.asked(), other.asked()), (1, 0));
+}
+
+#[tokio::test]
+async fn an_entry_may_go_when_it_is_believed_no_more() {
+    let bench = Bench::new(None);
+    let lifetime = Lifetime::by(Arc::<ManualClock>::clone(&bench.clock));
+    let left = |answer: Option<u32>, after: Duration| {
+        let entry = bench.memo.entry(answer, bench.memo.moment(&key()));
+        bench.clock.advance(after);
+        let at = tokio::time::Instant::now().into_std();
+        let created = lifetime.expire_after_create(&key(), &entry, at);
+        // What it had before does not matter.
+        let updated = lifetime.expire_after_update(&key(), &entry, at, Some(PRESENT_FOR));
+        assert_eq!(created, updated);
+        created.unwrap()
+    };
+    let second = Duration::from_secs(1);
+    assert_eq!(left(None, second) + second, ABSENT_FOR);
+    assert_eq!(left(Some(1), second) + second, PRESENT_FOR);
+    assert_eq!(left(None, 2 * ABSENT_FOR), Duration::ZERO);
+}
+
+#[tokio::test]
+async fn absent_answers_leave_memory_before_it_is_full() {
+    let mut bench = Bench::new(None);
+    bench.memo = Memo::new(
+        MemoSettings {
+            absent_for: Duration::from_millis(1),
+            ..bench.memo.settings.clone()
+        },
+        None,
+        bench.counters.clone(),
+        Arc::<ManualClock>::clone(&bench.clock),
+    );
+    for number in 0..100_u32 {
+        let key = CacheKey::new("number", &[&number.to_string()]);
+        let truth = (number == 7).then_some(number);
+        let asked = bench.memo.get_or_ask(&key, || bench.ask(truth));
+        asked.await.unwrap();
+    }
+    // The cache counts real time; nothing else is waited for.
+    while bench.memo.entries.entry_count() != 1 {
+        tokio::task::yield_now().await;
+        bench.memo.entries.run_pending_tasks().await;
+    }
+    let key = CacheKey::new("number", &["7"]);
+    assert_eq!(bench.memo.peek(&key).await.unwrap().answer, Some(7));
 }

@@ -49,6 +49,7 @@ use tokio::time::sleep;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::{CacheConfig, CacheError, CacheKey, Coherence, Reading, SharedCache, Token};
+use crate::background::survive;
 use crate::clock::SharedClock;
 use crate::metrics::Metrics;
 use crate::service_url::ServiceUrl;
@@ -239,11 +240,11 @@ fn reading(answers: Vec<Value>) -> Option<Reading> {
 /// Keeps the connection alive, and publishes the changes that wait.
 async fn keep_up(connection: Arc<Connection>, publisher: Arc<Publisher>, patience: Duration) {
     loop {
-        let result = match connection.renew(patience / 2).await {
-            Ok(()) => publisher.catch_up().await,
-            Err(error) => Err(error),
+        let round = async {
+            connection.renew(patience / 2).await?;
+            publisher.catch_up().await
         };
-        if let Err(error) = result {
+        if let Some(Err(error)) = survive("telling other nodes", round).await {
             tracing::debug!(event = "shared_cache_fault", %error, "could not keep up with redis");
         }
         sleep(subscriber::jittered(patience / 4)).await;

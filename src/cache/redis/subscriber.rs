@@ -15,6 +15,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use tokio::time::{sleep, timeout};
 
 use super::super::Coherence;
+use crate::background::survive;
 use crate::clock::SharedClock;
 use crate::service_url::ServiceUrl;
 
@@ -40,6 +41,8 @@ enum Lost {
     Closed,
     #[error("no sign of life in time")]
     Silent(#[from] tokio::time::error::Elapsed),
+    #[error("listening failed unexpectedly")]
+    Panicked,
 }
 
 impl Subscriber {
@@ -49,7 +52,8 @@ impl Subscriber {
         let mut pause = shortest;
         let mut is_known = false;
         loop {
-            let Err(lost) = self.listen().await;
+            let listened = survive("listening to other nodes", self.listen()).await;
+            let Err(lost) = listened.unwrap_or(Err(Lost::Panicked));
             if self.is_listening.set(0) == 1 {
                 (pause, is_known) = (shortest, false);
             }

@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use futures_util::future::join_all;
 
 use super::minute;
-use crate::db::missing::{BatchId, MissingCount, MissingRecord, MissingSymbol};
+use crate::db::missing::{
+    BatchId, MissingCount, MissingDemand, MissingPlace, MissingRecord, MissingSymbol,
+};
 use crate::db::{Database, DbError};
 
 pub(super) async fn check_all(database: &dyn Database) {
@@ -22,6 +24,7 @@ pub(super) async fn check_all(database: &dyn Database) {
     names_may_be_as_long_as_the_grammar_allows(database).await;
     all_rows_are_read_some_at_a_time(database).await;
     old_rows_expire(database).await;
+    rows_are_read_by_age_and_removed(database).await;
 }
 
 pub(super) fn symbol(debug_file: &str) -> MissingSymbol {
@@ -319,4 +322,42 @@ async fn old_rows_expire(database: &dyn Database) {
     let left = all(database).await.into_iter();
     let left: Vec<String> = left.map(|row| row.symbol.debug_file).collect();
     assert_eq!(left, ["on the boundary", "young"]);
+}
+
+async fn rows_are_read_by_age_and_removed(database: &dyn Database) {
+    empty(database).await;
+    assert_eq!(database.missing_total().await.unwrap(), 0);
+    for (name, minutes) in [("c", 3), ("a", 1), ("b", 2), ("d", 3), ("a", 2)] {
+        add(database, &[asked(symbol(name), 1, minutes)])
+            .await
+            .unwrap();
+    }
+    assert_eq!(database.missing_total().await.unwrap(), 4);
+
+    let mut read = Vec::new();
+    let mut place = MissingPlace::START;
+    loop {
+        let rows = database.missing_by_age(place, 3).await.unwrap();
+        let Some(last) = rows.last() else { break };
+        place = last.place();
+        read.extend(rows);
+    }
+    assert!(read.is_sorted_by_key(MissingDemand::place));
+    let ages: Vec<_> = read
+        .iter()
+        .map(|row| (row.count, row.created_at, row.modified_at))
+        .collect();
+    let expected = [(2, 1, 2), (1, 2, 2), (1, 3, 3), (1, 3, 3)]
+        .map(|(count, first, last)| (count, minute(first), minute(last)));
+    // The row of "a" is older than that of "b", and was last asked for at the same time.
+    assert_eq!(ages, expected);
+
+    add(database, &[asked(symbol("b"), 1, 2)]).await.unwrap();
+    assert_eq!(database.remove_missing(&[]).await.unwrap(), 0);
+    assert_eq!(database.remove_missing(&read[..3]).await.unwrap(), 2);
+    let left = all(database).await.into_iter();
+    let mut left: Vec<String> = left.map(|row| row.symbol.debug_file).collect();
+    left.sort();
+    assert_eq!(left, ["b", "d"], "one was asked for since it was read");
+    assert_eq!(database.remove_missing(&read).await.unwrap(), 1);
 }

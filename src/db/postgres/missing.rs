@@ -9,8 +9,8 @@ use super::PostgresDatabase;
 use super::values::{Parameter, array, column, natural, number, numbers, parameters};
 use crate::db::DbError;
 use crate::db::missing::{
-    ARRIVAL_NEWS, BatchId, MissingCount, MissingFilter, MissingPage, MissingRecord, MissingRecords,
-    MissingSymbol, PageRequest,
+    ARRIVAL_NEWS, BatchId, MissingCount, MissingDemand, MissingFilter, MissingPage, MissingPlace,
+    MissingRecord, MissingRecords, MissingSymbol, PageRequest,
 };
 use crate::db::windows_endings::windows_endings;
 
@@ -81,6 +81,16 @@ const EXPIRE: &str = "
         SELECT id FROM missing_symbols WHERE modified_at < $1 LIMIT $2 FOR UPDATE SKIP LOCKED
     )
     DELETE FROM missing_symbols USING old WHERE missing_symbols.id = old.id RETURNING old.id";
+
+/// As [`EXPIRE`]: a row that is just being asked for, or was since it was read, stays.
+const REMOVE: &str = "
+    WITH unwanted AS (
+        SELECT missing.id FROM missing_symbols AS missing
+        JOIN unnest($1::bigint[], $2::bigint[]) AS read (id, count)
+            ON missing.id = read.id AND missing.count = read.count
+        FOR UPDATE OF missing SKIP LOCKED
+    )
+    DELETE FROM missing_symbols USING unwanted WHERE missing_symbols.id = unwanted.id RETURNING unwanted.id";
 
 #[async_trait]
 impl MissingRecords for PostgresDatabase {
@@ -166,6 +176,33 @@ impl MissingRecords for PostgresDatabase {
         self.query(forget, parameters![before]).await?;
         Ok(expired)
     }
+
+    async fn missing_total(&self) -> Result<u64, DbError> {
+        let total = "SELECT count(*) AS total FROM missing_symbols";
+        let rows = self.query(total, parameters![]).await?;
+        let total = rows.first().map(|row| natural(row, "total"));
+        Ok(total.transpose()?.unwrap_or_default())
+    }
+
+    async fn missing_by_age(
+        &self,
+        after: MissingPlace,
+        limit: u32,
+    ) -> Result<Vec<MissingDemand>, DbError> {
+        let rows = self
+            .query(
+                "SELECT id, count, created_at, modified_at FROM missing_symbols
+                 WHERE (modified_at, id) > ($1, $2) ORDER BY modified_at, id LIMIT $3",
+                parameters![after.modified_at, after.id, i64::from(limit)],
+            )
+            .await?;
+        rows.iter().map(missing_demand).collect()
+    }
+
+    async fn remove_missing(&self, rows: &[MissingDemand]) -> Result<u64, DbError> {
+        let parameters = vec![array(rows, |row| row.id), numbers(rows, |row| row.count)?];
+        Ok(self.query(REMOVE, parameters).await?.len() as u64)
+    }
 }
 
 /// SHA-256 of all parts of a symbol, each behind its length, so that no two symbols give the same bytes. All spellings
@@ -222,6 +259,15 @@ fn missing_record(row: &Row) -> Result<MissingRecord, DbError> {
         created_at: column(row, "created_at")?,
         modified_at: column(row, "modified_at")?,
         resolved_at: column(row, "resolved_at")?,
+    })
+}
+
+fn missing_demand(row: &Row) -> Result<MissingDemand, DbError> {
+    Ok(MissingDemand {
+        id: column(row, "id")?,
+        count: natural(row, "count")?,
+        created_at: column(row, "created_at")?,
+        modified_at: column(row, "modified_at")?,
     })
 }
 

@@ -8,14 +8,14 @@ use super::SqliteDatabase;
 use super::values::Time;
 use crate::db::DbError;
 use crate::db::missing::{
-    ARRIVAL_NEWS, BatchId, MissingCount, MissingFilter, MissingPage, MissingRecord, MissingRecords,
-    MissingSymbol, PageRequest,
+    ARRIVAL_NEWS, BatchId, MissingCount, MissingDemand, MissingFilter, MissingPage, MissingPlace,
+    MissingRecord, MissingRecords, MissingSymbol, PageRequest,
 };
 use crate::db::windows_endings::windows_endings;
 use symbols::is_windows_name;
 
-/// How many rows are deleted at once, so that uploads need not wait for a long clearing.
-const EXPIRED_AT_ONCE: usize = 10_000;
+/// How many rows are deleted at once: some 20 ms of work, for which an upload may have to wait.
+const EXPIRED_AT_ONCE: usize = 500;
 
 /// When the file of a row arrived, if it did: `:arrival_news` is the microseconds by which the news may be late.
 /// A file of a Windows module may have arrived under another spelling; the condition is that of the index.
@@ -192,6 +192,48 @@ impl MissingRecords for SqliteDatabase {
         .await?;
         Ok(expired)
     }
+
+    async fn missing_total(&self) -> Result<u64, DbError> {
+        self.read(|transaction| {
+            let total = transaction
+                .prepare_cached("SELECT count(*) FROM missing_symbols")?
+                .query_row([], |row| row.get(0))?;
+            Ok(total)
+        })
+        .await
+    }
+
+    async fn missing_by_age(
+        &self,
+        after: MissingPlace,
+        limit: u32,
+    ) -> Result<Vec<MissingDemand>, DbError> {
+        self.read(move |transaction| {
+            let rows = transaction
+                .prepare_cached(
+                    "SELECT id, count, created_at, modified_at FROM missing_symbols
+                     WHERE (modified_at, id) > (?1, ?2) ORDER BY modified_at, id LIMIT ?3",
+                )?
+                .query_map((Time(after.modified_at), after.id, limit), missing_demand)?
+                .collect::<Result<Vec<_>, _>>()?;
+            Ok(rows)
+        })
+        .await
+    }
+
+    async fn remove_missing(&self, rows: &[MissingDemand]) -> Result<u64, DbError> {
+        let rows: Vec<_> = rows.iter().map(|row| (row.id, row.count)).collect();
+        self.write(move |transaction| {
+            let mut remove = transaction
+                .prepare_cached("DELETE FROM missing_symbols WHERE id = ?1 AND count = ?2")?;
+            let mut removed = 0;
+            for row in rows {
+                removed += remove.execute(row)? as u64;
+            }
+            Ok(removed)
+        })
+        .await
+    }
 }
 
 /// The parameters of [`RESOLVED_AT`] and [`MATCHING`].
@@ -234,6 +276,15 @@ fn missing_record(row: &Row<'_>) -> rusqlite::Result<MissingRecord> {
         resolved_at: row
             .get::<_, Option<Time>>("resolved_at")?
             .map(|time| time.0),
+    })
+}
+
+fn missing_demand(row: &Row<'_>) -> rusqlite::Result<MissingDemand> {
+    Ok(MissingDemand {
+        id: row.get("id")?,
+        count: row.get("count")?,
+        created_at: row.get::<_, Time>("created_at")?.0,
+        modified_at: row.get::<_, Time>("modified_at")?.0,
     })
 }
 

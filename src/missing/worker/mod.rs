@@ -1,4 +1,4 @@
-//! Writes the counts of missing symbols to the database, and deletes old rows.
+//! Writes the counts of missing symbols to the database, and has what is too old or too much pruned.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -6,6 +6,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use tokio_util::sync::CancellationToken;
 
+use super::pruner::{Pruner, Written};
 use super::{Asked, MissingConfig, MissingLog};
 use crate::clock::SharedClock;
 use crate::counting::{BatchId, BatchWriter, Destination, Report, WriteError};
@@ -13,16 +14,12 @@ use crate::db::missing::{MissingCount, MissingSymbol};
 use crate::db::{DbError, MissingRecords};
 use crate::metrics::Metrics;
 
-/// How often old rows are looked for.
-const EXPIRE_EVERY: Duration = Duration::from_hours(1);
-
-/// The task that writes counts and deletes old rows.
+/// The task that writes counts and deletes rows.
 #[derive(Debug)]
 pub struct MissingWorker {
     writer: BatchWriter<MissingTable>,
-    database: Arc<dyn MissingRecords>,
-    config: MissingConfig,
-    clock: SharedClock,
+    pruner: Pruner,
+    flush_every: Duration,
 }
 
 impl MissingWorker {
@@ -37,50 +34,24 @@ impl MissingWorker {
         clock: SharedClock,
         metrics: Metrics,
     ) -> Result<Self, getrandom::Error> {
+        let flush_every = config.flush_every;
+        let pruner = Pruner::new(Arc::clone(&database), config, clock, metrics.clone());
         let table = MissingTable {
-            database: Arc::clone(&database),
+            database,
             metrics,
+            written: pruner.written(),
         };
         Ok(Self {
             writer: BatchWriter::new(log.counts, table)?,
-            database,
-            config,
-            clock,
+            pruner,
+            flush_every,
         })
     }
 
     /// Works until `stop`; then writes what is left and returns.
     pub async fn run(self, stop: CancellationToken) {
-        let Self {
-            writer,
-            database,
-            config,
-            clock,
-        } = self;
-        let expire = async {
-            let mut hourly = tokio::time::interval(EXPIRE_EVERY);
-            loop {
-                tokio::select! {
-                    () = stop.cancelled() => return,
-                    _ = hourly.tick() => expire(&*database, &config, &clock).await,
-                }
-            }
-        };
-        tokio::join!(writer.run(config.flush_every, stop.clone()), expire);
-    }
-}
-
-async fn expire(database: &dyn MissingRecords, config: &MissingConfig, clock: &SharedClock) {
-    match database.expire_missing(clock.now() - config.keep).await {
-        Ok(0) => {}
-        Ok(rows) => tracing::info!(
-            event = "missing_expired",
-            rows,
-            "deleted missing symbols that were not asked for lately"
-        ),
-        Err(error) => {
-            tracing::warn!(event = "missing_not_expired", %error, "could not delete old missing symbols");
-        }
+        let write = self.writer.run(self.flush_every, stop.clone());
+        tokio::join!(write, self.pruner.run(stop));
     }
 }
 
@@ -89,6 +60,7 @@ async fn expire(database: &dyn MissingRecords, config: &MissingConfig, clock: &S
 struct MissingTable {
     database: Arc<dyn MissingRecords>,
     metrics: Metrics,
+    written: Arc<Written>,
 }
 
 #[async_trait]
@@ -110,7 +82,10 @@ impl Destination for MissingTable {
             })
             .collect();
         match self.database.add_missing(batch, &counts).await {
-            Ok(()) => Ok(()),
+            Ok(()) => {
+                self.written.add(counts.len());
+                Ok(())
+            }
             Err(error @ DbError::Conflict(_)) => Err(WriteError::Refused(error.to_string())),
             Err(error) => Err(WriteError::Unsettled(error.to_string())),
         }

@@ -9,7 +9,10 @@ use super::*;
 use crate::clock::ManualClock;
 use crate::counting::{BATCH, LAST_ATTEMPTS};
 use crate::db::SqliteDatabase;
-use crate::db::missing::{MissingFilter, MissingPage, MissingRecord, MissingRecords, PageRequest};
+use crate::db::missing::{
+    MissingDemand, MissingFilter, MissingPage, MissingPlace, MissingRecord, MissingRecords,
+    PageRequest,
+};
 use crate::missing::CodeInfo;
 use symbols::SymbolKey;
 
@@ -51,6 +54,22 @@ impl MissingRecords for Troubled {
         limit: u32,
     ) -> Result<Vec<MissingRecord>, DbError> {
         self.sound.missing_since(since, after, limit).await
+    }
+
+    async fn missing_total(&self) -> Result<u64, DbError> {
+        self.sound.missing_total().await
+    }
+
+    async fn missing_by_age(
+        &self,
+        after: MissingPlace,
+        limit: u32,
+    ) -> Result<Vec<MissingDemand>, DbError> {
+        self.sound.missing_by_age(after, limit).await
+    }
+
+    async fn remove_missing(&self, rows: &[MissingDemand]) -> Result<u64, DbError> {
+        self.sound.remove_missing(rows).await
     }
 
     async fn expire_missing(&self, _: OffsetDateTime) -> Result<u64, DbError> {

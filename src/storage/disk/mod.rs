@@ -70,7 +70,7 @@ impl DiskStorage {
         names: impl FnOnce(&Path) -> DurableNames,
     ) -> Result<Self, StorageError> {
         let open = || {
-            durable_dirs::make(&std::path::absolute(root)?)?;
+            durable_dirs::make(root)?;
             let scratch = Scratch::open(&root.join(INCOMING))?;
             let source = DiskSource::at(root, Some(INCOMING))?;
             Ok(Self {

@@ -7,6 +7,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::error::StagedError;
 use super::files::StagedFiles;
+use crate::background::survive;
 
 /// How often to sweep.
 const EVERY: Duration = Duration::from_mins(10);
@@ -25,7 +26,7 @@ impl StagedFiles {
         loop {
             tokio::select! {
                 () = stop.cancelled() => return,
-                _ = turn.tick() => self.sweep_and_log().await,
+                _ = turn.tick() => drop(survive("sweeping staged files", self.sweep_and_log()).await),
             }
         }
     }

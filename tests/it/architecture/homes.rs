@@ -28,6 +28,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("symbolic_common", &["symbolication/symcaches"]),
     ("strict_zip", &["upload"]),
     ("tar", &["debuginfod"]),
+    ("tikv_jemallocator", &["main"]),
     (
         "reqwest",
         &[

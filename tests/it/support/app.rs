@@ -67,13 +67,16 @@ impl App {
 
     /// Starts a server whose clock the test moves.
     pub(crate) async fn with_clock(clock: Arc<ManualClock>) -> Self {
-        Self::launch(
-            Arc::new(tempfile::tempdir().unwrap()),
-            clock,
-            |_| {},
-            |adaptors| adaptors,
-        )
-        .await
+        Self::with_clock_and(clock, |_| {}).await
+    }
+
+    /// As [`Self::with_clock`], with some settings changed.
+    pub(crate) async fn with_clock_and(
+        clock: Arc<ManualClock>,
+        change: impl FnOnce(&mut Config),
+    ) -> Self {
+        let data = Arc::new(tempfile::tempdir().unwrap());
+        Self::launch(data, clock, change, |adaptors| adaptors).await
     }
 
     /// Starts another server on the same data, as a second node.

@@ -8,7 +8,8 @@ use async_trait::async_trait;
 use symbold::db::build_ids::{BuildIdRecord, BuildIdRecords, KeyRange, ModuleFolder};
 use symbold::db::files::{FileRecords, HeldId, ModuleRecord, ReplacedFile};
 use symbold::db::missing::{
-    BatchId, MissingCount, MissingFilter, MissingPage, MissingRecord, MissingRecords, PageRequest,
+    BatchId, MissingCount, MissingDemand, MissingFilter, MissingPage, MissingPlace, MissingRecord,
+    MissingRecords, PageRequest,
 };
 use symbold::db::nodes::{NodeBeat, NodeRecords};
 use symbold::db::tokens::{NewToken, TokenRecord, TokenRecords};
@@ -30,6 +31,8 @@ pub(crate) enum Fault {
     Refused,
     /// Everything, and then the answer was lost.
     AnswerLost,
+    /// Nothing, for a mistake in the program.
+    Panics,
 }
 
 /// Which calls fail, of those that uploads make.
@@ -95,6 +98,7 @@ impl Faults {
         match self.next() {
             None => call.await,
             Some(Fault::Refused) => Err(error()),
+            Some(Fault::Panics) => panic!("the test wants it so"),
             Some(Fault::AnswerLost) => {
                 call.await?;
                 Err(error())
@@ -411,6 +415,22 @@ impl MissingRecords for FaultyDatabase {
         limit: u32,
     ) -> Result<Vec<MissingRecord>, DbError> {
         self.sound.missing_since(since, after, limit).await
+    }
+
+    async fn missing_total(&self) -> Result<u64, DbError> {
+        self.sound.missing_total().await
+    }
+
+    async fn missing_by_age(
+        &self,
+        after: MissingPlace,
+        limit: u32,
+    ) -> Result<Vec<MissingDemand>, DbError> {
+        self.sound.missing_by_age(after, limit).await
+    }
+
+    async fn remove_missing(&self, rows: &[MissingDemand]) -> Result<u64, DbError> {
+        self.sound.remove_missing(rows).await
     }
 
     async fn expire_missing(&self, before: OffsetDateTime) -> Result<u64, DbError> {

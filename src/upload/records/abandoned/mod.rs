@@ -22,12 +22,16 @@ use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
 use super::in_flight::InFlight;
+use crate::background::survive;
 use crate::clock::SharedClock;
 use crate::db::nodes::NodeBeat;
 use crate::db::{Database, DbError};
 
 /// How many rounds in a row a beat may stand still.
 const STILL_ROUNDS: u32 = 6;
+
+/// What the log calls this task.
+const TASK: &str = "ending abandoned uploads";
 
 const KILLED: &str = "The server that took it was killed before it was finished. Upload it again";
 const SILENT: &str = "The server that took it has not been heard of since. Upload it again";
@@ -78,10 +82,12 @@ impl AbandonedUploads {
         loop {
             let done = tokio::select! {
                 () = stop.cancelled() => break,
-                _ = rounds.tick() => self.round().await,
-                () = in_flight.dropped() => self.fail_dropped().await,
+                _ = rounds.tick() => survive(TASK, self.round()).await,
+                () = in_flight.dropped() => survive(TASK, self.fail_dropped()).await,
             };
-            self.note(done);
+            if let Some(done) = done {
+                self.note(done);
+            }
         }
         let own = self.database.nodes().await;
         if let Ok(nodes) = own
