@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
-use reqwest::StatusCode;
+use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
 use crate::support::backends::{are_services, needs_embedded_storage};
@@ -108,6 +108,13 @@ async fn every_metric_is_documented_and_every_documented_metric_exists() {
     app.upload(Zip::new().file("a.pdb/AB/a.sym", "x")).await;
     app.get("/none.pdb/AB/none.sym").await;
     app.get("/buildid/abcd/debuginfo").await;
+    for body in [
+        r#"{"memoryMap": [["a.pdb", "AB"]], "stacks": [[[0, 1]]]}"#,
+        "no JSON",
+    ] {
+        let request = app.request(Method::POST, "/symbolicate/v5").body(body);
+        request.send().await.unwrap();
+    }
     let text = app.get("/metrics").await.text().await.unwrap();
     let exposed: BTreeSet<_> = text
         .lines()

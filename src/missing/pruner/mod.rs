@@ -89,6 +89,14 @@ impl Pruner {
         clock: SharedClock,
         metrics: Metrics,
     ) -> Self {
+        // A counter that shows itself only once it has moved cannot be watched.
+        for standing in Standing::ALL {
+            let standing = standing.label();
+            let counter = metrics
+                .missing_trimmed
+                .get_or_create(&StandingLabel { standing });
+            counter.inc_by(0);
+        }
         Self {
             database,
             written: Arc::new(Written::new(config.max_rows)),

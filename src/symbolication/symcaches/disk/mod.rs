@@ -5,18 +5,20 @@
 //! that were not used for longest are removed when all of them take more than they may. An open symcache stays mapped
 //! all the same.
 //!
-//! At the start, temporary files, those of other versions and folders that no process holds are removed. Nothing is
+//! At the start, temporary files, those of other versions and folders that no process holds are removed. No file is
 //! synced: after a power cut, checksums tell what is whole.
 
 use std::collections::{BTreeMap, HashMap};
-use std::fs::{self, File};
+use std::fs::{self, File, OpenOptions};
 use std::io;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tempfile::NamedTempFile;
 
 use super::file::VERSIONS;
+use crate::durable_dirs;
 use crate::metrics::Metrics;
 
 /// How many processes may share a data directory.
@@ -60,7 +62,7 @@ impl NodeDirectory {
     /// # Errors
     /// The folder cannot be made or written to.
     pub(super) fn open(root: &Path, largest_total: u64, metrics: Metrics) -> io::Result<Self> {
-        fs::create_dir_all(root)?;
+        durable_dirs::make(root)?;
         let (folder, lock) = take_folder(root)?;
         let (files, incoming) = (folder.join(VERSIONS), folder.join(INCOMING));
         for entry in fs::read_dir(&folder)? {
@@ -69,8 +71,8 @@ impl NodeDirectory {
                 remove(&entry.path());
             }
         }
-        fs::create_dir_all(&files)?;
-        fs::create_dir_all(&incoming)?;
+        durable_dirs::make(&files)?;
+        durable_dirs::make(&incoming)?;
         let directory = Self {
             uses: Mutex::new(Uses::read(&files)?),
             files,
@@ -211,17 +213,24 @@ impl Uses {
     }
 }
 
+/// The file that the owner of a folder locks, of mode 0600 as everything here.
+fn lock_file(folder: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    let options = options.write(true).create(true).truncate(false);
+    options.mode(0o600).open(folder.join(LOCK))
+}
+
 /// The first folder that no living process holds, with its lock. Free folders with higher numbers are removed.
 fn take_folder(root: &Path) -> io::Result<(PathBuf, File)> {
     // One process at a time, so that none removes a folder that is made but not locked yet.
-    let turn = File::create(root.join(LOCK))?;
+    let turn = lock_file(root)?;
     turn.lock()?;
     let mut taken = None;
     for number in 0..PROCESSES {
         let folder = root.join(number.to_string());
         if taken.is_none() {
-            fs::create_dir_all(&folder)?;
-            let lock = File::create(folder.join(LOCK))?;
+            durable_dirs::make(&folder)?;
+            let lock = lock_file(&folder)?;
             if lock.try_lock().is_ok() {
                 taken = Some((folder, lock));
             }
