@@ -57,9 +57,17 @@ impl Layout {
         let Self::Breakpad { prefix } = self;
         prefix
     }
-}
 
-impl Layout {
+    /// Returns whether a symcache may lie at this path.
+    #[must_use]
+    pub fn is_symcache(&self, path: &str) -> bool {
+        let below = path.strip_prefix(self.folder());
+        let below = below.map(|below| below.trim_start_matches('/'));
+        below
+            .and_then(|below| below.strip_prefix(SYMCACHES))
+            .is_some_and(|below| below.starts_with('/'))
+    }
+
     /// The path of the symcache that was made from the file with this key and digest. The versions are those of the
     /// symcache. No key has such a path: `.symcache` is followed by what is no id.
     #[must_use]
@@ -165,6 +173,12 @@ mod tests {
         let path = |prefix| Layout::breakpad(prefix).symcache_path(&key, "1-9", &digest);
         assert_eq!(path(""), symcache);
         assert_eq!(path("try/v1"), format!("try/v1/{symcache}"));
+        for prefix in ["", "try/v1"] {
+            let layout = Layout::breakpad(prefix);
+            assert!(layout.is_symcache(&path(prefix)));
+            assert!(!layout.is_symcache("v1/a.pdb/AB0/.symcache"));
+            assert!(!layout.is_symcache(".symcaches/a"));
+        }
     }
 
     #[test]

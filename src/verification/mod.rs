@@ -76,7 +76,8 @@ enum Finding {
     Older,
     /// It was replaced or removed meanwhile.
     Changed,
-    /// It belongs to another layout, whose folder lies below this one's.
+    /// It belongs to another layout, whose folder lies below this one's, or is a symcache. Those are checked whenever
+    /// they are used, and made again.
     Elsewhere,
 }
 
@@ -142,8 +143,10 @@ impl Verification {
         };
         let path = listed.path.as_str();
         if layout.key(path).is_none() {
-            let is_elsewhere = self.layouts.iter().any(|other| other.key(path).is_some());
-            return if is_elsewhere {
+            let mut layouts = self.layouts.iter();
+            let is_known =
+                layouts.any(|other| other.key(path).is_some() || other.is_symcache(path));
+            return if is_known {
                 Finding::Elsewhere
             } else {
                 Finding::Foreign(Problem::new(path, ""))

@@ -68,7 +68,7 @@ fn flip(path: &Path) {
     fs::write(path, bytes).unwrap();
 }
 
-/// Two whole objects, a flipped one, a cut one, one without a digest, and one that is no symbol.
+/// Two whole objects, a flipped one, a cut one, one without a digest, one that is no symbol, and a symcache.
 async fn mixed() -> Place {
     let place = Place::new().await;
     for path in [
@@ -77,6 +77,7 @@ async fn mixed() -> Place {
         "v1/a/AB/flipped.sym",
         "v1/try/a/AB/cut.sym",
         "v1/readme.txt",
+        "v1/.symcache/1-9/a/AB/0123.symc",
     ] {
         place.put(path, b"text").await;
     }

@@ -147,3 +147,35 @@ async fn paths_beside_the_versions() {
     assert_eq!(head.status(), 405);
     assert_eq!(head.headers()["allow"], "POST, OPTIONS");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn symbols_that_the_storage_damaged_are_used_once_they_are_uploaded_again() {
+    if needs_embedded_storage(
+        "symbols_that_the_storage_damaged_are_used_once_they_are_uploaded_again",
+    ) {
+        return;
+    }
+    let app = app().await;
+    let file = app
+        .data_dir()
+        .join(format!("objects/v1/app.pdb/{ID}/app.sym"));
+    let mut bytes = fs::read(&file).unwrap();
+    bytes[20] ^= 0x10;
+    fs::write(&file, bytes).unwrap();
+    let found = async || {
+        let request = v5(&app).header("Debug", "1");
+        let request = request.body(job("app.pdb", &[0x1000]).to_string());
+        let answer = Answer::of(request.send().await.unwrap()).await;
+        assert_eq!(answer.status, StatusCode::OK, "{}", answer.json);
+        let module = format!("app.pdb/{ID}");
+        let state = answer.json["debug"]["modules"]["state"][&module].clone();
+        (
+            answer.json["results"][0]["found_modules"][&module].clone(),
+            state,
+        )
+    };
+    assert_eq!(found().await, (json!(false), json!("damaged")));
+    let archive = Zip::new().file(&format!("app.pdb/{ID}/app.sym"), SYM);
+    assert_eq!(app.upload(archive).await.status, 201);
+    assert_eq!(found().await.0, json!(true));
+}

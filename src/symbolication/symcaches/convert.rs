@@ -47,7 +47,7 @@ const PIECE: usize = 256 * 1024;
 /// What came of a file of symbols.
 #[derive(Debug)]
 pub(super) enum Converted {
-    /// A file of [`file`]'s layout, which may say that the symbols are unusable, and the place among those that are
+    /// A file of [`mod@file`]'s layout, which may say that the symbols are unusable, and the place among those that are
     /// worked on.
     File(NamedTempFile, OwnedSemaphorePermit),
     /// Nothing that is worth keeping: what is wrong depends on a setting, or on how the file is stored.
