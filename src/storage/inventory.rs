@@ -42,8 +42,8 @@ pub enum SetAside {
 /// A place whose objects can be listed and set aside.
 #[async_trait]
 pub trait Inventory: ObjectSource {
-    /// Lists what lies below a folder (`v1`), in any order, in bounded memory. An object that is stored or removed
-    /// meanwhile is listed or not; every other is listed once.
+    /// Lists what lies below a folder (`v1`, never the root), in any order, in bounded memory. An object that is stored
+    /// or removed meanwhile is listed or not; every other is listed once.
     fn list(&self, folder: &str) -> Listing;
 
     /// Moves an object to the same path below [`DAMAGED`], where it replaces what lay there. Another copy that has

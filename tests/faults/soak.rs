@@ -13,7 +13,7 @@ use crate::support::{ID, PATIENCE, Running, Site, Zip, random_bytes, sym};
 use crate::{how_many, tell};
 
 /// How much memory may come together between the middle of a run and its end, in KiB.
-const GROWTH: u64 = 32 * 1024;
+const GROWTH: u64 = 64 * 1024;
 
 /// Open files at the end that were not open at the start: connections and files that are just closing.
 const FILES: usize = 16;

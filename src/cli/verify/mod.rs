@@ -92,8 +92,9 @@ fn list(kind: &str, problems: &Problems) {
 
 /// How far a walk has come.
 fn summary(report: &Report) -> String {
-    let bytes = ByteSize(report.bytes).display().si();
-    format!("checked {} objects, {bytes}", report.checked())
+    let (checked, bytes) = (report.checked(), ByteSize(report.bytes).display().si());
+    let noun = if checked == 1 { "object" } else { "objects" };
+    format!("checked {checked} {noun}, {bytes}")
 }
 
 fn conclude(report: &Report, end: End) -> anyhow::Result<()> {

@@ -31,7 +31,9 @@ impl Progress {
             return Self::Plain { next };
         }
         let style = ProgressStyle::with_template(LINE).expect("the template above is well formed");
-        let bar = ProgressBar::new_spinner().with_style(style);
+        let bar = ProgressBar::new_spinner()
+            .with_style(style)
+            .with_message("listing objects");
         bar.enable_steady_tick(MOVES);
         Self::Terminal(bar)
     }
