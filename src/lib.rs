@@ -18,6 +18,7 @@ pub mod debuginfod;
 pub mod download;
 pub mod durable_dirs;
 pub mod first_run;
+pub mod folder_lock;
 pub mod health;
 pub mod http;
 pub mod metrics;

@@ -6,9 +6,9 @@
 //! lock is free or gone, and leaves those of running processes alone. Only the user of the process may enter the
 //! folders and open the files.
 
-use std::fs::{self, DirEntry, File, OpenOptions, Permissions};
+use std::fs::{self, File, Permissions};
 use std::io::{self, ErrorKind};
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -16,6 +16,7 @@ use tempfile::{NamedTempFile, TempDir};
 
 use crate::blocking;
 use crate::durable_dirs;
+use crate::folder_lock;
 
 /// A directory for temporary files of this process.
 #[derive(Debug)]
@@ -35,7 +36,7 @@ impl Scratch {
     pub fn open(parent: &Path) -> io::Result<Self> {
         durable_dirs::make(parent)?;
         // One process at a time, so that none sees a folder that is made but not locked yet.
-        let turn = lock_file(parent)?;
+        let turn = folder_lock::open(parent)?;
         turn.lock()?;
         let abandoned = remove_abandoned(parent)?;
         let mut random = [0; 16];
@@ -46,7 +47,7 @@ impl Scratch {
             .rand_bytes(0)
             .permissions(Permissions::from_mode(0o700))
             .tempdir_in(parent)?;
-        let lock = lock_file(folder.path())?;
+        let lock = folder_lock::open(folder.path())?;
         lock.try_lock()?;
         Ok(Self {
             name,
@@ -94,23 +95,13 @@ impl Scratch {
     }
 }
 
-/// Opens the file in a folder on which locks are held, making it if need be.
-fn lock_file(folder: &Path) -> io::Result<File> {
-    OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .mode(0o600)
-        .open(folder.join("lock"))
-}
-
 /// Removes the folders of dead processes and returns their names. The caller has its turn, so no folder is just being
 /// made.
 fn remove_abandoned(parent: &Path) -> io::Result<Vec<String>> {
     let mut abandoned = Vec::new();
     for entry in fs::read_dir(parent)? {
         let entry = entry?;
-        if !is_abandoned(&entry) {
+        if !folder_lock::is_abandoned(&entry.path()) {
             continue;
         }
         abandoned.push(entry.file_name().to_string_lossy().into_owned());
@@ -126,18 +117,6 @@ fn remove_abandoned(parent: &Path) -> io::Result<Vec<String>> {
         }
     }
     Ok(abandoned)
-}
-
-/// Returns whether an entry is the folder of a process that has ended: nobody holds its lock, or the lock file is gone,
-/// since whoever removed it was removing the folder. A lock that cannot be tried may be a living process's.
-fn is_abandoned(entry: &DirEntry) -> bool {
-    if !entry.file_type().is_ok_and(|kind| kind.is_dir()) {
-        return false;
-    }
-    match File::open(entry.path().join("lock")) {
-        Ok(lock) => lock.try_lock().is_ok(),
-        Err(error) => error.kind() == ErrorKind::NotFound,
-    }
 }
 
 #[cfg(test)]

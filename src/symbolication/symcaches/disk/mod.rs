@@ -9,9 +9,8 @@
 //! synced: after a power cut, checksums tell what is whole.
 
 use std::collections::{BTreeMap, HashMap};
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File};
 use std::io;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -19,6 +18,7 @@ use tempfile::NamedTempFile;
 
 use super::file::VERSIONS;
 use crate::durable_dirs;
+use crate::folder_lock;
 use crate::metrics::Metrics;
 
 /// How many processes may share a data directory.
@@ -26,9 +26,6 @@ const PROCESSES: u32 = 64;
 
 /// The folder of files that are being written.
 const INCOMING: &str = "incoming";
-
-/// The name of the file that a process locks.
-const LOCK: &str = "lock";
 
 /// A node's symcaches.
 #[derive(Debug)]
@@ -67,7 +64,7 @@ impl NodeDirectory {
         let (files, incoming) = (folder.join(VERSIONS), folder.join(INCOMING));
         for entry in fs::read_dir(&folder)? {
             let entry = entry?;
-            if entry.file_name() != VERSIONS && entry.file_name() != LOCK {
+            if entry.file_name() != VERSIONS && entry.file_name() != folder_lock::NAME {
                 remove(&entry.path());
             }
         }
@@ -213,28 +210,21 @@ impl Uses {
     }
 }
 
-/// The file that the owner of a folder locks, of mode 0600 as everything here.
-fn lock_file(folder: &Path) -> io::Result<File> {
-    let mut options = OpenOptions::new();
-    let options = options.write(true).create(true).truncate(false);
-    options.mode(0o600).open(folder.join(LOCK))
-}
-
-/// The first folder that no living process holds, with its lock. Free folders with higher numbers are removed.
+/// The first folder that no living process holds, with its lock. Abandoned folders with higher numbers are removed.
 fn take_folder(root: &Path) -> io::Result<(PathBuf, File)> {
     // One process at a time, so that none removes a folder that is made but not locked yet.
-    let turn = lock_file(root)?;
+    let turn = folder_lock::open(root)?;
     turn.lock()?;
     let mut taken = None;
     for number in 0..PROCESSES {
         let folder = root.join(number.to_string());
         if taken.is_none() {
             durable_dirs::make(&folder)?;
-            let lock = lock_file(&folder)?;
+            let lock = folder_lock::open(&folder)?;
             if lock.try_lock().is_ok() {
                 taken = Some((folder, lock));
             }
-        } else if File::open(folder.join(LOCK)).is_ok_and(|lock| lock.try_lock().is_ok()) {
+        } else if folder_lock::is_abandoned(&folder) {
             remove(&folder);
         }
     }

@@ -94,6 +94,17 @@ fn a_second_process_has_a_folder_of_its_own() {
 }
 
 #[test]
+fn a_folder_without_a_lock_is_removed() {
+    let root = tempfile::tempdir().unwrap();
+    let left = root.path().join("3");
+    fs::create_dir(&left).unwrap();
+    fs::write(left.join("x"), "x").unwrap();
+    let directory = open(root.path(), 100);
+    assert!(!left.exists());
+    drop(directory);
+}
+
+#[test]
 fn a_file_that_someone_removed_is_not_there() {
     let root = tempfile::tempdir().unwrap();
     let directory = open(root.path(), 100);
