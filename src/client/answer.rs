@@ -93,10 +93,7 @@ impl Answer {
                 ))
             });
         }
-        let mut reason = format!("the server answered {status}");
-        if let Ok(body) = serde_json::from_slice::<ErrorBody>(&self.body) {
-            reason = format!("{reason}: {}", shown(&body.error));
-        }
+        let reason = self.reason();
         let may_pass = matches!(
             status,
             StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_MANY_REQUESTS
@@ -110,13 +107,28 @@ impl Answer {
         Err(Failure::Final(format!("{reason}{}", self.advice(endpoint))))
     }
 
+    /// The status, and the sentence that the server gives.
+    pub(super) fn reason(&self) -> String {
+        let status = self.status;
+        match self.sentence() {
+            Some(sentence) => format!("the server answered {status}: {sentence}"),
+            None => format!("the server answered {status}"),
+        }
+    }
+
+    /// The sentence of a refusal, fit to be shown.
+    pub(super) fn sentence(&self) -> Option<String> {
+        let body = serde_json::from_slice::<ErrorBody>(&self.body).ok()?;
+        Some(shown(&body.error))
+    }
+
     fn record(&self) -> Option<UploadRecord> {
         let receipt = serde_json::from_slice::<ReceiptBody>(&self.body).ok()?;
         Some(receipt.upload)
     }
 
     /// `Retry-After` in seconds; its other form, a date, is not used by servers of this kind.
-    fn wait(&self) -> Option<Duration> {
+    pub(super) fn wait(&self) -> Option<Duration> {
         let seconds = self
             .headers
             .get(RETRY_AFTER)?

@@ -2,12 +2,12 @@
 //!
 //! The input is JSON, as `POST /symbolicate/v5` takes it, or text with addresses like `libxul.so+0x1234`. Either
 //! becomes one request (`input.rs`, `text.rs`), which a server answers or the storage of this configuration
-//! (`oracle.rs`). The answer becomes a readable stack (`print.rs`), or is printed as it is.
+//! (`symbolicator.rs`). The answer becomes a readable stack (`print.rs`), or is printed as it is.
 
 mod answer;
 mod input;
-mod oracle;
 mod print;
+mod symbolicator;
 mod text;
 
 use std::fs::File;
@@ -20,7 +20,7 @@ use clap::Args;
 use crate::config::Config;
 use answer::Answer;
 use input::Input;
-use oracle::Oracle;
+use symbolicator::Symbolicator;
 use text::NamedModule;
 
 /// The largest input, in bytes: that of a request.
@@ -58,11 +58,11 @@ pub(super) async fn run(arguments: SymbolicateArguments, config: &Config) -> any
     for name in input.without_id() {
         eprintln!("symbold: the debug id of {name} is not known; name it with --module {name}/ID");
     }
-    let oracle = match url {
-        Some(url) => Oracle::Server(url),
-        None => Oracle::storage(config).await?,
+    let symbolicator = match url {
+        Some(url) => Symbolicator::Server(url),
+        None => Symbolicator::storage(config).await?,
     };
-    let answer = oracle.answer(input.request(), quiet).await?;
+    let answer = symbolicator.answer(input.request(), quiet).await?;
     if json {
         println!("{}", String::from_utf8_lossy(&answer));
         return Ok(());
@@ -71,7 +71,10 @@ pub(super) async fn run(arguments: SymbolicateArguments, config: &Config) -> any
         .context("the answer is not that of the symbolication API; is the URL right?")?;
     print::print(&input, &answer).context("cannot write to standard output")?;
     for module in answer.modules_without_symbols() {
-        eprintln!("symbold: there are no usable symbols of {module}");
+        eprintln!(
+            "symbold: there are no usable symbols of {}",
+            print::plain(module)
+        );
     }
     Ok(())
 }

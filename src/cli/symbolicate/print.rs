@@ -103,7 +103,7 @@ fn write_place(out: &mut impl Write, file: Option<&str>, line: Option<u32>) -> i
 }
 
 /// A name without control characters, which a terminal would obey.
-fn plain(name: &str) -> String {
+pub(super) fn plain(name: &str) -> String {
     name.chars()
         .map(|c| if c.is_control() { '\u{fffd}' } else { c })
         .collect()

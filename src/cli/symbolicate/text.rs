@@ -39,6 +39,7 @@ impl NamedModule {
 #[derive(Debug)]
 pub(super) struct Text {
     lines: Vec<Line>,
+    /// Each once, in order.
     modules: Vec<(String, DebugId)>,
 }
 
@@ -128,9 +129,10 @@ impl Text {
         let memory_map = modules.map(|(name, id)| (name.as_str(), id.as_str()));
         let addresses = self.lines.iter().filter_map(|line| line.address.as_ref());
         let frames = addresses.filter_map(|Address { module, id, offset }| {
-            let place =
-                |(name, known): &(String, DebugId)| name == module && Some(known) == id.as_ref();
-            Some((self.modules.iter().position(place)?, *offset))
+            let wanted = (module, id.as_ref()?);
+            let modules = &self.modules;
+            let index = modules.binary_search_by(|(name, id)| (name, id).cmp(&wanted));
+            Some((index.ok()?, *offset))
         });
         Request {
             memory_map: memory_map.collect(),

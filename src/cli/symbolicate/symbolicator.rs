@@ -15,14 +15,14 @@ use crate::symbolication::{Job, ModuleName, SymbolicationService};
 
 /// Who answers a request.
 #[derive(Debug)]
-pub(super) enum Oracle {
+pub(super) enum Symbolicator {
     /// The server at this URL.
     Server(String),
     /// The storage of this configuration, read by this process. A server may run beside it.
     Storage(Box<SymbolicationService>),
 }
 
-impl Oracle {
+impl Symbolicator {
     /// Opens the storage of this configuration.
     pub(super) async fn storage(config: &Config) -> anyhow::Result<Self> {
         let adaptors = Adaptors::open(config).await?;
