@@ -16,6 +16,7 @@ mod dependencies;
 mod kills;
 mod ledger;
 mod power;
+mod rounds;
 mod soak;
 #[path = "../it/support/mod.rs"]
 #[expect(

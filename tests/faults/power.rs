@@ -11,9 +11,9 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 
-use crate::ledger::Ledger;
-use crate::support::{Site, random_bytes};
-use crate::{how_many, tell};
+use crate::rounds::{Crash, nothing_acknowledged_is_lost};
+use crate::support::Site;
+use crate::tell;
 
 /// A disk that can lose its power.
 struct Disk {
@@ -75,44 +75,30 @@ fn run(program: &str, options: &[&str], places: &[&Path]) -> bool {
     output.is_ok_and(|output| output.status.success())
 }
 
-async fn nothing_acknowledged_is_lost(disk: Disk, variable: &'static str, what: &str) {
-    let rounds = how_many("FAULTS_ROUNDS", 2);
+async fn power_cuts_lose_nothing(disk: Disk, variable: &'static str, what: &str) {
     let mut site = Site::embedded();
     let place = disk.mounted().join("symbold").display().to_string();
     site.variables.push((variable, place));
-    drop(site.serve());
-    let ledger = Ledger::new(site.token());
-    for round in 0..rounds {
-        let before = ledger.len();
-        let server = site.serve();
-        let number = u64::from(random_bytes(1, round * 104_729 + 1)[0]);
-        let time = Duration::from_millis(2 * number);
-        ledger.upload_for(&server.url, time).await;
+    let crash = Crash {
+        name: "power cuts",
+        what,
+        longest: Duration::from_millis(510),
+    };
+    nothing_acknowledged_is_lost(site, crash, |server| {
         server.signal("STOP");
         let copy = disk.copy();
         server.signal("KILL");
         drop(server);
         disk.come_back(&copy);
-        let server = site.serve();
-        ledger.check_since(&server.url, before).await;
-    }
-    let server = site.serve();
-    ledger.check_since(&server.url, 0).await;
-    let (code, found, said) = site.run(&["verify", "--rate", "100 GiB"]);
-    assert_eq!(code, Some(0), "{found}{said}");
-    drop(server);
-    tell(&format!(
-        "{what}: {rounds} power cuts, {} files acknowledged, {} times one was read and was whole",
-        ledger.len(),
-        ledger.checked()
-    ));
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_power_cut_takes_nothing_acknowledged() {
     if let Some(disk) = Disk::make() {
         let what = "everything on the disk";
-        nothing_acknowledged_is_lost(disk, "SYMBOLD_DATA_DIR", what).await;
+        power_cuts_lose_nothing(disk, "SYMBOLD_DATA_DIR", what).await;
     }
 }
 
@@ -121,6 +107,6 @@ async fn a_power_cut_takes_nothing_acknowledged() {
 async fn a_power_cut_of_the_objects_alone_takes_nothing_acknowledged() {
     if let Some(disk) = Disk::make() {
         let what = "the objects on the disk, the database elsewhere";
-        nothing_acknowledged_is_lost(disk, "SYMBOLD_STORAGE__DIRECTORY", what).await;
+        power_cuts_lose_nothing(disk, "SYMBOLD_STORAGE__DIRECTORY", what).await;
     }
 }
