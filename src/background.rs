@@ -34,7 +34,7 @@ impl Background {
         }
     }
 
-    /// Starts a task that nobody waits for.
+    /// Starts a task whose end the caller does not wait for.
     pub fn start(&self, task: impl Future<Output = ()> + Send + 'static) {
         drop(self.runtime.spawn(task.in_current_span()));
     }

@@ -1,8 +1,8 @@
 //! Names that survive a power cut, and directories that only the server's user may enter.
 //!
 //! A synced file can still vanish with its name: the name belongs to the directory, and the directory's own name to its
-//! parent. Code that promises durability syncs them too. A name that is there already proves nothing: whoever made it
-//! may not have synced it yet, or may have been killed before that.
+//! parent. Code that promises durability syncs them too. A name that exists is not always durable: the thread or
+//! process that made it may not have synced the directory yet, or may have been killed before it could.
 
 use std::fmt::{self, Debug, Formatter};
 use std::fs::{self, DirBuilder, File, Metadata};
@@ -135,7 +135,7 @@ impl DurableNames {
         Ok(())
     }
 
-    /// Makes the name of a file durable that somebody else has made, unless it is known to be.
+    /// Makes the name of an existing file durable, unless this process knows that it is.
     ///
     /// # Errors
     /// The file has gone, or its directory cannot be synced.

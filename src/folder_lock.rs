@@ -25,8 +25,8 @@ pub fn open(folder: &Path) -> io::Result<File> {
         .open(folder.join(NAME))
 }
 
-/// Returns whether this is the folder of a process that has ended: its lock is free, or the lock file is gone, since a
-/// process was killed while it removed the folder. A lock that cannot be tried may be a living process's.
+/// Returns whether this is the folder of a process that has ended: its lock is free, or the lock file is gone, because
+/// a process was killed while it removed the folder. A lock that cannot be tried may belong to a living process.
 #[must_use]
 pub fn is_abandoned(folder: &Path) -> bool {
     if !fs::symlink_metadata(folder).is_ok_and(|attributes| attributes.is_dir()) {

@@ -1,9 +1,8 @@
 //! Counts and times the calls of a storage or of a source, and spares one that hangs.
 //!
 //! After two lookups in a row that were not answered in time, lookups fail at once, except for one in each half second.
-//! Only silence counts: a store that refuses quickly keeps nobody waiting, and one that answered another call meanwhile
-//! does not hang. Storing is not spared, because every upload
-//! begins with lookups.
+//! Only timeouts count: a quick error makes no request wait, and a store that answered another call meanwhile does not
+//! hang. Calls that store are always made, because every upload begins with lookups.
 
 use std::ops::Range;
 use std::sync::Arc;

@@ -1,11 +1,11 @@
 //! Compares every stored object with its recorded digest: the work of `symbold verify`.
 //!
 //! [`Verification`] walks the storage of uploads beside running servers. It locks nothing, reads at a bounded rate, and
-//! calls an object damaged only if two readings in a row say so. What cannot be reached is never called damaged.
+//! calls an object damaged only if two readings in a row find it so. An unreachable object is never called damaged.
 //!
 //! A repair moves a damaged object out of the way ([`Inventory::set_aside`]). Its requests are then answered with 404
-//! and counted as missing, so that those who upload what is missing bring it back. It is moved and not deleted, since a
-//! digest may be what is wrong.
+//! and counted as missing, so that the file is uploaded again. It is moved and not deleted, since the digest may be
+//! wrong instead of the file.
 
 mod pace;
 mod report;

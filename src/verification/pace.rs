@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep_until};
 
-/// Lets so many bytes a second pass, whoever reads them.
+/// Limits the bytes that all readers together read in a second.
 #[derive(Debug)]
 pub(super) struct Pace {
     rate: u64,

@@ -18,7 +18,7 @@ pub(super) fn prepare(path: &Path) -> io::Result<()> {
     let folder = path.parent().ok_or(ErrorKind::IsADirectory)?;
     durable_dirs::make(folder)?;
     if path.try_exists()? {
-        // Whoever made it may have been killed before it had done so.
+        // The process that made the file may have been killed before it synced the folder.
         return durable_dirs::sync(folder);
     }
     let file = NamedTempFile::new_in(folder)?.into_temp_path();

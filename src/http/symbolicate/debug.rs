@@ -1,7 +1,7 @@
 //! The part of an answer that the header `Debug` asks for.
 //!
-//! Eliot tells what it downloaded and parsed for the request. Here another request, or nobody, may have waited for
-//! that, so these members are there and empty.
+//! Eliot lists the files that it downloaded and parsed for the request. Here that work is shared by requests or done in
+//! advance, so these members are there and empty.
 
 use std::collections::BTreeMap;
 use std::time::Duration;

@@ -33,7 +33,7 @@ const COUNTED_PARTS: u64 = 20;
 /// How many rows are read at a time.
 const READ: u32 = 10_000;
 
-/// How many rows are deleted at a time: some 20 ms of work for SQLite, during which nobody else writes.
+/// How many rows are deleted at a time: some 20 ms of work for SQLite, during which all other writers wait.
 const BITE: usize = 500;
 
 /// The counts that this node has written since rows were counted last.

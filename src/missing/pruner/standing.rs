@@ -1,9 +1,9 @@
 //! Which rows go first when the table of missing symbols has too many.
 //!
-//! Every name that a client invents makes a row. Such names are asked for once, so rows are told apart by how well
-//! their requests prove that somebody misses the symbol, and each [`Standing`] has a share of the table. While there
-//! are too many rows, those go whose standing proves the least and has more rows than its share, the one last asked for
-//! longest ago first. So invented names push out one another, and no standing loses a row of its share to another.
+//! Every name that a client invents makes a row, and most such names are requested once. So each row has a
+//! [`Standing`], which says how often and for how long the symbol has been requested, and each standing has a share of
+//! the table. While there are too many rows, the first standing with more rows than its share loses those whose last
+//! request is oldest. So invented names push out one another, and no standing loses a row of its share to another.
 
 use std::time::Duration;
 

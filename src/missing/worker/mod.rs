@@ -1,4 +1,4 @@
-//! Writes the counts of missing symbols to the database, and has what is too old or too much pruned.
+//! Writes the counts of missing symbols to the database, and prunes rows that are too old or too many.
 
 use std::sync::Arc;
 use std::time::Duration;

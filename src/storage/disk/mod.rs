@@ -111,7 +111,7 @@ impl DiskStorage {
 }
 
 /// Makes way for an object where a folder lies in its place, which no rename replaces. A folder that is not empty is
-/// kept under a name that no symbol has: nobody knows whose files these are.
+/// kept under a name that no symbol has, since its files are of unknown origin.
 fn set_folder_aside(target: &Path) -> io::Result<()> {
     let is_folder = fs::symlink_metadata(target).is_ok_and(|it| it.is_dir());
     if !is_folder || fs::remove_dir(target).is_ok() {

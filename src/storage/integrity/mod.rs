@@ -5,8 +5,8 @@
 //! that does not match, and gets nothing of a small one. After that, bytes that were found intact pass through
 //! untouched, so that the kernel can send them. Ranges are not checked.
 //!
-//! What was found damaged is an error ([`StorageError::Damaged`]) at every look until another copy lies in its place:
-//! an upload stores it anew instead of trusting the digest beside it.
+//! Every lookup of an object that was found damaged is an error ([`StorageError::Damaged`]) until another copy lies in
+//! its place: an upload stores the file anew instead of trusting the recorded digest.
 
 mod digest;
 mod record;

@@ -93,7 +93,7 @@ impl Converter {
         }
     }
 
-    /// Reads a file of symbols and converts it. The caller sees to it that nobody cancels this.
+    /// Reads a file of symbols and converts it. It is called from a task that no client's disconnection cancels.
     pub(super) async fn convert(&self, source: &Source) -> Result<Converted, SymcacheFailure> {
         let original_size = source.found.info.meta.original_size;
         if original_size.is_some_and(|size| size > self.largest.as_u64()) {

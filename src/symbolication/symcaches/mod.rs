@@ -68,7 +68,7 @@ pub struct SymcacheParts {
     pub program: PathBuf,
     /// The pool that converts.
     pub cpu: CpuPool,
-    /// Runs conversions to their end even if nobody waits for them any more.
+    /// Runs conversions to their end even if their requests have been dropped.
     pub background: Background,
     /// Times conversions.
     pub clock: SharedClock,

@@ -62,7 +62,7 @@ impl Source {
             refreshes: false,
         };
         for (file_name, form) in candidates(debug_file, natives) {
-            // What no key can name, nobody can have stored.
+            // A name that is no part of a key cannot have been uploaded.
             let Ok(key) = SymbolKey::new(debug_file, debug_id, &file_name) else {
                 continue;
             };

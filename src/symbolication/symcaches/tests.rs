@@ -295,7 +295,7 @@ async fn all_who_wait_share_one_conversion_that_goes_on_without_them() {
     cluster.put(Store::Regular, symbols.into_bytes()).await;
     let node = cluster.node("a");
     assert!(node.open().now_or_never().is_none(), "it takes a while");
-    // Whoever asked first has left.
+    // The first request has been dropped.
     let answers = join_all((0..50).map(|_| node.open())).await;
     assert!(
         answers

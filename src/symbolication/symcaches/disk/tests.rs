@@ -89,7 +89,7 @@ fn a_second_process_has_a_folder_of_its_own() {
     assert!(only.file("a").is_some());
     assert!(
         !root.path().join("1").exists(),
-        "nobody holds the second one"
+        "no process holds the second one"
     );
 }
 
